@@ -1,0 +1,155 @@
+import type { Operation } from "./draft.ts";
+import type { LimitLevel } from "./failure.ts";
+import type { Price } from "./money.ts";
+import type { Quirk, WireName } from "./wire.ts";
+
+/** Milliseconds, each from the start of what it bounds. */
+export interface Deadlines {
+  /** Until the backend's response headers begin to be possible: the connection stands. Counted into the first token. */
+  readonly connectMs: number;
+  readonly firstTokenMs: number;
+  /** Between two frames once the answer runs. */
+  readonly silenceMs: number;
+  /** The whole attempt, and the length of the concurrency lease. */
+  readonly totalMs: number;
+}
+
+export interface BreakerConfig {
+  /** Consecutive failures that open it. */
+  readonly failures: number;
+  readonly openMs: number;
+  readonly maxOpenMs: number;
+}
+
+/** A place that answers. Everything that tells one backend from another is here, as data. */
+export interface Backend {
+  readonly name: string;
+  /** The formats it speaks, one an operation. */
+  readonly formats: readonly WireName[];
+  readonly transport: "fetch";
+  /** The name of the environment variable that holds the base URL, or the URL itself. Ends in `/v1` or not. */
+  readonly baseUrl: { readonly env: string } | { readonly url: string };
+  readonly auth: {
+    readonly scheme: "bearer" | "x-api-key" | "none";
+    /** Name of the secret. */
+    readonly secret?: string;
+    /** True where the backend may run without: vLLM without `--api-key`. */
+    readonly optional: boolean;
+  };
+  /** Further outbound headers: fixed values, or names of secrets (an Access service token); an absent optional secret leaves the header out. */
+  readonly headers: Readonly<Record<string, { readonly value: string } | { readonly secret: string }>>;
+  readonly quirks: readonly Quirk[];
+  /** When a caller wants JSON, whether the backend is asked to stream all the same. */
+  readonly collectJson: "always" | "overDeadline" | "never";
+  readonly deadlines: Deadlines;
+  readonly breaker: BreakerConfig;
+  /** Known models of this backend by the backend's own name. */
+  readonly models: Readonly<Record<string, ModelInfo>>;
+}
+
+export interface ModelInfo {
+  readonly price: Price;
+  readonly contextTokens?: number;
+}
+
+/** A backend and a model on it. `env` names a variable that holds the model's name (a vLLM's `--served-model-name`). */
+export interface Target {
+  readonly backend: string;
+  readonly model: { readonly name: string } | { readonly env: string; readonly default: string };
+  readonly weight: number;
+  readonly price: Price;
+}
+
+export interface CacheRule {
+  /** `auto`: requests that ask for determinism (temperature 0, or a seed). */
+  readonly mode: "auto" | "on" | "off";
+  readonly ttlSeconds: number;
+}
+
+/** What an alias means: the weighted targets and, behind them, the fallbacks in order. */
+export interface Route {
+  readonly alias: string;
+  readonly operation: Operation;
+  readonly description?: string;
+  readonly targets: readonly Target[];
+  readonly fallbacks: readonly Target[];
+  /** Sent upstream where the caller gave none, and the most that a caller may ask for. */
+  readonly maxOutputTokens: number;
+  /** Input larger than this is refused before anything is reserved. */
+  readonly maxInputTokens: number;
+  readonly cache: CacheRule;
+  /** From admission to the first token, over all attempts. */
+  readonly delayBudgetMs: number;
+  /** Attempts at most, retries included. */
+  readonly maxAttempts: number;
+  /** After this long without a first token, a stream answers 200 and keep-alives. */
+  readonly holdHeadersMs: number;
+  readonly keepAliveMs: number;
+  readonly deadlines?: Partial<Deadlines>;
+  /** False: a departed client does not stop the generation (it is drained and settled whole). */
+  readonly cancelOnDisconnect: boolean;
+}
+
+/** One limit at one level. Absent units are unlimited. */
+export interface LevelLimits {
+  readonly requestsPerMinute?: number;
+  readonly tokensPerMinute?: number;
+  /** Requests under way at once. */
+  readonly concurrency?: number;
+  readonly budget?: BudgetLimit;
+  /** For tests and slow tariffs: the period over which the two "per minute" limits refill; default 60,000. */
+  readonly refillPeriodMs?: number;
+}
+
+export interface BudgetLimit {
+  readonly limitNanoUsd: number;
+  readonly period: "day" | "month" | "total";
+}
+
+export type Limits = Readonly<Partial<Record<LimitLevel, LevelLimits>>>;
+
+export interface Tier {
+  readonly name: string;
+  readonly limits: Limits;
+}
+
+export interface StoreTimeouts {
+  /** For one call to Redis, beyond the connect allowance. */
+  readonly redisMs: number;
+  readonly redisConnectMs: number;
+  readonly postgresMs: number;
+}
+
+/** What a YAML file compiles to: complete, validated, no defaults left to guess. */
+export interface BaseConfig {
+  /** Hash of the file's meaning; part of every cache key. */
+  readonly version: string;
+  readonly backends: Readonly<Record<string, Backend>>;
+  readonly routes: Readonly<Record<string, Route>>;
+  readonly tiers: Readonly<Record<string, Tier>>;
+  readonly defaultTier: string;
+  readonly limits: { readonly bodyBytes: number; readonly jsonDepth: number };
+  readonly snapshotMaxAgeMs: number;
+  readonly stores: StoreTimeouts;
+  /** Unknown credentials that one address may try a minute. */
+  readonly addressGuardPerMinute: number;
+  /** How long budgeted keys stay refused after Redis lost its data: the longest that an earlier admission can still be running. */
+  readonly budgetQuarantineMs: number;
+  /** Fail-open share of the limits that an isolate grants on its own while Redis is away (0..1). */
+  readonly localLimitShare: number;
+}
+
+/** The versioned overlay in Redis: what operators change without a deploy. */
+export interface Overlay {
+  readonly version: number;
+  readonly weights?: Readonly<Record<string, readonly number[]>>;
+  readonly disabledBackends?: readonly string[];
+  readonly tiers?: Readonly<Record<string, Limits>>;
+  readonly prices?: Readonly<Record<string, Readonly<Record<string, Price>>>>;
+}
+
+/** Base and overlay as one; pinned for the length of a request. */
+export interface Config extends BaseConfig {
+  readonly overlayVersion: number;
+  readonly disabledBackends: ReadonlySet<string>;
+}
