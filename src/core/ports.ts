@@ -1,0 +1,172 @@
+import type { Backend, LevelLimits, Overlay } from "./config.ts";
+import type { LimitLevel, LimitUnit } from "./failure.ts";
+import type { KeySnapshot } from "./identity.ts";
+import type { Result } from "./result.ts";
+import type { WideEvent } from "./wide-event.ts";
+import type { RateState, WireRequest } from "./wire.ts";
+
+/** Ports take and give plain data. `src/compose.ts` alone names what stands behind them. */
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+export interface Chance {
+  /** Uniform in [0, 1). */
+  random(): number;
+  /** A new request id: `req_` and 26 characters that sort by time. */
+  requestId(): string;
+  /** Lower-case hex of `bytes` random bytes (trace and span ids). */
+  hex(bytes: number): string;
+}
+
+/** One level at which a request is limited: whose, and how much. */
+export interface LevelCharge {
+  readonly level: LimitLevel;
+  /** Unique inside the tenant: key id, user name, alias; the tenant's own name for `tenant`. */
+  readonly subject: string;
+  readonly limits: LevelLimits;
+}
+
+/** What a request may use at most, reserved at every level or at none. */
+export interface Reservation {
+  readonly tokens: number;
+  readonly costNanoUsd: number;
+}
+
+export interface AdmissionRequest {
+  readonly requestId: string;
+  readonly tenant: string;
+  readonly keyId: string;
+  /** The version of the key that this isolate holds. */
+  readonly keyVersion: number;
+  readonly levels: readonly LevelCharge[];
+  readonly reservation: Reservation;
+  /** Until the lease runs out and the sweeper books the request as abandoned. */
+  readonly leaseMs: number;
+  readonly quarantineMs: number;
+  /** The event as it would stand if nothing more were heard of this request (outcome `abandoned`, cost as reserved). */
+  readonly abandoned: WideEvent;
+  /** Entry of the exact cache to read in the same call. */
+  readonly cacheKey?: string;
+  /** Backends whose breakers the plan wants to see. */
+  readonly backends: readonly string[];
+}
+
+/** State that isolates share, read beside the admission script in the same call. */
+export interface SharedState {
+  /** Undefined: no overlay was ever written. */
+  readonly overlayVersion?: number;
+  readonly breakers: Readonly<Record<string, BreakerState>>;
+}
+
+export interface BreakerState {
+  /** Consecutive failures so far. */
+  readonly failures: number;
+  /** Open until then, milliseconds since the epoch (Redis' clock); 0: closed. */
+  readonly openUntil: number;
+  /** How long the current or last opening lasts. */
+  readonly openMs: number;
+}
+
+export type AdmissionReply = { readonly ioMs: number } & (
+  | {
+      readonly kind: "admitted";
+      readonly rate: RateState;
+      readonly cached?: string;
+      readonly shared: SharedState;
+    }
+  | {
+      readonly kind: "refused";
+      readonly unit: LimitUnit;
+      readonly level: LimitLevel;
+      /** Undefined where waiting cannot help: the request is larger than the bucket, or the budget's period has no end. */
+      readonly retryAfterMs?: number;
+      readonly rate: RateState;
+    }
+  /** The key changed (or was revoked) since the isolate read it: nothing was reserved. */
+  | { readonly kind: "stale-key" }
+  /** Redis lost its data: budgets are unknown, nothing was reserved. `rebuild`: the quarantine is over. */
+  | { readonly kind: "money-unknown"; readonly retryAfterMs: number; readonly rebuild: boolean }
+  | { readonly kind: "unavailable"; readonly detail: string }
+);
+
+export interface Settlement {
+  readonly requestId: string;
+  readonly tenant: string;
+  readonly levels: readonly LevelCharge[];
+  readonly reservation: Reservation;
+  readonly actual: Reservation;
+  /** The whole truth about the request; kept in Redis until the ledger has written it. */
+  readonly event: WideEvent;
+  readonly cacheWrite?: { readonly key: string; readonly value: string; readonly ttlSeconds: number };
+  readonly breakers: readonly BreakerReport[];
+}
+
+/** What an attempt says about a backend's health, with that backend's thresholds. */
+export interface BreakerReport {
+  readonly backend: string;
+  readonly healthy: boolean;
+  /** Whether the isolate saw failures counted: success needs to be written only then. */
+  readonly hadFailures: boolean;
+  readonly failures: number;
+  readonly openMs: number;
+  readonly maxOpenMs: number;
+}
+
+export type SettleReply =
+  | { readonly kind: "settled" | "already-settled" | "late"; readonly ioMs: number }
+  | { readonly kind: "unavailable"; readonly detail: string; readonly ioMs: number };
+
+/** Limits, leases, budgets, exact cache and shared state: one HTTP call a method. Never throws for a store that fails. */
+export interface AdmissionStore {
+  admit(request: AdmissionRequest): Promise<AdmissionReply>;
+  /** Idempotent by request id. */
+  settle(settlement: Settlement): Promise<SettleReply>;
+}
+
+export type KeyLookup =
+  | { readonly kind: "found"; readonly snapshot: KeySnapshot }
+  | { readonly kind: "unknown" }
+  | { readonly kind: "unavailable"; readonly detail: string };
+
+/** Finds keys for isolates that do not know them: Redis first, then Postgres. */
+export interface KeyDirectory {
+  /** `fresh`: go past the Redis snapshot, because the key's version moved. */
+  load(keyId: string, fresh: boolean): Promise<KeyLookup>;
+}
+
+/** Charged once for each credential that this isolate does not know. Fails open: it guards look-ups, not money. */
+export interface AddressGuard {
+  allow(address: string): Promise<{ readonly allowed: boolean; readonly retryAfterMs: number }>;
+}
+
+export interface OverlayStore {
+  /** The newest overlay, or undefined where there is none or the store is away. */
+  load(): Promise<Overlay | undefined>;
+}
+
+/** After a flush and its quarantine: reads what was spent from Postgres and opens money again. */
+export interface BudgetRebuilder {
+  rebuild(tenant: string, levels: readonly LevelCharge[]): Promise<boolean>;
+}
+
+/** Carries events to the ledger. May lose some: the settle call's record in Redis is the one that counts. */
+export interface EventQueue {
+  send(events: readonly WideEvent[]): Promise<void>;
+}
+
+export interface OutboundCall {
+  readonly backend: Backend;
+  readonly request: WireRequest;
+  readonly requestId: string;
+  readonly traceparent: string;
+  readonly stream: boolean;
+}
+
+/** Sends to a backend. Never follows a redirect; adds host and credentials; headers from an allow-list only. */
+export interface Transport {
+  /** Resolves with any HTTP response. A failure is one of connecting: refused, DNS, TLS, aborted. */
+  send(call: OutboundCall, signal: AbortSignal): Promise<Result<Response>>;
+}
