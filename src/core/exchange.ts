@@ -1,0 +1,136 @@
+import type { Answer, Frame } from "./answer.ts";
+import type { Config, Route } from "./config.ts";
+import type { Body, Draft } from "./draft.ts";
+import type { Failure } from "./failure.ts";
+import type { Principal } from "./identity.ts";
+import type { LevelCharge, Reservation, SharedState } from "./ports.ts";
+import type { AttemptRecord, Decision } from "./wide-event.ts";
+import type { RateState, Translation, Wire } from "./wire.ts";
+
+/**
+ * The exchange grows by intersection: each step takes what it needs by type and adds its own part, so a wrong order
+ * of steps does not compile. Nothing that a step added is changed later; only `notes` is appended to.
+ */
+export interface Received {
+  readonly requestId: string;
+  /** Milliseconds since the epoch. */
+  readonly receivedAt: number;
+  readonly wire: Wire;
+  readonly bytes: Uint8Array;
+  readonly credentials: Credentials;
+  readonly controls: Controls;
+  readonly trace: Trace;
+  /** Aborted when the client leaves. */
+  readonly signal: AbortSignal;
+  /** Keeps the isolate alive for a promise after the reply. */
+  readonly waitUntil: (promise: Promise<unknown>) => void;
+  readonly notes: Notes;
+}
+
+export interface Credentials {
+  readonly bearer?: string;
+  readonly apiKey?: string;
+  /** The client's address as the edge saw it; never a header that a client can set. */
+  readonly address: string;
+}
+
+/** The caller's wishes under the `x-gateway-` prefix, validated. */
+export interface Controls {
+  readonly cache?: "on" | "off" | "refresh";
+  readonly cacheTtlSeconds?: number;
+  readonly cacheNamespace?: string;
+  readonly noFallback: boolean;
+  readonly debugTranslation: boolean;
+}
+
+export interface Trace {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly sampled: boolean;
+}
+
+/** The running record of one request: what each step decided, what each attempt did. Append-only. */
+export interface Notes {
+  readonly decisions: Decision[];
+  readonly translations: Translation[];
+  readonly attempts: AttemptRecord[];
+}
+
+export type Decoded = Received & { readonly body: Body; readonly draft: Draft };
+
+export type Authenticated = Decoded & { readonly principal: Principal };
+
+export type Resolved = Authenticated & {
+  readonly config: Config;
+  readonly route: Route;
+  readonly inputTokens: number;
+  /** Sent upstream and reserved; undefined for operations without output tokens. */
+  readonly maxOutputTokens: number | undefined;
+  readonly levels: readonly LevelCharge[];
+  readonly reservation: Reservation;
+  readonly cache: CachePlan;
+};
+
+/** What may happen with the exact cache for this request. */
+export interface CachePlan {
+  /** Undefined: neither read nor written. */
+  readonly key?: string;
+  readonly read: boolean;
+  readonly ttlSeconds: number;
+}
+
+export type Admitted = Resolved & {
+  readonly rate: RateState;
+  readonly shared: SharedState;
+  /** The raw entry of the exact cache. */
+  readonly cached?: string;
+  /** True where Redis was away and the isolate admitted on its own. */
+  readonly unleased: boolean;
+};
+
+/** What a cache entry or a backend gives: the same thing to every step behind. */
+export type LiveAnswer = StreamingAnswer | WholeAnswer;
+
+export interface AnswerOrigin {
+  readonly backend: string;
+  readonly model: string;
+  /** Whether this is what the route's own target said, not a fallback's answer. */
+  readonly chosenTarget: boolean;
+  readonly cached: boolean;
+}
+
+/** An answer that runs: the first real token has been seen and is the first of `next()`. */
+export interface StreamingAnswer {
+  readonly kind: "stream";
+  readonly wire: Wire;
+  readonly origin: AnswerOrigin;
+  /**
+   * The next frames; `end` when the backend's stream is over and every choice has finished; a failure otherwise.
+   * After `end` or a failure it is not called again.
+   */
+  next(): Promise<StreamStep>;
+  /** The client has gone: stops the backend and closes the attempt's record. Harmless when called twice. */
+  cancel(): void;
+}
+
+export type StreamStep =
+  | { readonly kind: "frames"; readonly frames: readonly Frame[] }
+  | { readonly kind: "end" }
+  | { readonly kind: "failure"; readonly failure: Failure };
+
+export interface WholeAnswer {
+  readonly kind: "whole";
+  readonly wire: Wire;
+  readonly origin: AnswerOrigin;
+  readonly answer: Answer;
+  /** The backend's own JSON text, for callers of the same format. */
+  readonly text?: string;
+}
+
+/** What leaves the pipeline; HTTP adds nothing but the socket. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | ReadableStream<Uint8Array>;
+}
