@@ -22,6 +22,8 @@ export interface Received {
   readonly trace: Trace;
   /** Aborted when the client leaves. */
   readonly signal: AbortSignal;
+  /** Says that the client has left where the stream noticed it before the connection did. Harmless when called twice. */
+  readonly leave: () => void;
   /** Keeps the isolate alive for a promise after the reply. */
   readonly waitUntil: (promise: Promise<unknown>) => void;
   readonly notes: Notes;

@@ -1,0 +1,124 @@
+import type { Credentials, Decoded, Authenticated } from "../core/exchange.ts";
+import type { Failure } from "../core/failure.ts";
+import type { KeySnapshot, Principal } from "../core/identity.ts";
+import { fail, ok, type Result } from "../core/result.ts";
+import { parseApiKey } from "./api-key.ts";
+import type { Gateway } from "./gateway.ts";
+
+const unauthenticated = (message: string): Failure => ({
+  type: "caller_unauthenticated",
+  message,
+  code: "invalid_api_key",
+  retryable: false,
+});
+
+const INVALID = unauthenticated("Incorrect API key provided.");
+
+/** The one token of a request, whichever header it came in. Two different ones are refused: which should count is not ours to guess. */
+export function tokenOf(credentials: Credentials): Result<string> {
+  const { bearer, apiKey } = credentials;
+  if (bearer !== undefined && apiKey !== undefined && bearer !== apiKey) {
+    return fail(unauthenticated("Two different credentials were sent (Authorization and x-api-key). Send one."));
+  }
+  const token = bearer ?? apiKey;
+  if (token === undefined || token === "") {
+    return fail(unauthenticated("No API key provided. Send it as `Authorization: Bearer` or `x-api-key`."));
+  }
+  return ok(token);
+}
+
+/**
+ * API key → principal. A key that this isolate knows costs no I/O; its version is compared in the admission call.
+ * Fails closed: no store, no answer about an unknown key (503, never 401).
+ */
+export async function authenticate(exchange: Decoded, gateway: Gateway): Promise<Result<Authenticated>> {
+  const found = await principalOf(exchange.credentials, gateway);
+  if (!found.ok) return found;
+  if (!found.value.scopes.has("inference")) {
+    return fail({ type: "caller_forbidden", message: "This API key may not run inference.", retryable: false });
+  }
+  return ok({ ...exchange, principal: found.value });
+}
+
+/** For routes without a body (models) and for the pipeline alike. */
+export async function principalOf(credentials: Credentials, gateway: Gateway): Promise<Result<Principal>> {
+  const token = tokenOf(credentials);
+  if (!token.ok) return token;
+  const now = gateway.clock.now();
+  const known = gateway.principals.get(token.value);
+  if (known && now - known.snapshotAt <= gateway.config().snapshotMaxAgeMs) return alive(known, now);
+  return lookUp(token.value, credentials.address, false, gateway);
+}
+
+/** The key's version moved: read it again past every cache, and check the secret again. */
+export function reauthenticate(credentials: Credentials, gateway: Gateway): Promise<Result<Principal>> {
+  const token = tokenOf(credentials);
+  if (!token.ok) return Promise.resolve(token);
+  gateway.principals.delete(token.value);
+  return lookUp(token.value, credentials.address, true, gateway);
+}
+
+async function lookUp(token: string, address: string, fresh: boolean, gateway: Gateway): Promise<Result<Principal>> {
+  const key = parseApiKey(token);
+  if (!key) return fail(INVALID);
+  if (!fresh) {
+    const guard = await gateway.addressGuard.allow(address);
+    if (!guard.allowed) {
+      return fail({
+        type: "caller_rate_limited",
+        message: "Too many attempts with unknown API keys from this address.",
+        retryAfterMs: guard.retryAfterMs,
+      });
+    }
+  }
+  const found = await gateway.keys.load(key.id, fresh);
+  if (found.kind === "unavailable") {
+    return fail({
+      type: "gateway_unavailable",
+      message: "API keys cannot be checked right now.",
+      retryAfterMs: 1_000,
+      detail: found.detail,
+    });
+  }
+  if (found.kind === "unknown") return fail(INVALID);
+  if (!(await gateway.verifySecret(found.snapshot, key.secret))) return fail(INVALID);
+  const now = gateway.clock.now();
+  const checked = alive(principalFrom(found.snapshot, gateway, now), now, found.snapshot);
+  if (checked.ok) gateway.principals.set(token, checked.value);
+  return checked;
+}
+
+interface Living extends Principal {
+  readonly expiresAt?: number;
+}
+
+function alive(principal: Living, now: number, snapshot?: KeySnapshot): Result<Principal> {
+  if (snapshot?.revokedAt !== undefined) return fail(unauthenticated("This API key has been revoked."));
+  if (principal.expiresAt !== undefined && principal.expiresAt <= now) {
+    return fail(unauthenticated("This API key has expired."));
+  }
+  return ok(principal);
+}
+
+function principalFrom(snapshot: KeySnapshot, gateway: Gateway, now: number): Living {
+  const config = gateway.config();
+  const tier = config.tiers[snapshot.tier] ?? config.tiers[config.defaultTier];
+  const limits = { ...tier?.limits };
+  for (const level of ["key", "user", "model", "tenant"] as const) {
+    const own = snapshot.limits?.[level];
+    if (own) limits[level] = { ...limits[level], ...own };
+  }
+  return {
+    tenant: snapshot.tenant,
+    keyId: snapshot.keyId,
+    ...(snapshot.user !== undefined && { user: snapshot.user }),
+    tier: tier?.name ?? snapshot.tier,
+    scopes: new Set(snapshot.scopes),
+    ...(snapshot.allowedModels && { allowedModels: new Set(snapshot.allowedModels) }),
+    ...(snapshot.expiresAt !== undefined && { expiresAt: snapshot.expiresAt }),
+    keyVersion: snapshot.version,
+    limits,
+    corsOrigins: snapshot.corsOrigins ?? [],
+    snapshotAt: now,
+  };
+}

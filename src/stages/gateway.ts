@@ -1,0 +1,68 @@
+import type { Config, Target } from "../core/config.ts";
+import type { WideEvent } from "../core/wide-event.ts";
+import type { KeySnapshot, Principal } from "../core/identity.ts";
+import type { Policy } from "../core/policy.ts";
+import type {
+  AddressGuard,
+  AdmissionStore,
+  BreakerState,
+  BudgetRebuilder,
+  Chance,
+  Clock,
+  KeyDirectory,
+  SharedState,
+  Transport,
+} from "../core/ports.ts";
+
+/** Everything that the steps use and do not own. Built once per isolate by `compose.ts`; tests build their own. */
+export interface Gateway {
+  readonly clock: Clock;
+  readonly chance: Chance;
+  /** The config version that this isolate holds; a request pins it once. */
+  config(): Config;
+  /** Told of the overlay version that Redis names; refreshes in the background when it is newer. */
+  noticeOverlay(shared: SharedState, waitUntil: (promise: Promise<unknown>) => void): void;
+  /** Backends whose URL and required secrets are present. */
+  readonly availableBackends: ReadonlySet<string>;
+  readonly keys: KeyDirectory;
+  readonly principals: PrincipalCache;
+  /** Compares the secret part of a key with the snapshot's keyed hash, in constant time. */
+  verifySecret(snapshot: KeySnapshot, secret: string): Promise<boolean>;
+  readonly addressGuard: AddressGuard;
+  readonly admission: AdmissionStore;
+  readonly localLimits: LocalLimits;
+  readonly rebuilder: BudgetRebuilder;
+  readonly breakers: BreakerView;
+  readonly policies: readonly Policy[];
+  readonly transport: Transport;
+  /** Takes an event for the queue; sends in batches of the isolate. Never throws. */
+  enqueue(event: WideEvent, waitUntil: (promise: Promise<unknown>) => void): void;
+  log(event: WideEvent): void;
+  /** A keyed hash of the caller's own name for its end user. */
+  hashEndUser(tenant: string, name: string): Promise<string>;
+}
+
+/** Principals by their whole token, bounded. */
+export interface PrincipalCache {
+  get(token: string): Principal | undefined;
+  set(token: string, principal: Principal): void;
+  delete(token: string): void;
+}
+
+/** What an isolate grants on its own while Redis is away. */
+export interface LocalLimits {
+  /** Takes one request of `keyId`; `retryAfterMs` where it may not. */
+  take(keyId: string, requestsPerMinute: number | undefined, now: number): { allowed: boolean; retryAfterMs: number };
+}
+
+/** The isolate's view of the breakers: Redis' word, and what it has seen since. */
+export interface BreakerView {
+  learn(shared: SharedState): void;
+  state(backend: string): BreakerState | undefined;
+  report(backend: string, healthy: boolean): void;
+}
+
+/** The backend's name for the model of a target. `env` targets are resolved to names when the isolate starts. */
+export function modelName(target: Target): string {
+  return "name" in target.model ? target.model.name : target.model.default;
+}
