@@ -14,7 +14,7 @@ const SECRET_LENGTH = 43;
 const KEY_PATTERN = /^gw_([a-z2-7]{16})_([0-9A-Za-z]{43})$/;
 
 export interface ParsedApiKey {
-  readonly keyId: string;
+  readonly id: string;
   readonly secret: string;
 }
 
@@ -25,8 +25,8 @@ export interface MintedApiKey extends ParsedApiKey {
 
 /** The two parts of a well-formed key; undefined for anything else. Says nothing about whether the key exists. */
 export function parseApiKey(text: string): ParsedApiKey | undefined {
-  const [, keyId, secret] = KEY_PATTERN.exec(text) ?? [];
-  return keyId === undefined || secret === undefined ? undefined : { keyId, secret };
+  const [, id, secret] = KEY_PATTERN.exec(text) ?? [];
+  return id === undefined || secret === undefined ? undefined : { id, secret };
 }
 
 /** Builds a key from `API_KEY_RANDOM_BYTES` bytes of a cryptographic source; the same bytes give the same key. */
@@ -34,9 +34,9 @@ export function mintApiKey(random: Uint8Array): MintedApiKey {
   if (random.length !== API_KEY_RANDOM_BYTES) {
     throw new RangeError(`a key takes ${API_KEY_RANDOM_BYTES} random bytes, not ${random.length}`);
   }
-  const keyId = digits(random.subarray(0, ID_BYTES), ID_ALPHABET, 16);
+  const id = digits(random.subarray(0, ID_BYTES), ID_ALPHABET, 16);
   const secret = digits(random.subarray(ID_BYTES), SECRET_ALPHABET, SECRET_LENGTH);
-  return { keyId, secret, text: `gw_${keyId}_${secret}` };
+  return { id, secret, text: `gw_${id}_${secret}` };
 }
 
 /** Base64url of HMAC-SHA-256(pepper, secret): what is stored and compared. `pepper` is the secret text of one pepper version. */

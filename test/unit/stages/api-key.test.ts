@@ -12,7 +12,7 @@ describe("api keys", () => {
       fc.property(randomBytes, (random) => {
         const minted = mintApiKey(random);
         expect(minted.text).toMatch(/^gw_[a-z2-7]{16}_[0-9A-Za-z]{43}$/);
-        expect(parseApiKey(minted.text)).toEqual({ keyId: minted.keyId, secret: minted.secret });
+        expect(parseApiKey(minted.text)).toEqual({ id: minted.id, secret: minted.secret });
       }),
     );
   });
