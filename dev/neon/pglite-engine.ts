@@ -29,7 +29,7 @@ type Outcome =
  * A killed process therefore loses nothing that was answered, and recovers at the next start; a power cut may.
  */
 export async function openPglite(dataDir: string | undefined): Promise<Engine> {
-  const directory = dataDir === undefined ? undefined : takeDataDir(dataDir);
+  const directory = dataDir === undefined ? undefined : await takeDataDir(dataDir);
   let pglite: PGlite;
   try {
     pglite = await PGlite.create({ extensions: { vector }, ...(directory && { dataDir: directory.files }) });
