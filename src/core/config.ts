@@ -27,8 +27,8 @@ export interface Backend {
   /** The formats it speaks, one an operation. */
   readonly formats: readonly WireName[];
   readonly transport: "fetch";
-  /** The name of the environment variable that holds the base URL, or the URL itself. Ends in `/v1` or not. */
-  readonly baseUrl: { readonly env: string } | { readonly url: string };
+  /** The name of the environment variable that holds the base URL (and what stands where it is unset), or the URL itself. Ends in `/v1` or not. */
+  readonly baseUrl: { readonly env: string; readonly default?: string } | { readonly url: string };
   readonly auth: {
     readonly scheme: "bearer" | "x-api-key" | "none";
     /** Name of the secret. */

@@ -1,0 +1,154 @@
+import type { Backend, BaseConfig, Deadlines, LevelLimits, Limits, Route, Target, Tier } from "../core/config.ts";
+import { NANO_USD, type Price } from "../core/money.ts";
+import {
+  DEFAULT_BASE,
+  DEFAULT_BREAKER,
+  DEFAULT_CACHE,
+  DEFAULT_DEADLINES,
+  DEFAULT_ROUTE,
+  defined,
+  QUARANTINE_MARGIN_MS,
+} from "./defaults.ts";
+import type { BackendFile, ConfigFile, LevelLimitsFile, RouteFile, TargetFile } from "./schema.ts";
+
+/** File to base configuration: defaults filled in, dollars to nano-dollars. The file's references have been checked. */
+export function build(file: ConfigFile): Omit<BaseConfig, "version"> {
+  const backends = mapValues(file.backends, buildBackend);
+  const routes = mapValues(file.routes, (route, alias) => buildRoute(route, alias, file));
+  return {
+    backends,
+    routes,
+    tiers: mapValues(file.tiers, buildTier),
+    defaultTier: file.defaultTier,
+    limits: { ...DEFAULT_BASE.limits, ...defined(file.limits) },
+    snapshotMaxAgeMs: file.snapshotMaxAgeMs ?? DEFAULT_BASE.snapshotMaxAgeMs,
+    stores: { ...DEFAULT_BASE.stores, ...defined(file.stores) },
+    addressGuardPerMinute: file.addressGuardPerMinute ?? DEFAULT_BASE.addressGuardPerMinute,
+    budgetQuarantineMs: file.budgetQuarantineMs ?? longestAnswerMs(file) + QUARANTINE_MARGIN_MS,
+    localLimitShare: file.localLimitShare ?? DEFAULT_BASE.localLimitShare,
+  };
+}
+
+/** What bounds an attempt: the defaults, the backend's own, the route's over them. */
+export function deadlinesOf(backend: BackendFile | undefined, route?: RouteFile): Deadlines {
+  return { ...DEFAULT_DEADLINES, ...defined(backend?.deadlines), ...defined(route?.deadlines) };
+}
+
+/** The longest that an admitted request can still be running. */
+export function longestAnswerMs(file: ConfigFile): number {
+  const totals = Object.values(file.routes).flatMap((route) =>
+    candidatesOf(route).map((target) => deadlinesOf(file.backends[target.backend], route).totalMs),
+  );
+  return Math.max(0, ...totals);
+}
+
+/** Targets, then fallbacks, each with where it stands in the file. */
+export function candidatesOf(
+  route: RouteFile,
+): readonly (TargetFile & { readonly list: "targets" | "fallbacks"; readonly index: number })[] {
+  return [
+    ...route.targets.map((target, index) => ({ ...target, list: "targets" as const, index })),
+    ...(route.fallbacks ?? []).map((target, index) => ({ ...target, list: "fallbacks" as const, index })),
+  ];
+}
+
+/** The model's name as the file knows it: a variable is known by its default. */
+export function nameInFile(model: TargetFile["model"]): string {
+  return model.name ?? model.default ?? "";
+}
+
+/** The target's own price, else the model's, else the backend's. */
+export function priceOf(target: TargetFile, backend: BackendFile | undefined): Price | undefined {
+  const name = nameInFile(target.model);
+  const known = backend?.models && Object.hasOwn(backend.models, name) ? backend.models[name]?.price : undefined;
+  const price = target.price ?? known ?? backend?.price;
+  if (price === undefined) return undefined;
+  const { inputPerMillion, outputPerMillion, ...rest } = price;
+  return { inputPerMillion, outputPerMillion, ...defined(rest) };
+}
+
+function buildBackend(backend: BackendFile, name: string): Backend {
+  const { env, default: fallbackUrl, url } = backend.baseUrl;
+  const models = Object.entries(backend.models ?? {}).flatMap(([model, info]) => {
+    const price = priceOf({ backend: name, model: { name: model } }, backend);
+    return price
+      ? [[model, { price, ...(info.contextTokens !== undefined && { contextTokens: info.contextTokens }) }]]
+      : [];
+  });
+  return {
+    name,
+    formats: backend.formats,
+    transport: "fetch",
+    baseUrl:
+      env === undefined ? { url: url ?? "" } : { env, ...(fallbackUrl !== undefined && { default: fallbackUrl }) },
+    auth: {
+      scheme: backend.auth?.scheme ?? "none",
+      ...(backend.auth?.secret !== undefined && { secret: backend.auth.secret }),
+      optional: backend.auth?.optional ?? backend.auth?.secret === undefined,
+    },
+    headers: Object.fromEntries(
+      Object.entries(backend.headers ?? {}).map(([header, { value, secret }]) => [
+        header.toLowerCase(),
+        secret === undefined ? { value: value ?? "" } : { secret },
+      ]),
+    ),
+    quirks: backend.quirks ?? [],
+    collectJson: backend.collectJson ?? "never",
+    deadlines: deadlinesOf(backend),
+    breaker: { ...DEFAULT_BREAKER, ...defined(backend.breaker) },
+    models: Object.fromEntries(models),
+  };
+}
+
+function buildRoute(route: RouteFile, alias: string, file: ConfigFile): Route {
+  const operation = route.operation ?? "chat";
+  const target = (candidate: TargetFile): Target => {
+    const { name, env, default: defaultName } = candidate.model;
+    const price = priceOf(candidate, file.backends[candidate.backend]);
+    if (price === undefined) throw new Error(`routes.${alias}: a target without a price passed the checks`);
+    return {
+      backend: candidate.backend,
+      model: env !== undefined && defaultName !== undefined ? { env, default: defaultName } : { name: name ?? "" },
+      weight: candidate.weight ?? 1,
+      price,
+    };
+  };
+  const deadlines = defined(route.deadlines);
+  return {
+    alias,
+    operation,
+    ...(route.description !== undefined && { description: route.description }),
+    targets: route.targets.map(target),
+    fallbacks: (route.fallbacks ?? []).map(target),
+    maxOutputTokens: operation === "embed" ? 0 : (route.maxOutputTokens ?? DEFAULT_ROUTE.maxOutputTokens),
+    maxInputTokens: route.maxInputTokens ?? DEFAULT_ROUTE.maxInputTokens,
+    cache: { ...DEFAULT_CACHE, ...defined(route.cache) },
+    delayBudgetMs: route.delayBudgetMs ?? DEFAULT_ROUTE.delayBudgetMs,
+    maxAttempts: route.maxAttempts ?? DEFAULT_ROUTE.maxAttempts,
+    holdHeadersMs: route.holdHeadersMs ?? DEFAULT_ROUTE.holdHeadersMs,
+    keepAliveMs: route.keepAliveMs ?? DEFAULT_ROUTE.keepAliveMs,
+    ...(Object.keys(deadlines).length > 0 && { deadlines }),
+    cancelOnDisconnect: route.cancelOnDisconnect ?? DEFAULT_ROUTE.cancelOnDisconnect,
+  };
+}
+
+function buildTier(tier: ConfigFile["tiers"][string], name: string): Tier {
+  const limits: { -readonly [Level in keyof Limits]: Limits[Level] } = {};
+  for (const level of ["key", "user", "model", "tenant"] as const) {
+    const own = tier[level];
+    if (own) limits[level] = buildLevel(own);
+  }
+  return { name, limits };
+}
+
+function buildLevel({ budget, ...units }: LevelLimitsFile): LevelLimits {
+  if (budget === undefined) return defined(units);
+  return { ...defined(units), budget: { limitNanoUsd: Math.round(budget.limitUsd * NANO_USD), period: budget.period } };
+}
+
+function mapValues<In, Out>(
+  record: Readonly<Record<string, In>>,
+  map: (value: In, key: string) => Out,
+): Record<string, Out> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value, key)]));
+}

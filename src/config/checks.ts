@@ -1,0 +1,176 @@
+import { formatFor, OPERATION_OF } from "../core/formats.ts";
+import { candidatesOf, deadlinesOf, longestAnswerMs, nameInFile, priceOf } from "./build.ts";
+import { DEFAULT_BREAKER, DEFAULT_ROUTE, defined } from "./defaults.ts";
+import type { BackendFile, ConfigFile, RouteFile } from "./schema.ts";
+import { suggest } from "./suggest.ts";
+import type { Path } from "./yaml-source.ts";
+
+export interface Finding {
+  readonly path: Path;
+  readonly reason: string;
+}
+
+/** What no single value can show: names that must exist, numbers that must fit each other. Pure; finds all there is at once. */
+export function crossCheck(file: ConfigFile): readonly Finding[] {
+  return [
+    ...checkTiers(file),
+    ...Object.entries(file.backends).flatMap(([name, backend]) => checkBackend(name, backend)),
+    ...checkVariables(file),
+    ...Object.entries(file.routes).flatMap(([alias, route]) => checkRoute(alias, route, file)),
+    ...checkQuarantine(file),
+  ];
+}
+
+/** `"hom" does not exist; did you mean "home"?` */
+function missing(kind: string, name: string, known: Readonly<Record<string, unknown>>): string {
+  const near = suggest(name, Object.keys(known));
+  return `no ${kind} is named "${name}"${near === undefined ? "" : `; did you mean "${near}"?`}`;
+}
+
+function checkTiers(file: ConfigFile): Finding[] {
+  if (Object.hasOwn(file.tiers, file.defaultTier)) return [];
+  return [{ path: ["defaultTier"], reason: missing("tier", file.defaultTier, file.tiers) }];
+}
+
+function checkBackend(name: string, backend: BackendFile): Finding[] {
+  const findings: Finding[] = [];
+  const at = ["backends", name];
+  backend.formats.forEach((format, index) => {
+    const first = formatFor(backend, OPERATION_OF[format]);
+    if (backend.formats.indexOf(format) < index || (first !== undefined && first !== format)) {
+      findings.push({
+        path: [...at, "formats", index],
+        reason: `a second format for the operation ${OPERATION_OF[format]}; a backend has one`,
+      });
+    }
+  });
+  findings.push(...checkDeadlines([...at, "deadlines"], backend));
+  const breaker = { ...DEFAULT_BREAKER, ...defined(backend.breaker) };
+  if (breaker.maxOpenMs < breaker.openMs) {
+    findings.push({
+      path: [...at, "breaker"],
+      reason: `maxOpenMs (${breaker.maxOpenMs}) is less than openMs (${breaker.openMs})`,
+    });
+  }
+  return findings;
+}
+
+function checkDeadlines(path: Path, backend: BackendFile | undefined, route?: RouteFile): Finding[] {
+  const { connectMs, firstTokenMs, silenceMs, totalMs } = deadlinesOf(backend, route);
+  const findings: Finding[] = [];
+  if (connectMs > firstTokenMs)
+    findings.push({ path, reason: `connectMs (${connectMs}) is more than firstTokenMs (${firstTokenMs})` });
+  if (firstTokenMs > totalMs)
+    findings.push({ path, reason: `firstTokenMs (${firstTokenMs}) is more than totalMs (${totalMs})` });
+  if (silenceMs > totalMs)
+    findings.push({ path, reason: `silenceMs (${silenceMs}) is more than totalMs (${totalMs})` });
+  return findings;
+}
+
+/** A name is a secret or a setting, not both: settings are shown, secrets are not. One variable has one default. */
+function checkVariables(file: ConfigFile): Finding[] {
+  const findings: Finding[] = [];
+  const secrets = new Set<string>();
+  for (const backend of Object.values(file.backends)) {
+    if (backend.auth?.secret !== undefined) secrets.add(backend.auth.secret);
+    for (const header of Object.values(backend.headers ?? {}))
+      if (header.secret !== undefined) secrets.add(header.secret);
+  }
+  const settings = new Map<string, string>();
+  const note = (path: Path, variable: string, meaning: string): void => {
+    const before = settings.get(variable);
+    if (secrets.has(variable)) findings.push({ path, reason: `${variable} is named as a secret elsewhere` });
+    else if (before !== undefined && before !== meaning)
+      findings.push({
+        path,
+        reason: `${variable} stands for something else elsewhere (another default, or a URL and a model)`,
+      });
+    else settings.set(variable, meaning);
+  };
+  for (const [name, { baseUrl }] of Object.entries(file.backends)) {
+    if (baseUrl.env !== undefined) note(["backends", name, "baseUrl", "env"], baseUrl.env, `url ${baseUrl.default}`);
+  }
+  for (const [alias, route] of Object.entries(file.routes)) {
+    for (const { model, list, index } of candidatesOf(route)) {
+      if (model.env !== undefined)
+        note(["routes", alias, list, index, "model", "env"], model.env, `model ${model.default}`);
+    }
+  }
+  return findings;
+}
+
+function checkRoute(alias: string, route: RouteFile, file: ConfigFile): Finding[] {
+  const findings: Finding[] = [];
+  const at = ["routes", alias];
+  const operation = route.operation ?? "chat";
+  const seen = new Map<string, string>();
+  const candidates = candidatesOf(route);
+  for (const candidate of candidates) {
+    const path = [...at, candidate.list, candidate.index];
+    const name = nameInFile(candidate.model);
+    const backend = Object.hasOwn(file.backends, candidate.backend) ? file.backends[candidate.backend] : undefined;
+    if (backend === undefined) {
+      findings.push({ path: [...path, "backend"], reason: missing("backend", candidate.backend, file.backends) });
+      continue;
+    }
+    const identity = `${candidate.backend} ${name}`;
+    const twin = seen.get(identity);
+    if (twin !== undefined) findings.push({ path, reason: `is the same backend and model as ${twin}` });
+    seen.set(identity, `${candidate.list}[${candidate.index}]`);
+    if (formatFor(backend, operation) === undefined) {
+      findings.push({
+        path: [...path, "backend"],
+        reason: `"${candidate.backend}" speaks ${backend.formats.join(", ")}, none of which can ${operation}`,
+      });
+    }
+    if (priceOf(candidate, backend) === undefined) {
+      findings.push({
+        path: [...path, "model"],
+        reason: `no price is known for "${name}"; give it under backends.${candidate.backend}.models, or here`,
+      });
+    }
+    findings.push(...(route.deadlines ? checkDeadlines([...at, "deadlines"], backend, route) : []));
+    findings.push(...checkContext([...at, "maxOutputTokens"], route, name, backend));
+    findings.push(...checkReach(at, route, candidate.list, candidates.length, backend));
+  }
+  if (operation === "embed" && route.maxOutputTokens !== undefined) {
+    findings.push({ path: [...at, "maxOutputTokens"], reason: "embeddings have no output tokens" });
+  }
+  return findings.filter(
+    (finding, index) =>
+      findings.findIndex((other) => other.reason === finding.reason && other.path.join() === finding.path.join()) ===
+      index,
+  );
+}
+
+function checkContext(path: Path, route: RouteFile, name: string, backend: BackendFile): Finding[] {
+  const models = backend.models ?? {};
+  const context = Object.hasOwn(models, name) ? models[name]?.contextTokens : undefined;
+  const output = route.operation === "embed" ? 0 : (route.maxOutputTokens ?? DEFAULT_ROUTE.maxOutputTokens);
+  if (context === undefined || output < context) return [];
+  return [{ path, reason: `${output} leaves no room for input in the ${context} tokens that "${name}" can hold` }];
+}
+
+/** A target that may use up the whole delay budget leaves nothing for what stands behind it. */
+function checkReach(at: Path, route: RouteFile, list: string, candidates: number, backend: BackendFile): Finding[] {
+  const delayBudgetMs = route.delayBudgetMs ?? DEFAULT_ROUTE.delayBudgetMs;
+  const { firstTokenMs } = deadlinesOf(backend, route);
+  if (list !== "targets" || candidates < 2 || delayBudgetMs > firstTokenMs) return [];
+  return [
+    {
+      path: [...at, "delayBudgetMs"],
+      reason: `${delayBudgetMs} is not more than firstTokenMs (${firstTokenMs}), so a stalled target leaves no time for a fallback`,
+    },
+  ];
+}
+
+function checkQuarantine(file: ConfigFile): Finding[] {
+  const longest = longestAnswerMs(file);
+  if (file.budgetQuarantineMs === undefined || file.budgetQuarantineMs >= longest) return [];
+  return [
+    {
+      path: ["budgetQuarantineMs"],
+      reason: `is less than the longest answer (${longest} ms): money could be spent twice after Redis lost its data`,
+    },
+  ];
+}

@@ -1,0 +1,44 @@
+import type { BaseConfig, BreakerConfig, CacheRule, Deadlines } from "../core/config.ts";
+
+/** What stands where a configuration file says nothing. Milliseconds unless the name says otherwise. */
+export const DEFAULT_DEADLINES: Deadlines = {
+  connectMs: 5_000,
+  firstTokenMs: 30_000,
+  silenceMs: 20_000,
+  totalMs: 15 * 60_000,
+};
+
+export const DEFAULT_BREAKER: BreakerConfig = { failures: 3, openMs: 10_000, maxOpenMs: 120_000 };
+
+export const DEFAULT_CACHE: CacheRule = { mode: "auto", ttlSeconds: 3_600 };
+
+export const DEFAULT_ROUTE = {
+  maxOutputTokens: 4_096,
+  maxInputTokens: 128_000,
+  /** Two first-token deadlines: a stalled first backend leaves the second its whole time. */
+  delayBudgetMs: 60_000,
+  maxAttempts: 3,
+  holdHeadersMs: 10_000,
+  keepAliveMs: 10_000,
+  cancelOnDisconnect: true,
+} as const;
+
+export const DEFAULT_BASE: Pick<
+  BaseConfig,
+  "limits" | "snapshotMaxAgeMs" | "stores" | "addressGuardPerMinute" | "localLimitShare"
+> = {
+  limits: { bodyBytes: 20 * 1024 * 1024, jsonDepth: 64 },
+  snapshotMaxAgeMs: 5 * 60_000,
+  stores: { redisMs: 150, redisConnectMs: 350, postgresMs: 5_000 },
+  addressGuardPerMinute: 30,
+  localLimitShare: 0.25,
+};
+
+/** Beyond the longest answer, what the quarantine of budgets allows for clocks and late settlements. */
+export const QUARANTINE_MARGIN_MS = 60_000;
+
+/** A copy without the members that are undefined, so that a spread over defaults keeps the defaults. */
+export function defined<T extends object>(value: T | undefined): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const entries = Object.entries(value ?? {}).filter(([, member]) => member !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}

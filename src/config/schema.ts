@@ -1,0 +1,238 @@
+import { z } from "zod";
+import { looksLikeCredential } from "../core/credentials.ts";
+import { WIRE_NAMES } from "../core/formats.ts";
+
+/**
+ * The shape of a configuration file, before defaults and cross references. Used at build time in Node only: the Worker holds what
+ * `compile.ts` makes of it. Unknown keys are refused everywhere.
+ */
+
+/** Variables of the gateway itself. No backend may name them: they never leave for another host. */
+export const OWN_VARIABLES: ReadonlySet<string> = new Set([
+  "UPSTASH_REDIS_REST_URL",
+  "UPSTASH_REDIS_REST_TOKEN",
+  "DATABASE_URL",
+  "DATABASE_ADMIN_URL",
+  "NEON_FETCH_ENDPOINT",
+  "KEY_PEPPER",
+  "ADMIN_KEY",
+  "METRICS_TOKEN",
+]);
+
+/** Outbound headers that the transport or the wire sets; configuring them would smuggle or break requests. */
+const RESERVED_HEADERS = new Set(
+  "authorization x-api-key host content-length content-type transfer-encoding connection keep-alive te trailer upgrade accept accept-encoding cookie".split(
+    " ",
+  ),
+);
+
+const LONGEST_MS = 24 * 60 * 60 * 1000;
+
+const positive = z.number({ error: "must be a number" }).positive({ error: "must be larger than 0" });
+const count = z
+  .int({ error: "must be a whole number" })
+  .positive({ error: "must be larger than 0" })
+  .max(Number.MAX_SAFE_INTEGER);
+const milliseconds = count.max(LONGEST_MS, { error: "must be at most a day (86400000 ms)" });
+const dollars = z.number({ error: "must be a number of US dollars" }).nonnegative({ error: "must not be negative" });
+
+/** A name of an environment variable or secret. The message never repeats the value: it may be the secret itself. */
+const variableName = z
+  .string()
+  .refine((text) => /^[A-Z][A-Z0-9_]{1,63}$/.test(text) && !looksLikeCredential(text), {
+    error: "must be the NAME of a variable or secret in UPPER_SNAKE_CASE, never its value",
+    abort: true,
+  })
+  .refine((text) => !OWN_VARIABLES.has(text), {
+    error: "is a variable of the gateway itself, which never leaves for a backend",
+  });
+
+function urlProblem(text: string): string | undefined {
+  if (!URL.canParse(text)) return "must be an absolute http(s) URL";
+  const url = new URL(text);
+  if (url.protocol !== "http:" && url.protocol !== "https:") return "must be an http(s) URL";
+  if (url.username !== "" || url.password !== "") return "must not hold credentials; name them as secrets";
+  if (url.search !== "" || url.hash !== "") return "must have neither a query nor a fragment";
+  return undefined;
+}
+
+const baseUrlText = z.string().superRefine((text, context) => {
+  const problem = urlProblem(text);
+  if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+});
+
+const price = z.strictObject({
+  inputPerMillion: dollars,
+  outputPerMillion: dollars,
+  cachedInputPerMillion: dollars.optional(),
+  cacheWritePerMillion: dollars.optional(),
+  perRequest: dollars.optional(),
+});
+
+const deadlines = z.strictObject({
+  connectMs: milliseconds.optional(),
+  firstTokenMs: milliseconds.optional(),
+  silenceMs: milliseconds.optional(),
+  totalMs: milliseconds.optional(),
+});
+
+const identifier = z.string().regex(/^[a-z0-9][a-z0-9-]{0,47}$/, {
+  error: "must be 1 to 48 lower-case letters, digits and hyphens",
+});
+
+/** What a caller may put into `model`: provider names hold dots, colons and slashes. */
+const alias = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$/, {
+  error: "must be 1 to 128 letters, digits and . _ : / @ -",
+});
+
+const modelName = z.string().regex(/^[\x21-\x7e]{1,200}$/, { error: "must be a model's name without spaces" });
+
+const header = z
+  .strictObject({
+    value: z
+      .string()
+      .regex(/^[\x20-\x7e]*$/, { error: "must be printable ASCII" })
+      .refine((text) => !looksLikeCredential(text), {
+        error: "looks like a credential; put it into a secret and name that",
+      })
+      .optional(),
+    secret: variableName.optional(),
+  })
+  .refine((header) => (header.value === undefined) !== (header.secret === undefined), {
+    error: "needs either `value` or `secret`",
+  });
+
+const headerName = z
+  .string()
+  .regex(/^[A-Za-z0-9-]{1,64}$/, { error: "must be a header's name" })
+  .refine((name) => !RESERVED_HEADERS.has(name.toLowerCase()), { error: "is set by the gateway" });
+
+const backend = z.strictObject({
+  formats: z
+    .array(z.enum(WIRE_NAMES, { error: `must be one of ${WIRE_NAMES.join(", ")}` }))
+    .min(1, { error: "needs at least one format" }),
+  transport: z.literal("fetch", { error: "must be fetch" }).optional(),
+  baseUrl: z
+    .strictObject({ env: variableName.optional(), default: baseUrlText.optional(), url: baseUrlText.optional() })
+    .refine((url) => (url.env === undefined) !== (url.url === undefined), { error: "needs either `env` or `url`" })
+    .refine((url) => url.url === undefined || url.default === undefined, { error: "`default` belongs to `env`" }),
+  auth: z
+    .strictObject({
+      scheme: z.enum(["bearer", "x-api-key", "none"], { error: "must be one of bearer, x-api-key, none" }),
+      secret: variableName.optional(),
+      optional: z.boolean({ error: "must be true or false" }).optional(),
+    })
+    .refine((auth) => (auth.scheme === "none") === (auth.secret === undefined), {
+      error: "needs a `secret`, unless the scheme is none",
+    })
+    .optional(),
+  headers: z.record(headerName, header).optional(),
+  quirks: z
+    .array(
+      z.enum(["vllm", "max-completion-tokens", "no-stream-options"], {
+        error: "must be one of vllm, max-completion-tokens, no-stream-options",
+      }),
+    )
+    .optional(),
+  collectJson: z
+    .enum(["always", "overDeadline", "never"], { error: "must be one of always, overDeadline, never" })
+    .optional(),
+  deadlines: deadlines.optional(),
+  breaker: z
+    .strictObject({
+      failures: count.optional(),
+      openMs: milliseconds.optional(),
+      maxOpenMs: milliseconds.optional(),
+    })
+    .optional(),
+  /** For every model of this backend that is not listed below. */
+  price: price.optional(),
+  models: z.record(modelName, z.strictObject({ price: price.optional(), contextTokens: count.optional() })).optional(),
+});
+
+/** `gpt-5-mini`, or `{env: VLLM_MODEL, default: …}`. */
+const model = z.preprocess(
+  (value) => (typeof value === "string" ? { name: value } : value),
+  z
+    .strictObject({ name: modelName.optional(), env: variableName.optional(), default: modelName.optional() })
+    .refine(
+      ({ name, env, default: unset }) =>
+        name === undefined ? env !== undefined && unset !== undefined : env === undefined && unset === undefined,
+      { error: "must be a model's name, or both `env` and `default`" },
+    ),
+);
+
+const fallback = z.strictObject({ backend: z.string(), model, price: price.optional() });
+
+const target = fallback.extend({ weight: positive.optional() });
+
+const route = z.strictObject({
+  operation: z.enum(["chat", "embed"], { error: "must be chat or embed" }).optional(),
+  description: z.string().optional(),
+  targets: z.array(target).min(1, { error: "needs at least one target" }),
+  fallbacks: z.array(fallback).optional(),
+  maxOutputTokens: count.optional(),
+  maxInputTokens: count.optional(),
+  cache: z
+    .strictObject({
+      mode: z.enum(["auto", "on", "off"], { error: "must be one of auto, on, off" }).optional(),
+      ttlSeconds: count.optional(),
+    })
+    .optional(),
+  delayBudgetMs: milliseconds.optional(),
+  maxAttempts: count.max(10, { error: "must be at most 10" }).optional(),
+  holdHeadersMs: milliseconds.optional(),
+  keepAliveMs: milliseconds.optional(),
+  deadlines: deadlines.optional(),
+  cancelOnDisconnect: z.boolean({ error: "must be true or false" }).optional(),
+});
+
+const levelLimits = z.strictObject({
+  requestsPerMinute: count.optional(),
+  tokensPerMinute: count.optional(),
+  concurrency: count.optional(),
+  refillPeriodMs: count.optional(),
+  budget: z
+    .strictObject({
+      limitUsd: dollars,
+      period: z.enum(["day", "month", "total"], { error: "must be one of day, month, total" }),
+    })
+    .optional(),
+});
+
+const tier = z.strictObject({
+  description: z.string().optional(),
+  key: levelLimits.optional(),
+  user: levelLimits.optional(),
+  model: levelLimits.optional(),
+  tenant: levelLimits.optional(),
+});
+
+export const fileSchema = z.strictObject({
+  backends: z.record(identifier, backend),
+  routes: z.record(alias, route),
+  tiers: z.record(identifier, tier),
+  defaultTier: z.string(),
+  limits: z.strictObject({ bodyBytes: count.optional(), jsonDepth: count.optional() }).optional(),
+  snapshotMaxAgeMs: milliseconds.optional(),
+  stores: z
+    .strictObject({
+      redisMs: milliseconds.optional(),
+      redisConnectMs: milliseconds.optional(),
+      postgresMs: milliseconds.optional(),
+    })
+    .optional(),
+  addressGuardPerMinute: count.optional(),
+  budgetQuarantineMs: milliseconds.optional(),
+  localLimitShare: z
+    .number({ error: "must be a number" })
+    .min(0, { error: "must be between 0 and 1" })
+    .max(1, { error: "must be between 0 and 1" })
+    .optional(),
+});
+
+export type ConfigFile = z.infer<typeof fileSchema>;
+export type BackendFile = ConfigFile["backends"][string];
+export type RouteFile = ConfigFile["routes"][string];
+export type TargetFile = RouteFile["targets"][number];
+export type LevelLimitsFile = z.infer<typeof levelLimits>;

@@ -1,0 +1,18 @@
+import type { Backend } from "./config.ts";
+import type { Operation } from "./draft.ts";
+import type { WireName } from "./wire.ts";
+
+/** The operation that each wire format speaks. Exhaustive: a new format does not compile without its line here. */
+export const OPERATION_OF: Readonly<Record<WireName, Operation>> = {
+  "openai-chat": "chat",
+  "anthropic-messages": "chat",
+  "openai-embeddings": "embed",
+};
+
+/** All wire formats, in the order of `OPERATION_OF`. */
+export const WIRE_NAMES = Object.keys(OPERATION_OF) as readonly WireName[];
+
+/** The format in which a backend speaks an operation; undefined where it cannot. A backend has at most one an operation. */
+export function formatFor(backend: Pick<Backend, "formats">, operation: Operation): WireName | undefined {
+  return backend.formats.find((format) => OPERATION_OF[format] === operation);
+}
