@@ -1,3 +1,5 @@
+import { hmacBase64Url, hmacKey } from "../lib/hash.ts";
+
 /**
  * API keys of the form `gw_<id>_<secret>`. The id is public (it names the key in logs, rows and the admin API); the secret is shown
  * once and kept only as a keyed hash. Pure but for WebCrypto; random bytes come in.
@@ -41,14 +43,7 @@ export function mintApiKey(random: Uint8Array): MintedApiKey {
 
 /** Base64url of HMAC-SHA-256(pepper, secret): what is stored and compared. `pepper` is the secret text of one pepper version. */
 export async function hashSecret(pepper: string, secret: string): Promise<string> {
-  const encoder = new TextEncoder();
-  const algorithm = { name: "HMAC", hash: "SHA-256" };
-  const key = await crypto.subtle.importKey("raw", encoder.encode(pepper), algorithm, false, ["sign"]);
-  const mac = new Uint8Array(await crypto.subtle.sign("HMAC", key, encoder.encode(secret)));
-  return btoa(String.fromCharCode(...mac))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replace(/=+$/, "");
+  return hmacBase64Url(await hmacKey(pepper), secret);
 }
 
 /** The bytes as one big-endian number, written in the alphabet, padded to `length`. */

@@ -1,8 +1,9 @@
 import * as z from "zod/mini";
 import type { Operation } from "../../../src/core/draft.ts";
 import type { FailureType, LimitLevel, LimitUnit } from "../../../src/core/failure.ts";
+import { WIRE_NAMES } from "../../../src/core/formats.ts";
 import type { Outcome, WideEvent } from "../../../src/core/wide-event.ts";
-import type { Translation, WireName } from "../../../src/core/wire.ts";
+import type { Translation } from "../../../src/core/wire.ts";
 
 /**
  * The ledger's door: what came by a queue or lay in Redis is an event, or it is not. Text that Postgres cannot hold (NUL, half a
@@ -27,7 +28,7 @@ const outcome = z.enum(
   words<Outcome>({ completed: true, failed: true, cancelled: true, refused: true, abandoned: true }),
 );
 const operation = z.enum(words<Operation>({ chat: true, embed: true }));
-const wire = z.enum(words<WireName>({ "openai-chat": true, "openai-embeddings": true, "anthropic-messages": true }));
+const wire = z.enum(WIRE_NAMES);
 const limitUnit = z.enum(words<LimitUnit>({ requests: true, tokens: true, concurrency: true, money: true }));
 const limitLevel = z.enum(words<LimitLevel>({ key: true, user: true, model: true, tenant: true }));
 const translation = z.enum(

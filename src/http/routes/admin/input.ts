@@ -1,0 +1,83 @@
+import type { Context } from "hono";
+import * as z from "zod/mini";
+import { badRequest, type Failure } from "../../../core/failure.ts";
+import { fail, ok, type Result } from "../../../core/result.ts";
+import { parseBody } from "../../../lib/json.ts";
+import { readBytesUpTo } from "../../../lib/read.ts";
+
+const MAX_BODY_BYTES = 256 * 1024;
+
+/** Reads a JSON body against a schema. Every failure names the field that is at fault. */
+export async function readBody<Schema extends z.core.$ZodType>(
+  context: Context,
+  schema: Schema,
+): Promise<Result<z.output<Schema>>> {
+  const read = await readBytesUpTo(context.req.raw.body, MAX_BODY_BYTES);
+  if (read.problem === "broken_off") return fail(badRequest("The body broke off."));
+  if (read.problem === "too_large") {
+    return fail({ type: "caller_body_too_large", message: `The body is larger than ${MAX_BODY_BYTES} bytes.` });
+  }
+  const parsed = parseBody(read.data);
+  return parsed.ok ? check(parsed.body.value, schema) : fail(badRequest(parsed.problem, parsed.param));
+}
+
+/** Reads the query string against a schema. A parameter that is given twice is refused. */
+export function readQuery<Schema extends z.core.$ZodType>(context: Context, schema: Schema): Result<z.output<Schema>> {
+  const values: Record<string, string> = {};
+  for (const [name, given] of Object.entries(context.req.queries())) {
+    if (given.length > 1) return fail(badRequest(`${name} is given more than once.`, name));
+    values[name] = given[0] ?? "";
+  }
+  return check(values, schema);
+}
+
+/** Reads one part of the path against a schema. */
+export function readParam<Schema extends z.core.$ZodType>(
+  context: Context,
+  name: string,
+  schema: Schema,
+): Result<z.output<Schema>> {
+  const reading = z.safeParse(schema, context.req.param(name));
+  return reading.success ? ok(reading.data) : fail(badRequest(`${name} is not of the expected form.`, name));
+}
+
+function check<Schema extends z.core.$ZodType>(value: unknown, schema: Schema): Result<z.output<Schema>> {
+  const reading = z.safeParse(schema, value);
+  if (reading.success) return ok(reading.data);
+  const [issue] = reading.error.issues;
+  return fail(issue === undefined ? badRequest("The input is not valid.") : complaint(issue));
+}
+
+/** The library's issue in words: what is expected of which field. Says nothing of the value that was given. */
+function complaint(issue: z.core.$ZodIssue): Failure {
+  const at = pathText(issue.path);
+  switch (issue.code) {
+    case "unrecognized_keys": {
+      const field = pathText([...issue.path, issue.keys[0] ?? ""]);
+      return badRequest(`${field} is not a known field.`, field);
+    }
+    case "invalid_type":
+      return badRequest(`${at || "The body"} must be of type ${issue.expected}.`, at);
+    case "invalid_value":
+      return badRequest(`${at} must be one of: ${issue.values.join(", ")}.`, at);
+    case "too_small":
+      return badRequest(`${at} must be at least ${issue.minimum}${unitOf(issue.origin)}.`, at);
+    case "too_big":
+      return badRequest(`${at} must be at most ${issue.maximum}${unitOf(issue.origin)}.`, at);
+    default:
+      return badRequest(`${at || "The body"} is not of the expected form.`, at);
+  }
+}
+
+function unitOf(origin: string): string {
+  if (origin === "string") return " characters long";
+  return origin === "array" ? " entries long" : "";
+}
+
+/** `limits.key.budget`, `allowedModels[0]`. */
+function pathText(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === "number") return `${text}[${part}]`;
+    return text === "" ? String(part) : `${text}.${String(part)}`;
+  }, "");
+}

@@ -1,0 +1,102 @@
+import * as z from "zod/mini";
+
+/**
+ * The bodies, queries and replies of the admin API: what is parsed at the door, and what `/openapi.json` is made from. Strict: a
+ * field that is not here is refused by its name. No transforms, because a transform has no JSON Schema.
+ */
+
+const name = z.string().check(z.minLength(1), z.maxLength(128), z.regex(/^[^\p{Cc}\p{Cs}]*$/u));
+/** Also a part of Redis keys: no braces, no separators. */
+const tenantName = z.string().check(z.regex(/^[a-z0-9][a-z0-9._-]{0,62}$/));
+const userName = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/));
+const moment = z.iso.datetime({ offset: true });
+const day = z.union([z.iso.date(), moment]);
+const positive = z.int().check(z.minimum(1));
+const pageLimit = z.string().check(z.regex(/^([1-9]\d?|1\d\d|200)$/));
+const cursor = z.string().check(z.minLength(1), z.maxLength(128));
+/** Scheme, host and port as a browser sends them in `Origin`; `*` for every origin. */
+const origin = z.string().check(z.maxLength(255), z.regex(/^(\*|https?:\/\/[a-z0-9.-]+(:\d{1,5})?)$/));
+
+export const keyIdSchema = z.string().check(z.regex(/^[a-z2-7]{16}$/));
+export const requestIdSchema = z.string().check(z.regex(/^[A-Za-z0-9_-]{1,128}$/));
+export const scopeSchema = z.enum(["inference", "admin", "usage:read"]);
+
+const levelLimits = z.strictObject({
+  requestsPerMinute: z.exactOptional(positive),
+  tokensPerMinute: z.exactOptional(positive),
+  concurrency: z.exactOptional(positive),
+  budget: z.exactOptional(
+    z.strictObject({ limitNanoUsd: z.int().check(z.minimum(0)), period: z.enum(["day", "month", "total"]) }),
+  ),
+  refillPeriodMs: z.exactOptional(positive),
+});
+
+export const limitsSchema = z.strictObject({
+  key: z.exactOptional(levelLimits),
+  user: z.exactOptional(levelLimits),
+  model: z.exactOptional(levelLimits),
+  tenant: z.exactOptional(levelLimits),
+});
+
+export const newKeySchema = z.strictObject({
+  tenant: tenantName,
+  name: z.exactOptional(name),
+  user: z.exactOptional(userName),
+  tier: z.exactOptional(name),
+  scopes: z.exactOptional(z.array(scopeSchema).check(z.minLength(1), z.maxLength(3))),
+  allowedModels: z.exactOptional(z.array(name).check(z.minLength(1), z.maxLength(200))),
+  expiresAt: z.exactOptional(moment),
+  limits: z.exactOptional(limitsSchema),
+});
+
+export const newTenantSchema = z.strictObject({
+  tenant: tenantName,
+  name: z.exactOptional(name),
+  corsOrigins: z.exactOptional(z.array(origin).check(z.maxLength(50))),
+  limits: z.exactOptional(limitsSchema),
+});
+
+export const keyListQuery = z.strictObject({
+  tenant: z.exactOptional(tenantName),
+  limit: z.exactOptional(pageLimit),
+  cursor: z.exactOptional(cursor),
+});
+
+export const tenantListQuery = z.strictObject({
+  limit: z.exactOptional(pageLimit),
+  cursor: z.exactOptional(cursor),
+});
+
+export const usageQuery = z.strictObject({
+  tenant: tenantName,
+  from: z.exactOptional(day),
+  to: z.exactOptional(day),
+  by: z.exactOptional(z.enum(["day", "alias", "backend", "key"])),
+});
+
+export const deadQuery = z.strictObject({
+  tenant: z.exactOptional(tenantName),
+  limit: z.exactOptional(pageLimit),
+});
+
+export const replaySchema = z.strictObject({
+  tenant: z.exactOptional(tenantName),
+  requestIds: z.exactOptional(z.array(requestIdSchema).check(z.minLength(1), z.maxLength(1_000))),
+});
+
+const perMillion = z.number().check(z.minimum(0));
+const price = z.strictObject({
+  inputPerMillion: perMillion,
+  outputPerMillion: perMillion,
+  cachedInputPerMillion: z.exactOptional(perMillion),
+  cacheWritePerMillion: z.exactOptional(perMillion),
+  perRequest: z.exactOptional(perMillion),
+});
+
+export const overlaySchema = z.strictObject({
+  version: positive,
+  weights: z.exactOptional(z.record(name, z.array(z.number().check(z.minimum(0))))),
+  disabledBackends: z.exactOptional(z.array(name)),
+  tiers: z.exactOptional(z.record(name, limitsSchema)),
+  prices: z.exactOptional(z.record(name, z.record(name, price))),
+});
