@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import type { Engine } from "./engine.ts";
 import type { Faults } from "./faults.ts";
 import { openPglite } from "./pglite-engine.ts";
 import { openPostgres } from "./postgres-engine.ts";
@@ -30,32 +31,46 @@ export interface NeonEndpoint {
   close(): Promise<void>;
 }
 
+/** For the driver, to a local endpoint at `url`, by default as PGlite's superuser. */
+export function connectionString(
+  url: string,
+  role = "postgres",
+  password = LOCAL_PASSWORD,
+  database = "postgres",
+): string {
+  const [user, secret, name] = [role, password, database].map(encodeURIComponent);
+  return `postgresql://${user}:${secret}@${new URL(url).host}/${name}`;
+}
+
 /** Starts a local endpoint that speaks Neon's HTTP protocol. Throws an error of one clear line. */
 export async function startNeonEndpoint(options: NeonEndpointOptions = {}): Promise<NeonEndpoint> {
   const { port = 0, dataDir, postgresUrl, password = LOCAL_PASSWORD } = options;
   if (dataDir !== undefined && postgresUrl !== undefined) {
     throw new Error("a data directory is for PGlite, a Postgres URL for a native server: give one of the two");
   }
-  const engine = postgresUrl === undefined ? await openPglite(dataDir) : await openPostgres(postgresUrl);
-  const server = createEndpoint(engine, password);
-  let boundPort: number;
+  // The port first: that it is taken should not take a database's start to find out.
+  const opening = Promise.withResolvers<Engine>();
+  const server = createEndpoint(opening.promise, password);
+  const boundPort = await listen(server, port);
+  let engine: Engine;
   try {
-    boundPort = await listen(server, port);
+    engine = postgresUrl === undefined ? await openPglite(dataDir) : await openPostgres(postgresUrl);
+    opening.resolve(engine);
   } catch (cause) {
-    await engine.close();
+    server.close();
+    server.closeAllConnections();
     throw cause;
   }
-  const host = `127.0.0.1:${boundPort}`;
+  const origin = `http://127.0.0.1:${boundPort}`;
+  const url = `${origin}/sql`;
   let closing: Promise<void> | undefined;
   return {
-    url: `http://${host}/sql`,
+    url,
     form: engine.form,
-    connectionString(role = engine.rootRole, rolePassword = password) {
-      const encoded = [role, rolePassword].map(encodeURIComponent).join(":");
-      return `postgresql://${encoded}@${host}/${encodeURIComponent(engine.database)}`;
-    },
+    connectionString: (role = engine.rootRole, rolePassword = password) =>
+      connectionString(url, role, rolePassword, engine.database),
     async control(faults) {
-      const response = await fetch(`http://${host}/__control`, { method: "POST", body: JSON.stringify(faults) });
+      const response = await fetch(`${origin}/__control`, { method: "POST", body: JSON.stringify(faults) });
       if (!response.ok) throw new Error(await response.text());
     },
     close() {

@@ -18,8 +18,11 @@ import {
 /** Neon's own limit of a request body. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
-/** The HTTP face over an engine: `POST /sql`, `GET` and `POST /__control`. `rootPassword` lets the superuser in. */
-export function createEndpoint(engine: Engine, rootPassword: string): Server {
+/**
+ * The HTTP face over an engine: `POST /sql`, `GET` and `POST /__control`. `rootPassword` lets the superuser in.
+ * Who calls before the engine has opened waits for it.
+ */
+export function createEndpoint(opening: Promise<Engine>, rootPassword: string): Server {
   const control = new Control();
   return createServer((request, response) => {
     handle(request, response).catch((thrown: unknown) => {
@@ -31,14 +34,15 @@ export function createEndpoint(engine: Engine, rootPassword: string): Server {
   });
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const engine = await opening;
     const route = `${request.method} ${request.url}`;
-    if (route === "POST /sql") return await answerSql(request, response);
+    if (route === "POST /sql") return await answerSql(engine, request, response);
     if (route === "GET /__control") return sendJson(response, 200, { form: engine.form, ...control.state });
-    if (route === "POST /__control") return await answerControl(request, response);
+    if (route === "POST /__control") return await answerControl(engine, request, response);
     sendText(response, 404, "not here: POST /sql, GET /__control, POST /__control");
   }
 
-  async function answerControl(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function answerControl(engine: Engine, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readBody(request);
     const faults = body.ok ? Faults.safeParse(parseJson(body.value)) : undefined;
     if (faults?.success !== true) {
@@ -48,7 +52,7 @@ export function createEndpoint(engine: Engine, rootPassword: string): Server {
     sendJson(response, 200, { form: engine.form, ...control.state });
   }
 
-  async function answerSql(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function answerSql(engine: Engine, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const header = (name: string) => {
       const value = request.headers[name];
       return Array.isArray(value) ? value[0] : value;
@@ -61,7 +65,7 @@ export function createEndpoint(engine: Engine, rootPassword: string): Server {
       const waitMs = control.waitMs(faults, Date.now());
       if (waitMs > 0) await sleep(waitMs);
       if (faults.status !== undefined) return sendText(response, faults.status, "injected fault");
-      const reply = await run(login, request, header);
+      const reply = await run(engine, login, request, header);
       if (faults.dropReply) return void request.socket.resetAndDestroy();
       sendJson(response, reply.status, reply.body);
     } finally {
@@ -70,6 +74,7 @@ export function createEndpoint(engine: Engine, rootPassword: string): Server {
   }
 
   async function run(
+    engine: Engine,
     login: Parsed<Login>,
     request: IncomingMessage,
     header: (name: string) => string | undefined,

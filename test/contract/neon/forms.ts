@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { neonConfig } from "@neondatabase/serverless";
+import { type NeonQueryFunction, neonConfig } from "@neondatabase/serverless";
 import pg from "pg";
 import { type NeonEndpoint, startNeonEndpoint } from "../../../dev/neon/main.ts";
 
@@ -18,6 +18,9 @@ export interface Form {
   /** An endpoint over an empty database. Its `close` also stops or drops what was started for it. */
   start(): Promise<NeonEndpoint>;
 }
+
+/** The driver's tagged template, in its plain form: rows as objects. */
+export type Client = NeonQueryFunction<false, false>;
 
 // One function for every endpoint: the driver keeps it in module state, and several run at once.
 neonConfig.fetchEndpoint = (host, port) => `http://${host}:${port}/sql`;

@@ -4,13 +4,13 @@ import { drizzle } from "drizzle-orm/neon-http";
 import { integer, pgTable, text } from "drizzle-orm/pg-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { NeonEndpoint } from "../../../dev/neon/main.ts";
-import { forms } from "./forms.ts";
+import { type Client, forms } from "./forms.ts";
 
 const notes = pgTable("notes", { id: integer().primaryKey(), body: text().notNull() });
 
 describe.each(forms)("transactions and errors through Neon's protocol on $name", (form) => {
   let endpoint: NeonEndpoint;
-  let run: ReturnType<typeof neon>;
+  let run: Client;
 
   beforeAll(async () => {
     endpoint = await form.start();
