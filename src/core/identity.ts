@@ -33,7 +33,10 @@ export interface Principal {
   readonly scopes: ReadonlySet<Scope>;
   readonly allowedModels?: ReadonlySet<string>;
   readonly keyVersion: number;
-  readonly limits: Limits;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt?: number;
+  /** The key's own limits, over its tier's. */
+  readonly limits?: Limits;
   readonly corsOrigins: readonly string[];
   /** When this isolate read the snapshot, milliseconds since the epoch: without Redis it serves at most `snapshotMaxAgeMs`. */
   readonly snapshotAt: number;

@@ -99,6 +99,8 @@ export interface Wire {
   encodeRequest(attempt: AttemptRequest): Result<WireRequest>;
   decodeStream(): FrameReader;
   encodeStream(context: WriterContext): FrameWriter;
+  /** The closing frame of a complete stream whose other frames passed as bytes: `data: [DONE]`, `message_stop`; empty where the format has no streams. */
+  readonly terminator: string;
   decodeAnswer(json: Json): Result<Answer>;
   encodeAnswer(answer: Answer, context: WriterContext): Json;
   /** Never passes on HTML or anything that looks like a credential or a host. */

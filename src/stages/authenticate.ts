@@ -83,16 +83,12 @@ async function lookUp(token: string, address: string, fresh: boolean, gateway: G
   if (found.kind === "unknown") return fail(INVALID);
   if (!(await gateway.verifySecret(found.snapshot, key.secret))) return fail(INVALID);
   const now = gateway.clock.now();
-  const checked = alive(principalFrom(found.snapshot, gateway, now), now, found.snapshot);
+  const checked = alive(principalFrom(found.snapshot, now), now, found.snapshot);
   if (checked.ok) gateway.principals.set(token, checked.value);
   return checked;
 }
 
-interface Living extends Principal {
-  readonly expiresAt?: number;
-}
-
-function alive(principal: Living, now: number, snapshot?: KeySnapshot): Result<Principal> {
+function alive(principal: Principal, now: number, snapshot?: KeySnapshot): Result<Principal> {
   if (snapshot?.revokedAt !== undefined) return fail(unauthenticated("This API key has been revoked."));
   if (principal.expiresAt !== undefined && principal.expiresAt <= now) {
     return fail(unauthenticated("This API key has expired."));
@@ -100,24 +96,17 @@ function alive(principal: Living, now: number, snapshot?: KeySnapshot): Result<P
   return ok(principal);
 }
 
-function principalFrom(snapshot: KeySnapshot, gateway: Gateway, now: number): Living {
-  const config = gateway.config();
-  const tier = config.tiers[snapshot.tier] ?? config.tiers[config.defaultTier];
-  const limits = { ...tier?.limits };
-  for (const level of ["key", "user", "model", "tenant"] as const) {
-    const own = snapshot.limits?.[level];
-    if (own) limits[level] = { ...limits[level], ...own };
-  }
+function principalFrom(snapshot: KeySnapshot, now: number): Principal {
   return {
     tenant: snapshot.tenant,
     keyId: snapshot.keyId,
     ...(snapshot.user !== undefined && { user: snapshot.user }),
-    tier: tier?.name ?? snapshot.tier,
+    tier: snapshot.tier,
     scopes: new Set(snapshot.scopes),
     ...(snapshot.allowedModels && { allowedModels: new Set(snapshot.allowedModels) }),
     ...(snapshot.expiresAt !== undefined && { expiresAt: snapshot.expiresAt }),
     keyVersion: snapshot.version,
-    limits,
+    ...(snapshot.limits && { limits: snapshot.limits }),
     corsOrigins: snapshot.corsOrigins ?? [],
     snapshotAt: now,
   };

@@ -38,6 +38,8 @@ export interface Gateway {
   /** Takes an event for the queue; sends in batches of the isolate. Never throws. */
   enqueue(event: WideEvent, waitUntil: (promise: Promise<unknown>) => void): void;
   log(event: WideEvent): void;
+  /** A thrown error: logged redacted, with the request id; the caller is told nothing of it. */
+  reportBug(error: unknown, requestId: string): void;
   /** A keyed hash of the caller's own name for its end user. */
   hashEndUser(tenant: string, name: string): Promise<string>;
 }

@@ -1,0 +1,37 @@
+import type { Context } from "hono";
+import type { Gateway } from "../stages/gateway.ts";
+
+/** Which web origins any tenant has named. Asked at preflights only, which carry no key and so no tenant. */
+export interface OriginDirectory {
+  /** False where it is not known: CORS fails closed. */
+  isNamed(origin: string): Promise<boolean>;
+}
+
+const EXPOSED =
+  "x-request-id, x-gateway-cache, x-gateway-backend, x-gateway-model, x-gateway-attempts, x-gateway-route, x-gateway-cost, retry-after, retry-after-ms, server-timing";
+
+/** Plain OPTIONS says what is allowed; a preflight gets its headers where some tenant names the origin. */
+export async function preflight(context: Context, origins: OriginDirectory, methods: string): Promise<Response> {
+  const origin = context.req.header("origin");
+  const headers: Record<string, string> = { allow: methods, vary: "Origin" };
+  const asks = origin !== undefined && context.req.header("access-control-request-method") !== undefined;
+  if (asks && (await origins.isNamed(origin))) {
+    headers["access-control-allow-origin"] = origin;
+    headers["access-control-allow-methods"] = methods;
+    headers["access-control-allow-headers"] = context.req.header("access-control-request-headers") ?? "";
+    headers["access-control-max-age"] = "600";
+  }
+  return new Response(null, { status: 204, headers });
+}
+
+/** Lets a browser read the reply where the key's own tenant names the origin; else the reply is unchanged. */
+export function allowOrigin(context: Context, response: Response, gateway: Gateway): Response {
+  const origin = context.req.header("origin");
+  if (origin === undefined) return response;
+  const token = context.req.header("authorization")?.replace(/^Bearer +/i, "") ?? context.req.header("x-api-key") ?? "";
+  if (!gateway.principals.get(token)?.corsOrigins.includes(origin)) return response;
+  response.headers.set("access-control-allow-origin", origin);
+  response.headers.set("access-control-expose-headers", EXPOSED);
+  response.headers.append("vary", "Origin");
+  return response;
+}

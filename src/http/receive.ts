@@ -1,0 +1,112 @@
+import type { Controls, Credentials, Received, Trace } from "../core/exchange.ts";
+import { badRequest, type Failure } from "../core/failure.ts";
+import type { Chance, Clock } from "../core/ports.ts";
+import { fail, ok, type Result } from "../core/result.ts";
+import type { Wire } from "../core/wire.ts";
+import { readBytesUpTo } from "../lib/read.ts";
+import { parseTraceparent } from "../telemetry/trace.ts";
+
+/** How long a client may take to send its body, from the first byte to the last. */
+const BODY_DEADLINE_MS = 30_000;
+
+export type Envelope = Omit<Received, "bytes">;
+
+/** Everything of a request but its body. No failure here: what is wrong with a header is said by `controlsOf`. */
+export function envelopeOf(
+  request: Request,
+  wire: Wire,
+  tools: { readonly clock: Clock; readonly chance: Chance },
+  waitUntil: (promise: Promise<unknown>) => void,
+): Envelope {
+  const leaving = new AbortController();
+  const leave = () => leaving.abort();
+  if (request.signal.aborted) leave();
+  else request.signal.addEventListener("abort", leave, { once: true });
+  return {
+    requestId: tools.chance.requestId(),
+    receivedAt: tools.clock.now(),
+    wire,
+    credentials: credentialsOf(request.headers),
+    controls: { noFallback: false, debugTranslation: false },
+    trace: traceOf(request.headers, tools.chance),
+    signal: leaving.signal,
+    leave,
+    waitUntil,
+    notes: { decisions: [], translations: [], attempts: [] },
+  };
+}
+
+/** `Authorization: Bearer` and `x-api-key` alike; the address as the edge saw it, never a header that a client can set. */
+export function credentialsOf(headers: Headers): Credentials {
+  const authorization = headers.get("authorization");
+  const bearer = authorization === null ? undefined : (/^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? "");
+  const apiKey = headers.get("x-api-key");
+  return {
+    ...(bearer !== undefined && { bearer }),
+    ...(apiKey !== null && { apiKey }),
+    address: headers.get("cf-connecting-ip") ?? "unknown",
+  };
+}
+
+function traceOf(headers: Headers, chance: Chance): Trace {
+  const given = parseTraceparent(headers.get("traceparent") ?? undefined);
+  return {
+    traceId: given?.traceId ?? chance.hex(16),
+    spanId: chance.hex(8),
+    ...(given && { parentSpanId: given.spanId }),
+    sampled: given?.sampled ?? true,
+  };
+}
+
+const NAMESPACE = /^[A-Za-z0-9._-]{1,64}$/;
+const MAX_TTL_SECONDS = 30 * 24 * 3_600;
+
+/** The `x-gateway-…` headers, each validated; a wrong one is a 400 that names it, never ignored. */
+export function controlsOf(headers: Headers): Result<Controls> {
+  const cache = headers.get("x-gateway-cache");
+  if (cache !== null && cache !== "on" && cache !== "off" && cache !== "refresh") {
+    return fail(badRequest("Must be `on`, `off` or `refresh`.", "x-gateway-cache"));
+  }
+  const ttl = headers.get("x-gateway-cache-ttl");
+  if (ttl !== null && !(/^\d{1,7}$/.test(ttl) && Number(ttl) <= MAX_TTL_SECONDS)) {
+    return fail(badRequest(`Must be whole seconds, at most ${MAX_TTL_SECONDS}.`, "x-gateway-cache-ttl"));
+  }
+  const namespace = headers.get("x-gateway-cache-namespace");
+  if (namespace !== null && !NAMESPACE.test(namespace)) {
+    return fail(badRequest("Must be 1 to 64 letters, digits, dots, dashes or underscores.", "x-gateway-cache-namespace"));
+  }
+  const noFallback = headers.get("x-gateway-no-fallback");
+  if (noFallback !== null && noFallback !== "true" && noFallback !== "false") {
+    return fail(badRequest("Must be `true` or `false`.", "x-gateway-no-fallback"));
+  }
+  return ok({
+    ...(cache !== null && { cache }),
+    ...(ttl !== null && { cacheTtlSeconds: Number(ttl) }),
+    ...(namespace !== null && { cacheNamespace: namespace }),
+    noFallback: noFallback === "true",
+    debugTranslation: headers.get("x-gateway-debug") === "translation",
+  });
+}
+
+/** The body, bounded in size and time. A sender that never ends is answered, not waited for. */
+export async function readBody(request: Request, maxBytes: number): Promise<Result<Uint8Array>> {
+  const type = request.headers.get("content-type");
+  if (type !== null && !/^application\/([a-z0-9.+-]+\+)?json\b/i.test(type)) {
+    return fail({ type: "caller_unsupported_media_type", message: "Send the body as application/json." });
+  }
+  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) return fail(tooLarge(maxBytes));
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), BODY_DEADLINE_MS);
+  });
+  const read = await Promise.race([readBytesUpTo(request.body, maxBytes), late]);
+  clearTimeout(timer);
+  if (read === undefined) return fail(badRequest("The request body did not arrive in time."));
+  if (read.problem === "too_large") return fail(tooLarge(maxBytes));
+  if (read.problem === "broken_off") return fail(badRequest("The request body broke off."));
+  return ok(read.data);
+}
+
+function tooLarge(maxBytes: number): Failure {
+  return { type: "caller_body_too_large", message: `The request body is larger than ${maxBytes} bytes.` };
+}

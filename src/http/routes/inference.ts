@@ -1,0 +1,25 @@
+import type { Context } from "hono";
+import { tokenOf } from "../../stages/authenticate.ts";
+import type { Failure } from "../../core/failure.ts";
+import type { WireName } from "../../core/wire.ts";
+import { run } from "../../pipeline.ts";
+import type { Gateway } from "../../stages/gateway.ts";
+import { refuse } from "../../stages/refuse.ts";
+import { wires } from "../../wire/registry.ts";
+import { controlsOf, envelopeOf, readBody } from "../receive.ts";
+import { toResponse } from "../respond.ts";
+
+/** One route for every wire format: envelope, credentials present, controls, body, pipeline. */
+export async function infer(context: Context, wireName: WireName, gateway: Gateway): Promise<Response> {
+  const request = context.req.raw;
+  const envelope = envelopeOf(request, wires[wireName], gateway, (promise) => context.executionCtx.waitUntil(promise));
+  const refused = (failure: Failure) => toResponse(refuse({ ...envelope, bytes: new Uint8Array(0) }, failure));
+  // Strangers without a credential do not get to send us megabytes first.
+  const token = tokenOf(envelope.credentials);
+  if (!token.ok) return refused(token.failure);
+  const controls = controlsOf(request.headers);
+  if (!controls.ok) return refused(controls.failure);
+  const bytes = await readBody(request, gateway.config().limits.bodyBytes);
+  if (!bytes.ok) return refused(bytes.failure);
+  return toResponse(await run({ ...envelope, controls: controls.value, bytes: bytes.value }, gateway));
+}

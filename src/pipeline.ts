@@ -1,0 +1,56 @@
+import type { Admitted, LiveAnswer, Received, Reply } from "./core/exchange.ts";
+import type { Failure } from "./core/failure.ts";
+import { ok, type Result } from "./core/result.ts";
+import { admit } from "./stages/admit.ts";
+import { authenticate } from "./stages/authenticate.ts";
+import { decode } from "./stages/decode.ts";
+import { dispatch } from "./stages/dispatch.ts";
+import { encode } from "./stages/encode.ts";
+import type { Gateway } from "./stages/gateway.ts";
+import { guard } from "./stages/guard.ts";
+import { planAttempts } from "./stages/plan.ts";
+import { recall } from "./stages/recall.ts";
+import { refuse } from "./stages/refuse.ts";
+import { resolve } from "./stages/resolve.ts";
+import { screen } from "./stages/screen.ts";
+import { Settlement } from "./stages/settle.ts";
+
+/**
+ * The system in one function. A request is decoded into one neutral draft, its caller is named, its alias is resolved to a route and a
+ * price, and one call to Redis admits it at every level or at none. From there on there is one way out: the settlement.
+ * An answer comes from the cache or from the first backend that gives a real token, passes the policies, and leaves in
+ * the caller's own format. Nothing here knows HTTP: jobs and evals call it too.
+ */
+export async function run(received: Received, gateway: Gateway): Promise<Reply> {
+  const decoded = decode(received, gateway.config().limits);
+  if (!decoded.ok) return refuse(received, decoded.failure);
+
+  const authenticated = await authenticate(decoded.value, gateway);
+  if (!authenticated.ok) return refuse(received, authenticated.failure);
+
+  const resolved = await resolve(authenticated.value, gateway);
+  if (!resolved.ok) return refuse(authenticated.value, resolved.failure, gateway);
+
+  const admitted = await admit(resolved.value, gateway);
+  if (!admitted.ok) return refuse(resolved.value, admitted.failure.failure, gateway, admitted.failure.rate);
+
+  const settlement = new Settlement(admitted.value, gateway);
+  return encode(admitted.value, answer(admitted.value, settlement, gateway), gateway);
+}
+
+/** guard → recall ?? (plan → dispatch) → screen → settle. Never rejects: a bug leaves as a failure, settled like any other. */
+async function answer(exchange: Admitted, settlement: Settlement, gateway: Gateway): Promise<Result<LiveAnswer>> {
+  try {
+    const guarded = await guard(exchange, gateway);
+    if (!guarded.ok) return settlement.failed(guarded.failure);
+    const recalled = recall(guarded.value);
+    const found = recalled ? ok(recalled) : await dispatch(exchange, planAttempts(exchange, gateway), gateway);
+    if (!found.ok) return settlement.failed(found.failure);
+    return ok(settlement.wrap(screen(exchange, found.value, gateway)));
+  } catch (bug) {
+    gateway.reportBug(bug, exchange.requestId);
+    return settlement.failed(INTERNAL);
+  }
+}
+
+const INTERNAL: Failure = { type: "gateway_internal", message: "The gateway failed to handle this request." };

@@ -1,0 +1,132 @@
+import type { Admitted, LiveAnswer } from "../core/exchange.ts";
+import type { Failure } from "../core/failure.ts";
+import type { Json } from "../core/json.ts";
+import { ok, type Result } from "../core/result.ts";
+import type { FailedResponse, Wire } from "../core/wire.ts";
+import { retryAfterMsOf } from "../lib/backoff.ts";
+import { readTextUpTo } from "../lib/read.ts";
+import { BackendStream } from "./backend-stream.ts";
+import type { Gateway } from "./gateway.ts";
+import { type PlannedAttempt, protocol, RunningAttempt, timedOut } from "./running-attempt.ts";
+
+/** A backend's whole JSON answer may be this large. */
+const ANSWER_MAX_BYTES = 32 * 1024 * 1024;
+const FAILURE_MAX_BYTES = 64 * 1024;
+
+/**
+ * Tries one backend up to the point of no return: the first real token of a stream, or a whole JSON answer.
+ * Everything before that is a failure that another attempt may mend.
+ */
+export async function attempt(planned: PlannedAttempt, exchange: Admitted, gateway: Gateway): Promise<Result<LiveAnswer>> {
+  const { backend, wire, deadlines } = planned;
+  const stream = wantsStream(planned, exchange);
+  const encoded = wire.encodeRequest({
+    draft: exchange.draft,
+    body: exchange.body,
+    clientWire: exchange.wire.name,
+    model: planned.model,
+    stream,
+    ...(exchange.maxOutputTokens !== undefined && { maxOutputTokens: exchange.maxOutputTokens }),
+    quirks: new Set(backend.quirks),
+  });
+  if (!encoded.ok) return encoded;
+  exchange.notes.translations.push(...encoded.value.translations);
+  const running = new RunningAttempt(planned, exchange, gateway);
+  const call = {
+    backend,
+    request: encoded.value,
+    requestId: exchange.requestId,
+    traceparent: `00-${exchange.trace.traceId}-${exchange.trace.spanId}-${exchange.trace.sampled ? "01" : "00"}`,
+    stream,
+  };
+  let late = false;
+  const headersTimer = setTimeout(
+    () => {
+      late = true;
+      running.stop();
+    },
+    stream ? deadlines.connectMs : deadlines.totalMs,
+  );
+  try {
+    const sent = await gateway.transport.send(call, running.signal);
+    if (!sent.ok) return running.failed(late ? timedOut("headers") : sent.failure);
+    const response = sent.value;
+    const type = response.headers.get("content-type") ?? "";
+    if (!response.ok || response.status === 204) return running.failed(await failureOf(response, wire, gateway));
+    if (stream && type.includes("text/event-stream")) {
+      clearTimeout(headersTimer);
+      return await BackendStream.open(running, response);
+    }
+    return await whole(running, response, type, () => late, stream);
+  } finally {
+    clearTimeout(headersTimer);
+  }
+}
+
+function wantsStream({ backend, wire, deadlines }: PlannedAttempt, exchange: Admitted): boolean {
+  if (!wire.streams || exchange.draft.operation !== "chat") return false;
+  if (exchange.draft.stream || backend.collectJson === "always") return true;
+  // At a slow 10 tokens a second, would the answer outlast a proxy's patience with silence?
+  return backend.collectJson === "overDeadline" && (exchange.maxOutputTokens ?? 0) * 100 > Math.min(deadlines.totalMs, 90_000);
+}
+
+async function whole(
+  running: RunningAttempt,
+  response: Response,
+  contentType: string,
+  isLate: () => boolean,
+  streamWanted: boolean,
+): Promise<Result<LiveAnswer>> {
+  const { wire } = running.planned;
+  const { inputTokens } = running.exchange;
+  const read = await readTextUpTo(response.body, ANSWER_MAX_BYTES);
+  if (!read.ok) {
+    const failure: Failure = isLate()
+      ? timedOut("total")
+      : { type: "backend_cut", message: "The backend's answer broke off.", detail: read.problem };
+    const outputTokens = Math.ceil(read.bytes / 4);
+    return running.failed(failure, { usage: { inputTokens, outputTokens }, estimated: true });
+  }
+  if (!contentType.includes("json")) {
+    return running.failed(wire.decodeFailure({ status: 502, contentType, body: read.text.slice(0, FAILURE_MAX_BYTES) }));
+  }
+  const json = parseJson(read.text);
+  if (json === undefined) return running.failed(protocol("body_not_json"));
+  const decoded = wire.decodeAnswer(json);
+  if (!decoded.ok) {
+    // A success status over an error body: what the format makes of the error counts.
+    const inner = wire.decodeFailure({ status: 502, contentType, body: read.text.slice(0, FAILURE_MAX_BYTES) });
+    return running.failed({ ...inner, detail: `${streamWanted ? "json_instead_of_stream" : "error_body_with_success_status"}` });
+  }
+  const { usage } = decoded.value;
+  const estimated = usage?.inputTokens === undefined || (decoded.value.operation === "chat" && usage.outputTokens === undefined);
+  running.close("completed", {
+    usage: {
+      ...usage,
+      inputTokens: usage?.inputTokens ?? inputTokens,
+      ...(decoded.value.operation === "chat" && { outputTokens: usage?.outputTokens ?? Math.ceil(read.text.length / 4) }),
+    },
+    estimated,
+  });
+  return ok({ kind: "whole", wire, origin: running.origin, answer: decoded.value, text: read.text });
+}
+
+async function failureOf(response: Response, wire: Wire, gateway: Gateway): Promise<Failure> {
+  const read = await readTextUpTo(response.body, FAILURE_MAX_BYTES);
+  const failed: FailedResponse = {
+    status: response.status,
+    contentType: response.headers.get("content-type") ?? "",
+    body: read.text,
+  };
+  const retryAfterMs = retryAfterMsOf(response.headers, gateway.clock.now());
+  return wire.decodeFailure(retryAfterMs === undefined ? failed : { ...failed, retryAfterMs });
+}
+
+function parseJson(text: string): Json | undefined {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+

@@ -1,0 +1,214 @@
+import type { Frame } from "../core/answer.ts";
+import type { AnswerOrigin, LiveAnswer, StreamingAnswer, StreamStep } from "../core/exchange.ts";
+import { ok, type Result } from "../core/result.ts";
+import type { FrameReader, Wire } from "../core/wire.ts";
+import { CANCELLED, cut, type RunningAttempt, timedOut } from "./running-attempt.ts";
+import { Meter } from "./meter.ts";
+
+/** Once every choice has finished, usage and the closing frame may take this long; then the stream counts as complete without. */
+const AFTER_FINISH_MS = 5_000;
+
+type Step = { readonly kind: "frames"; readonly frames: Frame[] } | Exclude<StreamStep, { kind: "frames" }>;
+
+/**
+ * A backend's stream behind the point of no return. One reader, one loop: `next()` reads once, cuts frames, lets the meter
+ * see them and hands them on. It knows three ends: complete, failed (a cut, an error frame, silence), cancelled.
+ */
+export class BackendStream implements StreamingAnswer {
+  readonly kind = "stream";
+  readonly wire: Wire;
+  readonly origin: AnswerOrigin;
+  readonly #running: RunningAttempt;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #frames: FrameReader;
+  readonly #meter: Meter;
+  readonly #openedAt: number;
+  #pending: Step | undefined;
+  #terminal = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #deadlineAt = Number.POSITIVE_INFINITY;
+  #late: "first_token" | "silence" | "total" | undefined;
+
+  private constructor(running: RunningAttempt, body: ReadableStream<Uint8Array>) {
+    const { draft } = running.exchange;
+    this.wire = running.planned.wire;
+    this.origin = running.origin;
+    this.#running = running;
+    this.#reader = body.getReader();
+    this.#frames = this.wire.decodeStream();
+    this.#meter = new Meter(draft.operation === "chat" ? (draft.choices ?? 1) : 1);
+    this.#openedAt = running.gateway.clock.now();
+  }
+
+  /** Reads up to the first real token. A failure before it is the attempt's; nothing has been given to the client. */
+  static async open(running: RunningAttempt, response: Response): Promise<Result<LiveAnswer>> {
+    if (!response.body) return running.failed(cut("empty"));
+    const stream = new BackendStream(running, response.body);
+    const held: Frame[] = [];
+    while (!stream.#meter.started) {
+      const step = await stream.#read();
+      if (step.kind === "failure") return running.failed(step.failure);
+      if (step.kind === "end") return running.failed(cut("no_token"));
+      held.push(...step.frames);
+      if (stream.#pending) break;
+    }
+    if (!stream.#meter.started) {
+      stream.#disarm();
+      return running.failed(stream.#pending?.kind === "failure" ? stream.#pending.failure : cut("no_token"));
+    }
+    running.sawFirstToken();
+    const after = stream.#pending;
+    stream.#held = after ? [{ kind: "frames", frames: held }, after] : [{ kind: "frames", frames: held }];
+    stream.#pending = undefined;
+    return ok(stream);
+  }
+
+  #held: Step[] = [];
+
+  async next(): Promise<StreamStep> {
+    const step = this.#held.shift() ?? this.#pending ?? (await this.#read());
+    if (step === this.#pending) this.#pending = undefined;
+    if (step.kind !== "frames") this.#close(step);
+    return step;
+  }
+
+  cancel(): void {
+    if (this.#running.exchange.route.cancelOnDisconnect) {
+      this.#running.stop();
+      this.#disarm();
+      this.#running.close("cancelled", this.#used());
+      return;
+    }
+    this.#running.exchange.waitUntil(this.#drain());
+  }
+
+  /** One read: the frames up to the end, an error frame or the closing frame, and what comes behind them as the pending step. */
+  async #read(): Promise<Step> {
+    for (;;) {
+      this.#arm();
+      let chunk: Uint8Array | undefined;
+      try {
+        const { done, value } = await this.#reader.read();
+        chunk = done ? undefined : value;
+      } catch {
+        return this.#broken("reset");
+      } finally {
+        this.#deadlineAt = Number.POSITIVE_INFINITY;
+      }
+      if (chunk === undefined) return this.#broken("end_of_stream");
+      const frames = this.#take(this.#frames.push(chunk));
+      if (frames.length > 0) return { kind: "frames", frames };
+      if (this.#pending) {
+        const step = this.#pending;
+        this.#pending = undefined;
+        return step;
+      }
+    }
+  }
+
+  /** The frames that may pass; sets the pending step where the stream is over behind them. */
+  #take(frames: readonly Frame[]): Frame[] {
+    const passing: Frame[] = [];
+    for (const frame of frames) {
+      this.#meter.see(frame);
+      if (this.#meter.failure) {
+        this.#pending = { kind: "failure", failure: this.#meter.failure };
+        return passing;
+      }
+      if (frame.terminal) {
+        this.#terminal = true;
+        // The closing frame of a stream that is not finished proves nothing; the caller's own encoder closes a finished one.
+        this.#pending = this.#meter.complete ? { kind: "end" } : { kind: "failure", failure: cut("terminal_before_finish") };
+        return passing;
+      }
+      passing.push(frame);
+    }
+    return passing;
+  }
+
+  /** The bytes are over: complete if every choice has finished, whatever became of the connection. */
+  #broken(how: "reset" | "end_of_stream"): Step {
+    if (this.#meter.complete) return { kind: "end" };
+    if (this.#running.exchange.signal.aborted) return { kind: "failure", failure: CANCELLED };
+    return { kind: "failure", failure: this.#late ? timedOut(this.#late) : cut(how) };
+  }
+
+  #close(step: Exclude<StreamStep, { kind: "frames" }>): void {
+    this.#disarm();
+    if (step.kind === "end") {
+      this.#running.close("completed", this.#used());
+      this.#release();
+      return;
+    }
+    this.#running.stop();
+    this.#running.failed(step.failure, this.#used());
+  }
+
+  #used() {
+    return this.#meter.usage(this.#running.exchange.inputTokens);
+  }
+
+  /** Lets a finished connection be reused where it ends at once, and closes it where it does not. */
+  #release(): void {
+    if (!this.#terminal) {
+      this.#running.stop();
+      return;
+    }
+    const reader = this.#reader;
+    const drained = reader.read().then(({ done }) => (done ? undefined : reader.cancel()));
+    this.#running.exchange.waitUntil(drained.catch(() => undefined));
+  }
+
+  /** The client left, the route wants the whole answer all the same: read on to the end, and book it. */
+  async #drain(): Promise<void> {
+    for (;;) {
+      const step = await this.next();
+      if (step.kind !== "frames") return;
+    }
+  }
+
+  /**
+   * One timer for all reads: it fires at the earliest deadline that it knew when it was set, and sets itself again if reads have
+   * moved the deadline since. A frame costs an assignment, not a timer.
+   */
+  #arm(): void {
+    const now = this.#running.gateway.clock.now();
+    this.#deadlineAt = this.#nextDeadline(now).at;
+    if (this.#deadlineAt < this.#timerAt) this.#setTimer(now);
+  }
+
+  #nextDeadline(now: number): { readonly at: number; readonly kind: "first_token" | "silence" | "total" } {
+    const { firstTokenMs, silenceMs, totalMs } = this.#running.planned.deadlines;
+    const totalAt = this.#openedAt + totalMs;
+    const [kind, at] = this.#meter.started
+      ? (["silence", now + (this.#meter.complete ? Math.min(silenceMs, AFTER_FINISH_MS) : silenceMs)] as const)
+      : (["first_token", this.#openedAt + firstTokenMs] as const);
+    return at < totalAt ? { at, kind } : { at: totalAt, kind: "total" };
+  }
+
+  #setTimer(now: number): void {
+    clearTimeout(this.#timer);
+    this.#timerAt = this.#deadlineAt;
+    this.#timer = setTimeout(() => this.#onTimer(), Math.max(0, this.#deadlineAt - now));
+  }
+
+  #onTimer(): void {
+    const now = this.#running.gateway.clock.now();
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    if (this.#deadlineAt === Number.POSITIVE_INFINITY) return;
+    if (now < this.#deadlineAt) {
+      this.#setTimer(now);
+      return;
+    }
+    this.#late = this.#nextDeadline(now).kind;
+    this.#running.stop();
+  }
+
+  #disarm(): void {
+    clearTimeout(this.#timer);
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    this.#deadlineAt = Number.POSITIVE_INFINITY;
+  }
+}
+

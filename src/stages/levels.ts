@@ -1,0 +1,38 @@
+import type { Config, LevelLimits } from "../core/config.ts";
+import type { LimitLevel } from "../core/failure.ts";
+import type { Principal } from "../core/identity.ts";
+import type { LevelCharge } from "../core/ports.ts";
+
+const LEVELS: readonly LimitLevel[] = ["key", "user", "model", "tenant"];
+
+/** The levels at which this request is limited: the tier's limits, the key's own over them, unit by unit. Levels without any limit are left out. */
+export function levelsOf(principal: Principal, config: Config, alias: string): readonly LevelCharge[] {
+  const tier = config.tiers[principal.tier] ?? config.tiers[config.defaultTier];
+  const levels: LevelCharge[] = [];
+  for (const level of LEVELS) {
+    const subject = subjectOf(level, principal, alias);
+    if (subject === undefined) continue;
+    const limits: LevelLimits = { ...tier?.limits[level], ...principal.limits?.[level] };
+    if (limits.requestsPerMinute ?? limits.tokensPerMinute ?? limits.concurrency ?? limits.budget) {
+      levels.push({ level, subject, limits });
+    }
+  }
+  return levels;
+}
+
+export function hasBudget(levels: readonly LevelCharge[]): boolean {
+  return levels.some(({ limits }) => limits.budget !== undefined);
+}
+
+function subjectOf(level: LimitLevel, principal: Principal, alias: string): string | undefined {
+  switch (level) {
+    case "key":
+      return principal.keyId;
+    case "user":
+      return principal.user;
+    case "model":
+      return alias;
+    case "tenant":
+      return principal.tenant;
+  }
+}

@@ -1,0 +1,96 @@
+import type { Frame, StreamEvent } from "../core/answer.ts";
+import type { Failure } from "../core/failure.ts";
+import { mergeUsage, type Usage } from "../core/usage.ts";
+
+/** Bytes of UTF-8 text to a token, for counts that nobody reported. Always marked as estimated. */
+const BYTES_PER_TOKEN = 4;
+
+/**
+ * Watches the frames of one attempt and knows what they prove: whether a real token came, whether every choice has finished,
+ * what was used. Frames that are not notable are counted by their length and never parsed.
+ */
+export class Meter {
+  /** A real token (or a finish) has been seen. */
+  started = false;
+  failure: Failure | undefined;
+  readonly #finished = new Set<number>();
+  readonly #choices: number;
+  #usage: Usage | undefined;
+  #textBytes = 0;
+  #tokenFrames = 0;
+  /** Bytes of a token frame that are not its text, from the first one that was parsed. */
+  #frameOverhead: number | undefined;
+
+  constructor(choices: number) {
+    this.#choices = choices;
+  }
+
+  get complete(): boolean {
+    return this.#finished.size >= this.#choices;
+  }
+
+  see(frame: Frame): void {
+    if (this.started && !frame.notable && this.#frameOverhead !== undefined) {
+      this.#tokenFrames++;
+      this.#textBytes += Math.max(1, frame.raw.length - this.#frameOverhead);
+      return;
+    }
+    let textBytes = 0;
+    for (const event of frame.events()) textBytes += this.#take(event);
+    if (textBytes === 0) return;
+    this.#tokenFrames++;
+    this.#textBytes += textBytes;
+    this.#frameOverhead = Math.max(0, frame.raw.length - textBytes);
+  }
+
+  /** What was used, the parts that nobody reported estimated: `inputTokens` from ours, output from what was seen. */
+  usage(inputTokens: number): { readonly usage: Usage; readonly estimated: boolean } {
+    const reported = this.#usage ?? {};
+    const estimated = reported.inputTokens === undefined || reported.outputTokens === undefined || !this.complete;
+    const seen = Math.max(this.#tokenFrames, Math.ceil(this.#textBytes / BYTES_PER_TOKEN));
+    const outputTokens = this.complete && reported.outputTokens !== undefined ? reported.outputTokens : Math.max(seen, reported.outputTokens ?? 0);
+    return { usage: { ...reported, inputTokens: reported.inputTokens ?? inputTokens, outputTokens }, estimated };
+  }
+
+  /** The bytes of text that the event holds. */
+  #take(event: StreamEvent): number {
+    switch (event.type) {
+      case "text":
+      case "reasoning":
+      case "refusal":
+        if (event.text === "") return 0;
+        this.started = true;
+        return utf8Length(event.text);
+      case "tool-start":
+        this.started = true;
+        return event.name.length;
+      case "tool-input":
+        this.started = true;
+        return utf8Length(event.json);
+      case "usage":
+        this.#usage = mergeUsage(this.#usage, event.usage);
+        return 0;
+      case "finish":
+        this.started = true;
+        this.#finished.add(event.choice);
+        return 0;
+      case "failure":
+        // What comes after the last finish cannot unsay it.
+        if (!this.complete) this.failure ??= event.failure;
+        return 0;
+      default:
+        return 0;
+    }
+  }
+}
+
+function utf8Length(text: string): number {
+  let bytes = text.length;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    // Each half of a surrogate pair counts 2: together the 4 bytes that the pair takes.
+    if (unit >= 0x800 && (unit < 0xd800 || unit > 0xdfff)) bytes += 2;
+    else if (unit >= 0x80) bytes += 1;
+  }
+  return bytes;
+}

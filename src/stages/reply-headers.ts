@@ -1,0 +1,63 @@
+import type { Admitted, LiveAnswer, Received } from "../core/exchange.ts";
+import type { Gateway } from "./gateway.ts";
+
+/** What every reply says: the request id, in both vocabularies that SDKs read. */
+export function commonHeaders(received: Pick<Received, "requestId">): Record<string, string> {
+  return { "x-request-id": received.requestId, "request-id": received.requestId };
+}
+
+export function failureHeaders(received: Received): Record<string, string> {
+  return { ...commonHeaders(received), "content-type": "application/json", ...translationHeader(received), ...attemptHeaders(received) };
+}
+
+/** What is known when the answer begins; what comes later (cost of a stream) is in the wide event. */
+export function answerHeaders(exchange: Admitted, answer: LiveAnswer, gateway: Gateway): Record<string, string> {
+  const { origin } = answer;
+  return {
+    ...commonHeaders(exchange),
+    ...exchange.wire.rateHeaders(exchange.rate),
+    "x-gateway-cache": origin.cached ? "HIT" : exchange.cache.key === undefined ? "BYPASS" : "MISS",
+    "x-gateway-backend": origin.backend,
+    "x-gateway-model": origin.model,
+    "x-gateway-route": exchange.route.alias,
+    ...attemptHeaders(exchange),
+    ...translationHeader(exchange),
+    ...costHeader(exchange, answer),
+    "server-timing": serverTiming(exchange, gateway.clock.now()),
+  };
+}
+
+/** For a stream whose headers could not wait for its first token. */
+export function heldHeaders(exchange: Admitted, gateway: Gateway): Record<string, string> {
+  return {
+    ...commonHeaders(exchange),
+    ...exchange.wire.rateHeaders(exchange.rate),
+    "x-gateway-cache": exchange.cache.key === undefined ? "BYPASS" : "MISS",
+    "x-gateway-route": exchange.route.alias,
+    ...translationHeader(exchange),
+    "server-timing": serverTiming(exchange, gateway.clock.now()),
+  };
+}
+
+function attemptHeaders({ notes }: Received): Record<string, string> {
+  const begun = notes.decisions.filter(({ step }) => step === "dispatch").length;
+  return begun === 0 ? {} : { "x-gateway-attempts": String(begun) };
+}
+
+function costHeader(exchange: Admitted, answer: LiveAnswer): Record<string, string> {
+  if (answer.kind !== "whole") return {};
+  const nano = exchange.notes.attempts.reduce((sum, attempt) => sum + attempt.costNanoUsd, 0);
+  return { "x-gateway-cost": (nano / 1e9).toFixed(9) };
+}
+
+function translationHeader({ controls, notes }: Received): Record<string, string> {
+  if (!controls.debugTranslation || notes.translations.length === 0) return {};
+  const seen = new Set(notes.translations.map(({ what, field }) => `${what}:${field.replace(/[^\x21-\x7e]/g, "?")}`));
+  return { "x-gateway-translation": [...seen].join(",").slice(0, 4_096) };
+}
+
+/** `Server-Timing` (W3C): the store's I/O, the backend's first token, and all of it together, in milliseconds. */
+function serverTiming(exchange: Admitted, now: number): string {
+  const admitMs = exchange.notes.decisions.reduce((sum, { step, ioMs }) => sum + (step === "admit" ? (ioMs ?? 0) : 0), 0);
+  return `admit;dur=${admitMs}, total;dur=${now - exchange.receivedAt}`;
+}

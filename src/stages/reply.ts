@@ -1,0 +1,57 @@
+import type { Admitted, LiveAnswer, Received, Reply, WholeAnswer } from "../core/exchange.ts";
+import type { Failure } from "../core/failure.ts";
+import type { RateState, WriterContext } from "../core/wire.ts";
+import { replay } from "../wire/collect.ts";
+import type { Gateway } from "./gateway.ts";
+import { answerHeaders, failureHeaders } from "./reply-headers.ts";
+import { streamBody } from "./stream-body.ts";
+
+export const STREAM_HEADERS = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-cache, no-transform",
+} as const;
+
+/** A failure in the caller's own form; before or behind admission. */
+export function failureReply(received: Received, failure: Failure, rate: RateState = {}): Reply {
+  const told = received.wire.encodeFailure(failure, received.requestId);
+  return {
+    status: told.status,
+    headers: { ...received.wire.rateHeaders(rate), ...failureHeaders(received), ...told.headers },
+    body: told.body,
+  };
+}
+
+/** A running or whole answer as the body of a stream. */
+export function streamReply(exchange: Admitted, answer: LiveAnswer, gateway: Gateway): Reply {
+  const headers = { ...answerHeaders(exchange, answer, gateway), ...STREAM_HEADERS };
+  if (answer.kind === "whole") return { status: 200, headers, body: replayed(exchange, answer, gateway) };
+  return { status: 200, headers, body: streamBody(exchange, answer, writerContext(exchange, gateway)) };
+}
+
+export function jsonReply(exchange: Admitted, whole: WholeAnswer, gateway: Gateway): Reply {
+  const original = whole.wire.name === exchange.wire.name ? whole.text : undefined;
+  return {
+    status: 200,
+    headers: { ...answerHeaders(exchange, whole, gateway), "content-type": "application/json" },
+    body: original ?? JSON.stringify(exchange.wire.encodeAnswer(whole.answer, writerContext(exchange, gateway, whole))),
+  };
+}
+
+/** A whole answer told as the stream that it would have been. */
+export function replayed(exchange: Admitted, whole: WholeAnswer, gateway: Gateway): string {
+  if (whole.answer.operation !== "chat") return "";
+  const writer = exchange.wire.encodeStream(writerContext(exchange, gateway, whole));
+  const frames = replay(whole.answer).map((event) => writer.write(event));
+  return frames.join("") + writer.end();
+}
+
+export function writerContext(exchange: Admitted, gateway: Gateway, whole?: WholeAnswer): WriterContext {
+  const { draft } = exchange;
+  const known = whole?.answer.operation === "chat" ? whole.answer : undefined;
+  return {
+    id: known?.id ?? exchange.requestId,
+    model: known?.model ?? exchange.route.alias,
+    createdAt: known?.createdAt ?? Math.floor(gateway.clock.now() / 1_000),
+    includeUsage: draft.operation === "chat" && draft.streamUsage,
+  };
+}

@@ -1,0 +1,92 @@
+import type { Config, Route } from "../core/config.ts";
+import type { Authenticated, CachePlan, Resolved } from "../core/exchange.ts";
+import { badRequest, type Failure } from "../core/failure.ts";
+import type { Principal } from "../core/identity.ts";
+import { ceilingNanoUsd } from "../core/money.ts";
+import { fail, ok, type Result } from "../core/result.ts";
+import { estimateInputTokens } from "../core/tokens.ts";
+import { dearestPrice } from "../routing/plan.ts";
+import { cacheKeyOf } from "./cache-key.ts";
+import type { Gateway } from "./gateway.ts";
+import { levelsOf } from "./levels.ts";
+
+/** What the alias means under the config version that this isolate holds, and the most that the request may use. No I/O. */
+export async function resolve(exchange: Authenticated, gateway: Gateway): Promise<Result<Resolved>> {
+  const { draft, principal } = exchange;
+  const config = gateway.config();
+  const route = config.routes[draft.model];
+  if (!route || !Object.hasOwn(config.routes, draft.model)) return fail(modelNotFound(draft.model));
+  if (!mayUse(principal, route.alias)) return fail(modelForbidden(route.alias));
+  if (route.operation !== draft.operation) {
+    return fail(badRequest(`The model \`${route.alias}\` does not support this operation (it is for: ${route.operation}).`, "model"));
+  }
+  const inputTokens = estimateInputTokens(draft);
+  if (inputTokens > route.maxInputTokens) {
+    return fail(
+      badRequest(
+        `The input is about ${inputTokens} tokens; \`${route.alias}\` takes at most ${route.maxInputTokens}.`,
+        draft.operation === "chat" ? "messages" : "input",
+        "context_length_exceeded",
+      ),
+    );
+  }
+  const maxOutputTokens = draft.operation === "chat" ? Math.min(draft.maxOutputTokens ?? route.maxOutputTokens, route.maxOutputTokens) : undefined;
+  const outputTokens = (maxOutputTokens ?? 0) * (draft.operation === "chat" ? (draft.choices ?? 1) : 1);
+  return ok({
+    ...exchange,
+    config,
+    route,
+    inputTokens,
+    maxOutputTokens,
+    levels: levelsOf(principal, config, route.alias),
+    reservation: {
+      tokens: inputTokens + outputTokens,
+      costNanoUsd: ceilingNanoUsd(dearestPrice(route, config), inputTokens, outputTokens),
+    },
+    cache: await planCache(exchange, config, route, maxOutputTokens, gateway),
+  });
+}
+
+export function mayUse(principal: Principal, alias: string): boolean {
+  return principal.allowedModels === undefined || principal.allowedModels.has(alias);
+}
+
+export const modelNotFound = (alias: string): Failure => ({
+  type: "caller_model_not_found",
+  message: `The model \`${alias}\` does not exist.`,
+  param: "model",
+  code: "model_not_found",
+});
+
+export const modelForbidden = (alias: string): Failure => ({
+  type: "caller_forbidden",
+  message: `This API key may not use the model \`${alias}\`.`,
+  param: "model",
+  code: "model_forbidden",
+});
+
+/** Reads and writes follow the caller's header, then the route, then whether the request asks for determinism. */
+async function planCache(
+  exchange: Authenticated,
+  config: Config,
+  route: Route,
+  maxOutputTokens: number | undefined,
+  gateway: Gateway,
+): Promise<CachePlan> {
+  const { controls, draft, body } = exchange;
+  const ttlSeconds = controls.cacheTtlSeconds ?? route.cache.ttlSeconds;
+  const deterministic = draft.operation === "embed" || draft.temperature === 0 || draft.seed !== undefined;
+  const wanted =
+    controls.cache === "on" || controls.cache === "refresh"
+      ? route.cache.mode !== "off"
+      : controls.cache !== "off" && (route.cache.mode === "on" || (route.cache.mode === "auto" && deterministic));
+  if (!wanted || ttlSeconds <= 0) return { read: false, ttlSeconds };
+  const key = await cacheKeyOf(draft, body, {
+    tenant: exchange.principal.tenant,
+    namespace: controls.cacheNamespace ?? "",
+    alias: route.alias,
+    versions: [config.version, config.overlayVersion, ...gateway.policies.map((policy) => policy.name)],
+    maxOutputTokens,
+  });
+  return { key, read: controls.cache !== "refresh", ttlSeconds };
+}

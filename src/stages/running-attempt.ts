@@ -1,0 +1,114 @@
+import type { Backend, Deadlines } from "../core/config.ts";
+import type { Admitted, AnswerOrigin } from "../core/exchange.ts";
+import type { Failure } from "../core/failure.ts";
+import { costNanoUsd, type Price } from "../core/money.ts";
+import { fail } from "../core/result.ts";
+import type { Usage } from "../core/usage.ts";
+import type { AttemptRecord } from "../core/wide-event.ts";
+import type { Wire } from "../core/wire.ts";
+import type { Gateway } from "./gateway.ts";
+
+/** One attempt as `plan` ordered it. */
+export interface PlannedAttempt {
+  readonly backend: Backend;
+  readonly wire: Wire;
+  readonly model: string;
+  readonly price: Price;
+  readonly deadlines: Deadlines;
+  readonly chosenTarget: boolean;
+}
+
+/** The running attempt: its clock, its way to stop the backend, and the one record that it leaves. */
+export class RunningAttempt {
+  readonly planned: PlannedAttempt;
+  readonly exchange: Admitted;
+  readonly gateway: Gateway;
+  readonly #abort = new AbortController();
+  readonly #startedAt: number;
+  readonly #ordinal: number;
+  readonly #leave = () => this.stop();
+  firstTokenMs: number | undefined;
+  #closed = false;
+
+  constructor(planned: PlannedAttempt, exchange: Admitted, gateway: Gateway) {
+    this.planned = planned;
+    this.exchange = exchange;
+    this.gateway = gateway;
+    this.#startedAt = gateway.clock.now();
+    this.#ordinal = exchange.notes.attempts.length;
+    if (exchange.signal.aborted) this.stop();
+    else if (exchange.route.cancelOnDisconnect) exchange.signal.addEventListener("abort", this.#leave, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get origin(): AnswerOrigin {
+    const { backend, model, chosenTarget } = this.planned;
+    return { backend: backend.name, model, chosenTarget, cached: false };
+  }
+
+  /** Stops the backend's generation. A request's own signal is not passed on to a subrequest by the runtime; this one is. */
+  stop(): void {
+    this.#abort.abort();
+  }
+
+  sawFirstToken(): void {
+    this.firstTokenMs = this.gateway.clock.now() - this.#startedAt;
+  }
+
+  /** The attempt's record, written once; later calls are ignored. */
+  close(outcome: AttemptRecord["outcome"], used?: { usage: Usage; estimated: boolean }, failure?: Failure): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.exchange.signal.removeEventListener("abort", this.#leave);
+    const { backend, model, wire, price } = this.planned;
+    this.exchange.notes.attempts.push({
+      ordinal: this.#ordinal,
+      backend: backend.name,
+      model,
+      wire: wire.name,
+      outcome,
+      ...(failure && { failure: failure.type }),
+      ...(failure?.detail !== undefined && { detail: failure.detail }),
+      startedAt: this.#startedAt,
+      durationMs: this.gateway.clock.now() - this.#startedAt,
+      ...(this.firstTokenMs !== undefined && { firstTokenMs: this.firstTokenMs }),
+      ...(used && { usage: used.usage }),
+      estimated: used?.estimated ?? false,
+      costNanoUsd: used ? costNanoUsd(price, used.usage) : 0,
+    });
+  }
+
+  /** Closes as failed, and gives the failure back; a client that left is no fault of the backend. */
+  failed(failure: Failure, used?: { usage: Usage; estimated: boolean }): { readonly ok: false; readonly failure: Failure } {
+    if (this.exchange.signal.aborted) {
+      this.close("cancelled", used);
+      return fail(CANCELLED);
+    }
+    this.close("failed", used, failure);
+    return fail(failure);
+  }
+}
+
+export const CANCELLED: Failure = { type: "caller_cancelled", message: "The client closed the request." };
+
+export const protocol = (detail: string): Failure => ({
+  type: "backend_protocol",
+  message: "The backend's answer could not be understood.",
+  detail,
+});
+
+export const timedOut = (phase: "headers" | "first_token" | "silence" | "total"): Failure => ({
+  type: "backend_timeout",
+  message: phase === "silence" ? "The backend fell silent." : "The backend did not answer in time.",
+  detail: phase,
+});
+
+export const cut = (detail: string): Failure => ({
+  type: "backend_cut",
+  message: "The backend's answer broke off before it was finished.",
+  detail,
+});
+

@@ -1,0 +1,179 @@
+import type { Answer, Frame } from "../core/answer.ts";
+import type { Admitted, LiveAnswer, StreamingAnswer, StreamStep } from "../core/exchange.ts";
+import type { Failure } from "../core/failure.ts";
+import type { BreakerReport } from "../core/ports.ts";
+import { fail, type Result } from "../core/result.ts";
+import type { WideEvent } from "../core/wide-event.ts";
+import { collector } from "../wire/collect.ts";
+import { CACHE_MAX_BYTES, cacheEntry } from "./cache-entry.ts";
+import { eventOf } from "./event.ts";
+import type { Gateway } from "./gateway.ts";
+
+/** How an admitted request ended, and what it leaves behind. */
+export type Finish =
+  | { readonly kind: "completed"; readonly answer?: Answer; readonly live: LiveAnswer }
+  | { readonly kind: "failed"; readonly failure: Failure; readonly status: number }
+  | { readonly kind: "cancelled" };
+
+/**
+ * The one exit behind `admit`. Opening it registers the settlement with `waitUntil`, before the first byte; the first
+ * `finish` counts, every later one is ignored. One Redis call, one event.
+ */
+export class Settlement {
+  readonly #exchange: Admitted;
+  readonly #gateway: Gateway;
+  #resolve: (finish: Finish) => void = () => undefined;
+  #finished = false;
+
+  constructor(exchange: Admitted, gateway: Gateway) {
+    this.#exchange = exchange;
+    this.#gateway = gateway;
+    const finished = new Promise<Finish>((resolve) => {
+      this.#resolve = resolve;
+    });
+    exchange.waitUntil(finished.then((finish) => this.#settle(finish)));
+  }
+
+  finish(finish: Finish): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#resolve(finish);
+  }
+
+  /** No answer: told to the caller by `encode`, settled here. */
+  failed(failure: Failure): Result<never> {
+    const { wire, requestId } = this.#exchange;
+    const { status } = wire.encodeFailure(failure, requestId);
+    this.finish(failure.type === "caller_cancelled" ? { kind: "cancelled" } : { kind: "failed", failure, status });
+    return fail(failure);
+  }
+
+  /** Wraps the answer once: whatever becomes of it, the settlement hears. */
+  wrap(answer: LiveAnswer): LiveAnswer {
+    if (answer.kind === "whole") {
+      this.finish({ kind: "completed", answer: answer.answer, live: answer });
+      return answer;
+    }
+    return this.#watched(answer);
+  }
+
+  #watched(answer: StreamingAnswer): StreamingAnswer {
+    const memory = this.#exchange.cache.key !== undefined && answer.origin.chosenTarget ? new Memory(this.#exchange) : undefined;
+    return {
+      ...answer,
+      next: async () => {
+        const step = await answer.next();
+        memory?.take(step);
+        this.#hear(step, answer, memory);
+        return step;
+      },
+      cancel: () => {
+        answer.cancel();
+        this.finish({ kind: "cancelled" });
+      },
+    };
+  }
+
+  #hear(step: StreamStep, live: StreamingAnswer, memory: Memory | undefined): void {
+    if (step.kind === "end") {
+      const collected = memory?.answer();
+      this.finish({ kind: "completed", live, ...(collected && { answer: collected }) });
+    } else if (step.kind === "failure") {
+      this.finish(
+        step.failure.type === "caller_cancelled"
+          ? { kind: "cancelled" }
+          : { kind: "failed", failure: step.failure, status: 200 },
+      );
+    }
+  }
+
+  async #settle(finish: Finish): Promise<void> {
+    const { gateway, exchange } = { gateway: this.#gateway, exchange: this.#exchange };
+    const event = await this.#eventOf(finish);
+    const tokens = (event.usage?.inputTokens ?? 0) + (event.usage?.outputTokens ?? 0);
+    const cacheWrite = finish.kind === "completed" ? this.#cacheWrite(finish) : undefined;
+    // The queue first: it does not wait for Redis, and Redis' record covers its loss.
+    gateway.enqueue(event, exchange.waitUntil);
+    gateway.log(event);
+    await gateway.admission.settle({
+      requestId: exchange.requestId,
+      tenant: exchange.principal.tenant,
+      levels: exchange.levels,
+      reservation: exchange.unleased ? { tokens: 0, costNanoUsd: 0 } : exchange.reservation,
+      actual: { tokens, costNanoUsd: event.costNanoUsd },
+      event,
+      ...(cacheWrite && { cacheWrite }),
+      breakers: this.#breakerReports(),
+    });
+  }
+
+  async #eventOf(finish: Finish): Promise<WideEvent> {
+    const { gateway, exchange } = { gateway: this.#gateway, exchange: this.#exchange };
+    const endedAt = gateway.clock.now();
+    const endUser = exchange.draft.endUser;
+    return eventOf(exchange, {
+      outcome: finish.kind,
+      endedAt,
+      status: finish.kind === "failed" ? finish.status : finish.kind === "completed" ? 200 : 0,
+      ...(finish.kind === "failed" && { failure: finish.failure }),
+      cached: finish.kind === "completed" && finish.live.origin.cached,
+      unleased: exchange.unleased,
+      ...(endUser !== undefined && { endUserHash: await gateway.hashEndUser(exchange.principal.tenant, endUser) }),
+    });
+  }
+
+  #cacheWrite(finish: Finish & { kind: "completed" }) {
+    const { cache } = this.#exchange;
+    const { live, answer } = finish;
+    if (cache.key === undefined || !answer || live.origin.cached || !live.origin.chosenTarget) return undefined;
+    const value = cacheEntry(answer, live, this.#gateway.clock.now());
+    return value.length > CACHE_MAX_BYTES ? undefined : { key: cache.key, value, ttlSeconds: cache.ttlSeconds };
+  }
+
+  /** Each backend's last word counts; a client's departure says nothing about a backend. */
+  #breakerReports(): readonly BreakerReport[] {
+    const { config, notes } = this.#exchange;
+    const reports = new Map<string, BreakerReport>();
+    for (const attempt of notes.attempts) {
+      const backend = config.backends[attempt.backend];
+      const healthy = attempt.outcome === "completed";
+      if (!backend || (!healthy && !(attempt.outcome === "failed" && countsAgainst(attempt.failure)))) continue;
+      const hadFailures = (this.#gateway.breakers.state(attempt.backend)?.failures ?? 0) > 0;
+      this.#gateway.breakers.report(attempt.backend, healthy);
+      if (healthy && !hadFailures) continue;
+      reports.set(attempt.backend, { backend: attempt.backend, healthy, hadFailures, ...backend.breaker });
+    }
+    return [...reports.values()];
+  }
+}
+
+/** Overload and the caller's own mistakes are no sign of ill health. */
+function countsAgainst(failure: Failure["type"] | undefined): boolean {
+  return failure !== "backend_overloaded" && failure !== "backend_rejected" && failure?.startsWith("backend_") === true;
+}
+
+/** Collects a stream for the cache, and gives up once it is too large to be kept. */
+class Memory {
+  readonly #collector;
+  #bytes = 0;
+
+  constructor(exchange: Admitted) {
+    this.#collector = collector(exchange.draft.operation === "chat" ? (exchange.draft.choices ?? 1) : 1);
+  }
+
+  take(step: StreamStep): void {
+    if (step.kind !== "frames" || this.#bytes > CACHE_MAX_BYTES) return;
+    for (const frame of step.frames) this.#keep(frame);
+  }
+
+  answer(): Answer | undefined {
+    if (this.#bytes > CACHE_MAX_BYTES) return undefined;
+    const result = this.#collector.result();
+    return result.ok ? result.value : undefined;
+  }
+
+  #keep(frame: Frame): void {
+    this.#bytes += frame.raw.length;
+    for (const event of frame.events()) this.#collector.push(event);
+  }
+}
