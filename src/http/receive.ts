@@ -95,7 +95,7 @@ export async function readBody(request: Request, maxBytes: number): Promise<Resu
     return fail({ type: "caller_unsupported_media_type", message: "Send the body as application/json." });
   }
   if (Number(request.headers.get("content-length") ?? 0) > maxBytes) return fail(tooLarge(maxBytes));
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let timer: ReturnType<typeof setTimeout> | null = null;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), BODY_DEADLINE_MS);
   });

@@ -25,7 +25,7 @@ export class BackendStream implements StreamingAnswer {
   readonly #openedAt: number;
   #pending: Step | undefined;
   #terminal = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: ReturnType<typeof setTimeout> | null = null;
   #timerAt = Number.POSITIVE_INFINITY;
   #deadlineAt = Number.POSITIVE_INFINITY;
   #late: "first_token" | "silence" | "total" | undefined;

@@ -64,7 +64,7 @@ function keepingAlive(exchange: Admitted, answering: Answering, gateway: Gateway
 
 /** The answer if it comes in time, else undefined; the answer itself goes on. */
 async function within(answering: Answering, timeoutMs: number): Promise<Result<LiveAnswer> | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let timer: ReturnType<typeof setTimeout> | null = null;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), timeoutMs);
   });

@@ -1,0 +1,44 @@
+import type { Clock, EventQueue } from "../../core/ports.ts";
+import type { WideEvent } from "../../core/wide-event.ts";
+
+type WaitUntil = (promise: Promise<unknown>) => void;
+
+export interface BatchRule {
+  /** How long the first event of a batch waits for others. */
+  readonly lingerMs: number;
+  /** Cloudflare Queues takes 100 messages or 256 KB a call; events are at most 16 KiB. */
+  readonly maxEvents: number;
+  /** Events that the isolate holds at most; the oldest are let go (Redis' record covers them). */
+  readonly maxHeld: number;
+}
+
+export const BATCH_RULE: BatchRule = { lingerMs: 50, maxEvents: 15, maxHeld: 1_000 };
+
+/** After this long without its send, a batch's leader is taken for dead: its request was cut off by the runtime. */
+const LEADER_LIMIT_MS = 5_000;
+
+/**
+ * Batches the events of one isolate: the first request of a batch leads and sends for all, in its own `waitUntil`. Only plain data
+ * crosses between requests (the runtime forbids sharing I/O). Losing a batch is allowed: Redis holds each event until the ledger wrote it.
+ */
+export function eventBatcher(queue: EventQueue, clock: Clock, rule: BatchRule = BATCH_RULE) {
+  let held: WideEvent[] = [];
+  let leaderSince: number | undefined;
+  const send = async () => {
+    await new Promise<void>((resolve) => setTimeout(resolve, rule.lingerMs));
+    leaderSince = undefined;
+    const batch = held;
+    held = [];
+    for (let start = 0; start < batch.length; start += rule.maxEvents) {
+      await queue.send(batch.slice(start, start + rule.maxEvents)).catch(() => undefined);
+    }
+  };
+  return (event: WideEvent, waitUntil: WaitUntil): void => {
+    held.push(event);
+    if (held.length > rule.maxHeld) held.shift();
+    const now = clock.now();
+    if (leaderSince !== undefined && now - leaderSince < LEADER_LIMIT_MS) return;
+    leaderSince = now;
+    waitUntil(send());
+  };
+}
