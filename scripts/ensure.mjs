@@ -137,7 +137,7 @@ async function install() {
     fail("npm was not found; install Node.js 20 or newer together with npm, then run this again");
   if (outcome !== 0) {
     const lines = complaints.split("\n").map((line) => line.replace(/^npm (error|ERR!) ?/, "").trim());
-    const reason = lines.filter((line) => line !== "" && !/^(code|errno|syscall) /.test(line))[0] ?? "no reason given";
+    const reason = lines.find((line) => line !== "" && !/^(code|errno|syscall) /.test(line)) ?? "no reason given";
     fail(`npm ci failed (exit ${outcome}): ${reason}; check the network and run \`npm ci\` to see all of it`);
   }
   console.error(`installed in ${Math.round((Date.now() - startedAt) / 1000)} s`);

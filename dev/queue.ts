@@ -1,0 +1,114 @@
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
+import type { QueueConsumer } from "../scripts/build.ts";
+
+/**
+ * A queue in memory between the gateway's workerd and the ledger's, with the platform's habits: batches by size and age, delivery at least
+ * once, a bounded number of retries. What it holds is lost with the supervisor; that is allowed, since a message is only a nudge and the
+ * ledger's cron does the same work.
+ */
+export interface LocalQueue {
+  /** `host:port`, for the queue binding of workerd. */
+  readonly address: string;
+  /** Messages that were given up after their last retry. */
+  dead(): number;
+  close(): Promise<void>;
+}
+
+interface Message {
+  readonly id: string;
+  readonly timestampMs: number;
+  readonly body: unknown;
+  attempts: number;
+}
+
+/** Gives a batch to the consumer; resolves to the ids that must come again, rejects when the consumer cannot be reached. */
+export type Deliver = (queue: string, messages: readonly Message[]) => Promise<readonly string[]>;
+
+const UNREACHABLE_PAUSE_MS = 100;
+const MAX_WAITING = 10_000;
+
+/** Opens the queue on a free port of loopback. */
+export async function openQueue(consumer: QueueConsumer, deliver: Deliver): Promise<LocalQueue> {
+  const waiting: Message[] = [];
+  let deadCount = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let delivering = false;
+  let closed = false;
+
+  function schedule(delayMs: number): void {
+    if (closed || delivering || timer !== undefined || waiting.length === 0) return;
+    timer = setTimeout(() => void flush(), delayMs);
+  }
+
+  async function flush(): Promise<void> {
+    timer = undefined;
+    delivering = true;
+    const batch = waiting.splice(0, consumer.maxBatchSize);
+    for (const message of batch) message.attempts += 1;
+    let pauseMs = consumer.maxBatchTimeoutSeconds * 1_000;
+    try {
+      const again = new Set(await deliver(consumer.queue, batch));
+      const retried = batch.filter((message) => again.has(message.id));
+      const alive = retried.filter((message) => message.attempts <= consumer.maxRetries);
+      deadCount += retried.length - alive.length;
+      waiting.push(...alive);
+      if (waiting.length >= consumer.maxBatchSize) pauseMs = 0;
+    } catch {
+      // The consumer's process is away; the supervisor is starting it again. Nothing was delivered, so no attempt is counted.
+      for (const message of batch) message.attempts -= 1;
+      waiting.unshift(...batch);
+      pauseMs = UNREACHABLE_PAUSE_MS;
+    }
+    delivering = false;
+    schedule(pauseMs);
+  }
+
+  function accept(bodies: readonly unknown[]): void {
+    for (const body of bodies) waiting.push({ id: randomUUID(), timestampMs: Date.now(), body, attempts: 0 });
+    // Nudges are all alike: of a crowd that nobody fetches, the oldest may go.
+    if (waiting.length > MAX_WAITING) waiting.splice(0, waiting.length - MAX_WAITING);
+    if (waiting.length >= consumer.maxBatchSize && !delivering) {
+      clearTimeout(timer);
+      timer = undefined;
+      schedule(0);
+    } else schedule(consumer.maxBatchTimeoutSeconds * 1_000);
+  }
+
+  const server = createServer((request, response) => {
+    void readBodies(request)
+      .then((bodies) => {
+        accept(bodies);
+        response.setHeader("content-type", "application/json");
+        response.end('{"metadata":{}}');
+      })
+      .catch(() => {
+        response.statusCode = 400;
+        response.end();
+      });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    dead: () => deadCount,
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** workerd's form of `send` (the body alone, its format in a header) and of `sendBatch` (a list, bodies in base64). */
+async function readBodies(request: IncomingMessage): Promise<readonly unknown[]> {
+  const content = (await buffer(request)).toString("utf8");
+  if (request.url !== "/batch") return [JSON.parse(content)];
+  const { messages } = JSON.parse(content) as { messages: readonly { readonly body: string }[] };
+  return messages.map(({ body }) => JSON.parse(Buffer.from(body, "base64").toString("utf8")) as unknown);
+}

@@ -1,0 +1,168 @@
+/**
+ * Builds every Worker, minified, exactly as wrangler bundles them for deployment:
+ *
+ *     node scripts/ensure.mjs scripts/build.ts [--config file.yaml]
+ *
+ * A build is kept in dist/by-input/<hash of everything that went in>, so an unchanged project is not built twice and stacks with different
+ * configurations do not disturb each other. The command also leaves the result at dist/gateway and dist/ledger.
+ */
+import { createHash } from "node:crypto";
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import type { BaseConfig } from "../src/core/config.ts";
+import { ConfigError, compileFile, defaultConfigFile, writeBase } from "./compile-config.ts";
+import { projectRoot } from "./project.ts";
+import { bundleWorker, type WorkerName, workers } from "./wrangler.ts";
+
+/** What a host must know of a Worker besides its code. From its wrangler.toml. */
+export interface WorkerManifest {
+  readonly compatibilityDate: string;
+  readonly compatibilityFlags: readonly string[];
+  /** The plain variables of `[vars]`. */
+  readonly vars: Readonly<Record<string, string>>;
+  /** Queues that it consumes. */
+  readonly consumes: readonly QueueConsumer[];
+  /** Cron expressions. */
+  readonly crons: readonly string[];
+}
+
+export interface QueueConsumer {
+  readonly queue: string;
+  readonly maxBatchSize: number;
+  readonly maxBatchTimeoutSeconds: number;
+  readonly maxRetries: number;
+}
+
+export interface BuiltWorker extends WorkerManifest {
+  /** Holds index.js. */
+  readonly directory: string;
+}
+
+export interface Build {
+  readonly config: BaseConfig;
+  readonly workers: Readonly<Record<WorkerName, BuiltWorker>>;
+}
+
+const outputRoot = join(projectRoot, "dist");
+const buildsKept = 6;
+
+/** Builds what is not built yet. Throws a `ConfigError` for a configuration that cannot be used, an `Error` with wrangler's words for code. */
+export async function buildWorkers(configFile: string = defaultConfigFile()): Promise<Build> {
+  const config = compileFile(configFile);
+  const directory = join(outputRoot, "by-input", inputHash(config));
+  if (!existsSync(directory)) await buildInto(directory, config);
+  const read = (name: WorkerName): BuiltWorker => ({
+    ...(JSON.parse(readFileSync(join(directory, name, "worker.json"), "utf8")) as WorkerManifest),
+    directory: join(directory, name),
+  });
+  return { config, workers: { gateway: read("gateway"), ledger: read("ledger") } };
+}
+
+async function buildInto(directory: string, config: BaseConfig): Promise<void> {
+  const draft = `${directory}.${process.pid}`;
+  mkdirSync(draft, { recursive: true });
+  try {
+    const base = join(draft, "base.json");
+    writeBase(config, base);
+    const aliases = Object.fromEntries(baseSpecifiers().map((specifier) => [specifier, base]));
+    const names = Object.keys(workers) as WorkerName[];
+    // One after the other: both may run the same build command from their wrangler.toml.
+    for (const name of names) {
+      await bundleWorker(name, join(draft, name), aliases);
+      writeFileSync(join(draft, name, "worker.json"), JSON.stringify(await readManifest(name), null, 2));
+    }
+    if (existsSync(directory)) return;
+    renameSync(draft, directory);
+    prune();
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+/** Everything that a bundle depends on, as one short name. */
+function inputHash(config: BaseConfig): string {
+  const hash = createHash("sha256").update(JSON.stringify(config));
+  const files = globSync(["src/**/*", "workers/**/*", "wrangler.toml", "package-lock.json", "tsconfig*.json"], {
+    cwd: projectRoot,
+  });
+  for (const file of files.sort()) {
+    const path = join(projectRoot, file);
+    if (!statSync(path).isFile() || file.endsWith("base.generated.json") || file.includes(".wrangler")) continue;
+    hash.update(`\0${file}\0`).update(readFileSync(path));
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** How the source spells the import of the generated base: those specifiers are pointed at this build's own. */
+function baseSpecifiers(): readonly string[] {
+  const found = new Set<string>();
+  for (const file of globSync(["src/**/*.ts", "workers/**/*.ts"], { cwd: projectRoot })) {
+    const text = readFileSync(join(projectRoot, file), "utf8");
+    for (const [, specifier] of text.matchAll(/from "([^"]*base\.generated\.json)"/g)) {
+      if (specifier !== undefined) found.add(specifier);
+    }
+  }
+  return [...found];
+}
+
+/** What wrangler.toml may say of a consumer; the defaults are the platform's. */
+interface ConsumerSettings {
+  readonly queue: string;
+  readonly max_batch_size?: number | undefined;
+  readonly max_batch_timeout?: number | undefined;
+  readonly max_retries?: number | undefined;
+}
+
+async function readManifest(name: WorkerName): Promise<WorkerManifest> {
+  const { unstable_readConfig: readConfig } = await import("wrangler");
+  const settings = readConfig({ config: workers[name].configFile });
+  if (settings.compatibility_date === undefined) throw new Error(`${name}: wrangler.toml names no compatibility_date`);
+  return {
+    compatibilityDate: settings.compatibility_date,
+    compatibilityFlags: settings.compatibility_flags,
+    vars: Object.fromEntries(Object.entries(settings.vars).map(([key, value]) => [key, String(value)])),
+    consumes: (settings.queues.consumers ?? []).map((consumer: ConsumerSettings) => ({
+      queue: consumer.queue,
+      maxBatchSize: consumer.max_batch_size ?? 10,
+      maxBatchTimeoutSeconds: consumer.max_batch_timeout ?? 5,
+      maxRetries: consumer.max_retries ?? 3,
+    })),
+    crons: settings.triggers.crons ?? [],
+  };
+}
+
+/** Removes the oldest builds; one that a running stack started from stays usable, since stacks run from a copy. */
+function prune(): void {
+  const folder = join(outputRoot, "by-input");
+  const builds = readdirSync(folder).map((name) => join(folder, name));
+  const byAge = builds.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
+  for (const old of byAge.slice(buildsKept)) rmSync(old, { recursive: true, force: true });
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({ options: { config: { type: "string" } } });
+  try {
+    const build = await buildWorkers(values.config === undefined ? undefined : resolve(values.config));
+    for (const [name, worker] of Object.entries(build.workers)) {
+      const target = join(outputRoot, name);
+      rmSync(target, { recursive: true, force: true });
+      cpSync(worker.directory, target, { recursive: true });
+      console.log(`${name}: ${relative(process.cwd(), join(target, "index.js"))}`);
+    }
+  } catch (error) {
+    console.error(error instanceof ConfigError || error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
+}
