@@ -34,10 +34,13 @@ export function deadlinesOf(backend: BackendFile | undefined, route?: RouteFile)
   return { ...DEFAULT_DEADLINES, ...defined(backend?.deadlines), ...defined(route?.deadlines) };
 }
 
-/** The longest that an admitted request can still be running. */
+/** The longest that an admitted request can still be running: its slowest answer behind the whole delay budget. */
 export function longestAnswerMs(file: ConfigFile): number {
   const totals = Object.values(file.routes).flatMap((route) =>
-    candidatesOf(route).map((target) => deadlinesOf(file.backends[target.backend], route).totalMs),
+    candidatesOf(route).map(
+      ({ backend }) =>
+        deadlinesOf(file.backends[backend], route).totalMs + (route.delayBudgetMs ?? DEFAULT_ROUTE.delayBudgetMs),
+    ),
   );
   return Math.max(0, ...totals);
 }

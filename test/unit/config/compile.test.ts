@@ -71,7 +71,7 @@ test("a minimal file compiles with every default of the design filled in", () =>
     limits: { bodyBytes: 20_971_520, jsonDepth: 64 },
     snapshotMaxAgeMs: 300_000,
     stores: { redisMs: 150 },
-    budgetQuarantineMs: 960_000,
+    budgetQuarantineMs: 1_020_000,
   });
 });
 

@@ -1,0 +1,156 @@
+import type { BaseConfig, Config, LevelLimits, Limits, Overlay, Route, Target, Tier } from "../core/config.ts";
+import { isJsonObject } from "../core/json.ts";
+import type { Price } from "../core/money.ts";
+
+export interface Resolved {
+  readonly config: Config;
+  /** Entries of the overlay that do not fit this base, by path (`weights.home`): they change nothing. */
+  readonly ignored: readonly string[];
+}
+
+/**
+ * Base and overlay as one. Pure. The overlay comes from Redis and may be older or newer than the base, so each entry is checked
+ * where it is used; one that does not fit is left out and named, and never takes a limit away.
+ */
+export function resolve(base: BaseConfig, overlay: Overlay | undefined): Resolved {
+  const plain = { ...base, overlayVersion: 0, disabledBackends: new Set<string>() };
+  if (overlay === undefined) return { config: plain, ignored: [] };
+  if (!isCount(overlay.version)) return { config: plain, ignored: ["version"] };
+  const ignored: string[] = [];
+  const routes = withPrices(withWeights(base.routes, overlay.weights, ignored), base, overlay.prices, ignored);
+  const config = {
+    ...base,
+    routes,
+    tiers: withTiers(base.tiers, overlay.tiers, ignored),
+    overlayVersion: overlay.version,
+    disabledBackends: disabled(base, overlay.disabledBackends, ignored),
+  };
+  return { config, ignored };
+}
+
+/** The route of an alias. The alias is the caller's text: only what the configuration itself names is found. */
+export function findRoute(config: Pick<BaseConfig, "routes">, alias: string): Route | undefined {
+  return Object.hasOwn(config.routes, alias) ? config.routes[alias] : undefined;
+}
+
+/** `over` on top of `limits`, level by level and unit by unit; what `over` does not name stays. */
+export function mergeLimits(limits: Limits, over: Limits | undefined): Limits {
+  const merged: { -readonly [Level in keyof Limits]: Limits[Level] } = { ...limits };
+  for (const level of LEVELS) {
+    const own = over?.[level];
+    if (own) merged[level] = { ...merged[level], ...own };
+  }
+  return merged;
+}
+
+/** The model's name: a variable that was not bound to the environment is known by its default. */
+export function modelNameOf(target: Pick<Target, "model">): string {
+  return "name" in target.model ? target.model.name : target.model.default;
+}
+
+type Routes = BaseConfig["routes"];
+const LEVELS = ["key", "user", "model", "tenant"] as const;
+const COUNTS = ["requestsPerMinute", "tokensPerMinute", "concurrency", "refillPeriodMs"] as const;
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+const isAmount = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;
+const entriesOf = (value: unknown): [string, unknown][] => (isJsonObject(value) ? Object.entries(value) : []);
+
+function withWeights(routes: Routes, weights: unknown, ignored: string[]): Routes {
+  const changed: Record<string, Route> = {};
+  for (const [alias, list] of entriesOf(weights)) {
+    const route = Object.hasOwn(routes, alias) ? routes[alias] : undefined;
+    const fits = Array.isArray(list) && list.length === route?.targets.length && list.every(isAmount);
+    if (route === undefined || !fits || !list.some((weight) => weight > 0)) ignored.push(`weights.${alias}`);
+    else
+      changed[alias] = {
+        ...route,
+        targets: route.targets.map((target, index) => ({ ...target, weight: list[index] ?? 0 })),
+      };
+  }
+  return { ...routes, ...changed };
+}
+
+function disabled(base: BaseConfig, names: unknown, ignored: string[]): ReadonlySet<string> {
+  const known = new Set<string>();
+  for (const name of Array.isArray(names) ? names : []) {
+    if (typeof name === "string" && Object.hasOwn(base.backends, name)) known.add(name);
+    else ignored.push(`disabledBackends.${String(name)}`);
+  }
+  return known;
+}
+
+function withPrices(routes: Routes, base: BaseConfig, prices: unknown, ignored: string[]): Routes {
+  const known = new Map<string, Price>();
+  const used = new Set(
+    Object.values(routes).flatMap((route) =>
+      [...route.targets, ...route.fallbacks].map((target) => priceKey(target.backend, modelNameOf(target))),
+    ),
+  );
+  for (const [backend, models] of entriesOf(prices)) {
+    for (const [model, value] of entriesOf(models)) {
+      const price = readPrice(value);
+      const key = priceKey(backend, model);
+      if (price === undefined || !Object.hasOwn(base.backends, backend) || !used.has(key))
+        ignored.push(`prices.${backend}.${model}`);
+      else known.set(key, price);
+    }
+  }
+  if (known.size === 0) return routes;
+  const priced = (target: Target): Target => ({
+    ...target,
+    price: known.get(priceKey(target.backend, modelNameOf(target))) ?? target.price,
+  });
+  return Object.fromEntries(
+    Object.entries(routes).map(([alias, route]) => [
+      alias,
+      { ...route, targets: route.targets.map(priced), fallbacks: route.fallbacks.map(priced) },
+    ]),
+  );
+}
+
+const priceKey = (backend: string, model: string): string => `${backend}\n${model}`;
+
+function readPrice(value: unknown): Price | undefined {
+  if (!isJsonObject(value)) return undefined;
+  const { inputPerMillion, outputPerMillion, cachedInputPerMillion, cacheWritePerMillion, perRequest } = value;
+  if (!isAmount(inputPerMillion) || !isAmount(outputPerMillion)) return undefined;
+  const others = { cachedInputPerMillion, cacheWritePerMillion, perRequest };
+  const given = Object.entries(others).filter(([, amount]) => amount !== undefined);
+  if (!given.every(([, amount]) => isAmount(amount))) return undefined;
+  return { inputPerMillion, outputPerMillion, ...Object.fromEntries(given) };
+}
+
+function withTiers(tiers: BaseConfig["tiers"], changes: unknown, ignored: string[]): BaseConfig["tiers"] {
+  const changed: Record<string, Tier> = {};
+  for (const [name, levels] of entriesOf(changes)) {
+    const tier = Object.hasOwn(tiers, name) ? tiers[name] : undefined;
+    if (tier === undefined) ignored.push(`tiers.${name}`);
+    else changed[name] = { ...tier, limits: mergeLimits(tier.limits, readLimits(levels, `tiers.${name}`, ignored)) };
+  }
+  return { ...tiers, ...changed };
+}
+
+function readLimits(levels: unknown, path: string, ignored: string[]): Limits {
+  const limits: { -readonly [Level in keyof Limits]: Limits[Level] } = {};
+  for (const [name, units] of entriesOf(levels)) {
+    const level = LEVELS.find((known) => known === name);
+    if (level === undefined) ignored.push(`${path}.${name}`);
+    else limits[level] = readUnits(units, `${path}.${name}`, ignored);
+  }
+  return limits;
+}
+
+function readUnits(units: unknown, path: string, ignored: string[]): LevelLimits {
+  const read: { -readonly [Unit in keyof LevelLimits]: LevelLimits[Unit] } = {};
+  for (const [name, value] of entriesOf(units)) {
+    const unit = COUNTS.find((known) => known === name);
+    const budget = name === "budget" && isJsonObject(value) ? value : undefined;
+    const period = (["day", "month", "total"] as const).find((known) => known === budget?.period);
+    if (unit !== undefined && isCount(value) && value > 0) read[unit] = value;
+    else if (budget && period && isCount(budget.limitNanoUsd))
+      read.budget = { limitNanoUsd: budget.limitNanoUsd, period };
+    else ignored.push(`${path}.${name}`);
+  }
+  return read;
+}

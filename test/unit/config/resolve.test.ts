@@ -1,0 +1,118 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { findRoute, mergeLimits, resolve } from "../../../src/config/resolve.ts";
+import type { Overlay } from "../../../src/core/config.ts";
+import { exampleBase } from "./base.ts";
+
+const base = exampleBase();
+
+test("without an overlay the base stands as it is", () => {
+  const { config, ignored } = resolve(base, undefined);
+  expect(config).toEqual({ ...base, overlayVersion: 0, disabledBackends: new Set() });
+  expect(ignored).toEqual([]);
+});
+
+// planted: withWeights that keeps the old weights
+test("an overlay moves weights, prices, limits and switches, and the base is untouched", () => {
+  const before = structuredClone(base);
+  const { config, ignored } = resolve(base, {
+    version: 7,
+    weights: { chat: [0, 1] },
+    disabledBackends: ["claude"],
+    tiers: { free: { key: { requestsPerMinute: 99 } } },
+    prices: { openai: { gpt: { inputPerMillion: 4, outputPerMillion: 16 } } },
+  });
+  expect(ignored).toEqual([]);
+  expect(config.overlayVersion).toBe(7);
+  expect(config.version).toBe(base.version);
+  expect(config).toMatchObject({
+    routes: { chat: { targets: [{ weight: 0 }, { weight: 1, price: { inputPerMillion: 4, outputPerMillion: 16 } }] } },
+    disabledBackends: new Set(["claude"]),
+  });
+  expect(base).toEqual(before);
+});
+
+// planted: mergeLimits that replaces a level instead of merging it
+test("a changed limit leaves the other limits of the level in place: a budget is never lifted by silence", () => {
+  const { config } = resolve(base, { version: 1, tiers: { free: { key: { requestsPerMinute: 99 } } } });
+  expect(config.tiers).toEqual({
+    free: {
+      name: "free",
+      limits: {
+        key: { requestsPerMinute: 99, budget: { limitNanoUsd: 1_000_000_000, period: "day" } },
+        tenant: { concurrency: 4 },
+      },
+    },
+  });
+});
+
+// planted, one by one: each condition in front of `ignored.push` taken away
+test.each<[string, unknown, string]>([
+  ["an unknown alias", { version: 1, weights: { cat: [1, 1] } }, "weights.cat"],
+  ["too few weights", { version: 1, weights: { chat: [1] } }, "weights.chat"],
+  ["a negative weight", { version: 1, weights: { chat: [1, -1] } }, "weights.chat"],
+  ["no weight at all", { version: 1, weights: { chat: [0, 0] } }, "weights.chat"],
+  ["a weight that is no number", { version: 1, weights: { chat: [1, "1"] } }, "weights.chat"],
+  ["an unknown backend", { version: 1, disabledBackends: ["hom"] }, "disabledBackends.hom"],
+  ["an inherited name", { version: 1, disabledBackends: ["constructor"] }, "disabledBackends.constructor"],
+  ["an unknown tier", { version: 1, tiers: { gold: { key: { concurrency: 1 } } } }, "tiers.gold"],
+  ["an unknown level", { version: 1, tiers: { free: { planet: { concurrency: 1 } } } }, "tiers.free.planet"],
+  [
+    "a limit of zero",
+    { version: 1, tiers: { free: { key: { requestsPerMinute: 0 } } } },
+    "tiers.free.key.requestsPerMinute",
+  ],
+  [
+    "a limit that is text",
+    { version: 1, tiers: { free: { key: { requestsPerMinute: "9" } } } },
+    "tiers.free.key.requestsPerMinute",
+  ],
+  [
+    "a budget without a period",
+    { version: 1, tiers: { free: { key: { budget: { limitNanoUsd: 5 } } } } },
+    "tiers.free.key.budget",
+  ],
+  [
+    "a price that is negative",
+    { version: 1, prices: { openai: { gpt: { inputPerMillion: -1, outputPerMillion: 1 } } } },
+    "prices.openai.gpt",
+  ],
+  ["a price with a hole", { version: 1, prices: { openai: { gpt: { inputPerMillion: 1 } } } }, "prices.openai.gpt"],
+  [
+    "a price of a model that nothing uses",
+    { version: 1, prices: { openai: { gpd: { inputPerMillion: 1, outputPerMillion: 1 } } } },
+    "prices.openai.gpd",
+  ],
+  ["an overlay without a version", { weights: { chat: [0, 1] } }, "version"],
+])("%s is ignored and named", (_, overlay, path) => {
+  const { config, ignored } = resolve(base, overlay as Overlay);
+  expect(ignored).toEqual([path]);
+  const { overlayVersion: _version, disabledBackends, ...rest } = config;
+  expect(rest).toEqual(base);
+  expect(disabledBackends.size).toBe(0);
+});
+
+test("no JSON whatever in the place of an overlay makes it throw", () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.constantFrom("weights", "tiers", "prices", "disabledBackends"), (value, part) => {
+      resolve(base, { version: 1, [part]: value } as unknown as Overlay);
+    }),
+  );
+});
+
+// planted: findRoute without `hasOwn`
+test.each(["constructor", "__proto__", "toString", "Chat", ""])("the alias %j finds no route", (alias) => {
+  expect(findRoute(base, alias)).toBeUndefined();
+});
+
+test("limits of a key go over those of its tier, unit by unit", () => {
+  expect(
+    mergeLimits(
+      { key: { requestsPerMinute: 1, concurrency: 2 } },
+      { key: { concurrency: 9 }, user: { tokensPerMinute: 3 } },
+    ),
+  ).toEqual({
+    key: { requestsPerMinute: 1, concurrency: 9 },
+    user: { tokensPerMinute: 3 },
+  });
+});
