@@ -1,0 +1,76 @@
+import { isJsonObject, type JsonObject } from "../../json.ts";
+import type { Ask } from "../../operation.ts";
+import { promptTokens } from "../../text/tokens.ts";
+import type { WireError } from "../errors.ts";
+import { includesUsage, modelOf, numberField, samplingProblem, stopsOf, validationError } from "./validation.ts";
+
+/** A token price for an image or another part without text. */
+const PART_PLACEHOLDER = "[simulated part without text]";
+
+function textsOfMessage(message: JsonObject): string[] {
+  const { content, tool_calls: toolCalls } = message;
+  const texts: string[] = [];
+  if (typeof content === "string") texts.push(content);
+  if (Array.isArray(content)) {
+    for (const part of content)
+      texts.push(isJsonObject(part) && typeof part.text === "string" ? part.text : PART_PLACEHOLDER);
+  }
+  if (Array.isArray(toolCalls) && toolCalls.length > 0) texts.push(JSON.stringify(toolCalls));
+  return texts;
+}
+
+function messageProblem(message: unknown, index: number): WireError | undefined {
+  if (!isJsonObject(message))
+    return validationError("dict_type", ["messages", index], "Input should be a valid dictionary", message);
+  if (typeof message.role !== "string")
+    return validationError("missing", ["messages", index, "role"], "Field required", message);
+  const { content } = message;
+  if (content !== undefined && content !== null && typeof content !== "string" && !Array.isArray(content)) {
+    return validationError("string_type", ["messages", index, "content"], "Input should be a valid string", content);
+  }
+  if (Array.isArray(content)) {
+    const wrong = content.findIndex((part) => !isJsonObject(part) || typeof part.type !== "string");
+    if (wrong >= 0)
+      return validationError(
+        "missing",
+        ["messages", index, "content", wrong, "type"],
+        "Field required",
+        content[wrong],
+      );
+  }
+  return undefined;
+}
+
+/** Reads `POST /v1/chat/completions`. Unknown fields are ignored silently, as vLLM does. */
+export function readChat(body: JsonObject): Ask | WireError {
+  const { messages } = body;
+  if (messages === undefined) return validationError("missing", ["messages"], "Field required", body);
+  if (!Array.isArray(messages))
+    return validationError("list_type", ["messages"], "Input should be a valid list", messages);
+  if (messages.length === 0) return { status: 400, message: "messages must not be empty", param: "messages" };
+  for (const [index, message] of messages.entries()) {
+    const problem = messageProblem(message, index);
+    if (problem !== undefined) return problem;
+  }
+  const problem = samplingProblem(body);
+  if (problem !== undefined) return problem;
+  const prompt = {
+    texts: messages.filter(isJsonObject).flatMap(textsOfMessage),
+    messages: messages.length,
+    toolsJson: Array.isArray(body.tools) ? JSON.stringify(body.tools) : "",
+  };
+  return {
+    modelAsked: modelOf(body),
+    prompts: [prompt],
+    promptTokens: promptTokens(prompt),
+    choices: numberField(body, "n") ?? 1,
+    seed: numberField(body, "seed"),
+    maxTokens: numberField(body, "max_completion_tokens") ?? numberField(body, "max_tokens"),
+    stops: stopsOf(body),
+    ignoreEnd: body.ignore_eos === true,
+    stream: body.stream === true,
+    includeUsage: includesUsage(body),
+    reasoningAsked: false,
+    body,
+  };
+}
