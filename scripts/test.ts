@@ -31,9 +31,13 @@ const checks: readonly (readonly [string, string, readonly string[]])[] = [
   ["types of the Workers", "tsc", ["-p", "tsconfig.json"]],
   ["types of tools and tests", "tsc", ["-p", "tsconfig.node.json"]],
 ];
-const failedChecks = forVitest.length > 0 ? 0 : checks.filter(([title, command, args]) => !step(title, command, args)).length;
+const failedChecks =
+  forVitest.length > 0 ? 0 : checks.filter(([title, command, args]) => !step(title, command, args)).length;
 
-const projects = (quick ? ["unit", "contract", "workerd"] : ["unit", "contract", "workerd", "e2e"]).flatMap((name) => ["--project", name]);
+const projects = (quick ? ["unit", "contract", "workerd"] : ["unit", "contract", "workerd", "e2e"]).flatMap((name) => [
+  "--project",
+  name,
+]);
 const vitestOk = step("tests", "vitest", [
   "run",
   ...projects,

@@ -7,7 +7,7 @@ import { allowOrigin, type OriginDirectory, preflight } from "./cors.ts";
 import { type AdminDependencies, adminRoutes } from "./routes/admin.ts";
 import { infer } from "./routes/inference.ts";
 import { listModels, readModel } from "./routes/models.ts";
-import { operations, type OperationsDependencies } from "./routes/operations.ts";
+import { type OperationsDependencies, operations } from "./routes/operations.ts";
 
 export interface HttpDependencies {
   readonly gateway: Gateway;
@@ -49,7 +49,10 @@ export function createApp(http: HttpDependencies): Hono {
   app.all("/v1/models/:id{.+}", (context) => wrongMethod(context, "GET, HEAD, OPTIONS", gateway));
   for (const path of OUT_OF_SCOPE) app.all(path, (context) => failed(context, NOT_OFFERED, gateway.chance.requestId()));
   operations(app, http.operations);
-  app.route("/admin/v1", adminRoutes(http.admin, (error) => gateway.reportBug(error, gateway.chance.requestId())));
+  app.route(
+    "/admin/v1",
+    adminRoutes(http.admin, (error) => gateway.reportBug(error, gateway.chance.requestId())),
+  );
   return app;
 }
 
@@ -71,7 +74,8 @@ function wrongMethod(context: Context, allow: string, gateway: Gateway): Respons
 
 /** A failure where no exchange exists: in Anthropic's form below `/v1/messages` and for its clients, else in OpenAI's. */
 function failed(context: Context, failure: Failure, requestId: string, more: Record<string, string> = {}): Response {
-  const anthropic = context.req.path.startsWith("/v1/messages") || context.req.header("anthropic-version") !== undefined;
+  const anthropic =
+    context.req.path.startsWith("/v1/messages") || context.req.header("anthropic-version") !== undefined;
   const told = wires[anthropic ? "anthropic-messages" : "openai-chat"].encodeFailure(failure, requestId);
   return new Response(context.req.method === "HEAD" ? null : told.body, {
     status: told.status,

@@ -73,7 +73,9 @@ export function controlsOf(headers: Headers): Result<Controls> {
   }
   const namespace = headers.get("x-gateway-cache-namespace");
   if (namespace !== null && !NAMESPACE.test(namespace)) {
-    return fail(badRequest("Must be 1 to 64 letters, digits, dots, dashes or underscores.", "x-gateway-cache-namespace"));
+    return fail(
+      badRequest("Must be 1 to 64 letters, digits, dots, dashes or underscores.", "x-gateway-cache-namespace"),
+    );
   }
   const noFallback = headers.get("x-gateway-no-fallback");
   if (noFallback !== null && noFallback !== "true" && noFallback !== "false") {

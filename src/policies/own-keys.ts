@@ -17,7 +17,11 @@ export const ownKeys: Policy = {
     return {
       kind: "refuse",
       reason: "gateway_key_in_request",
-      failure: badRequest("The request body contains a gateway API key. Remove it, and revoke that key.", undefined, "credential_in_request"),
+      failure: badRequest(
+        "The request body contains a gateway API key. Remove it, and revoke that key.",
+        undefined,
+        "credential_in_request",
+      ),
     };
   },
 };

@@ -58,7 +58,12 @@ function requestOf(exchange: Resolved, gateway: Gateway) {
     reservation: exchange.reservation,
     leaseMs: leaseMsOf(exchange),
     quarantineMs: config.budgetQuarantineMs,
-    abandoned: eventOf(exchange, { outcome: "abandoned", endedAt: gateway.clock.now(), status: 0, costNanoUsd: exchange.reservation.costNanoUsd }),
+    abandoned: eventOf(exchange, {
+      outcome: "abandoned",
+      endedAt: gateway.clock.now(),
+      status: 0,
+      costNanoUsd: exchange.reservation.costNanoUsd,
+    }),
     ...(cache.key !== undefined && cache.read && { cacheKey: cache.key }),
     backends: [...new Set(targets.map((target) => target.backend))],
   };

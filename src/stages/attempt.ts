@@ -17,7 +17,11 @@ const FAILURE_MAX_BYTES = 64 * 1024;
  * Tries one backend up to the point of no return: the first real token of a stream, or a whole JSON answer.
  * Everything before that is a failure that another attempt may mend.
  */
-export async function attempt(planned: PlannedAttempt, exchange: Admitted, gateway: Gateway): Promise<Result<LiveAnswer>> {
+export async function attempt(
+  planned: PlannedAttempt,
+  exchange: Admitted,
+  gateway: Gateway,
+): Promise<Result<LiveAnswer>> {
   const { backend, wire, deadlines } = planned;
   const stream = wantsStream(planned, exchange);
   const encoded = wire.encodeRequest({
@@ -67,7 +71,10 @@ function wantsStream({ backend, wire, deadlines }: PlannedAttempt, exchange: Adm
   if (!wire.streams || exchange.draft.operation !== "chat") return false;
   if (exchange.draft.stream || backend.collectJson === "always") return true;
   // At a slow 10 tokens a second, would the answer outlast a proxy's patience with silence?
-  return backend.collectJson === "overDeadline" && (exchange.maxOutputTokens ?? 0) * 100 > Math.min(deadlines.totalMs, 90_000);
+  return (
+    backend.collectJson === "overDeadline" &&
+    (exchange.maxOutputTokens ?? 0) * 100 > Math.min(deadlines.totalMs, 90_000)
+  );
 }
 
 async function whole(
@@ -88,7 +95,9 @@ async function whole(
     return running.failed(failure, { usage: { inputTokens, outputTokens }, estimated: true });
   }
   if (!contentType.includes("json")) {
-    return running.failed(wire.decodeFailure({ status: 502, contentType, body: read.text.slice(0, FAILURE_MAX_BYTES) }));
+    return running.failed(
+      wire.decodeFailure({ status: 502, contentType, body: read.text.slice(0, FAILURE_MAX_BYTES) }),
+    );
   }
   const json = parseJson(read.text);
   if (json === undefined) return running.failed(protocol("body_not_json"));
@@ -96,15 +105,21 @@ async function whole(
   if (!decoded.ok) {
     // A success status over an error body: what the format makes of the error counts.
     const inner = wire.decodeFailure({ status: 502, contentType, body: read.text.slice(0, FAILURE_MAX_BYTES) });
-    return running.failed({ ...inner, detail: `${streamWanted ? "json_instead_of_stream" : "error_body_with_success_status"}` });
+    return running.failed({
+      ...inner,
+      detail: `${streamWanted ? "json_instead_of_stream" : "error_body_with_success_status"}`,
+    });
   }
   const { usage } = decoded.value;
-  const estimated = usage?.inputTokens === undefined || (decoded.value.operation === "chat" && usage.outputTokens === undefined);
+  const estimated =
+    usage?.inputTokens === undefined || (decoded.value.operation === "chat" && usage.outputTokens === undefined);
   running.close("completed", {
     usage: {
       ...usage,
       inputTokens: usage?.inputTokens ?? inputTokens,
-      ...(decoded.value.operation === "chat" && { outputTokens: usage?.outputTokens ?? Math.ceil(read.text.length / 4) }),
+      ...(decoded.value.operation === "chat" && {
+        outputTokens: usage?.outputTokens ?? Math.ceil(read.text.length / 4),
+      }),
     },
     estimated,
   });
@@ -129,4 +144,3 @@ function parseJson(text: string): Json | undefined {
     return undefined;
   }
 }
-

@@ -1,4 +1,4 @@
-import type { Credentials, Decoded, Authenticated } from "../core/exchange.ts";
+import type { Authenticated, Credentials, Decoded } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import type { KeySnapshot, Principal } from "../core/identity.ts";
 import { fail, ok, type Result } from "../core/result.ts";

@@ -2,8 +2,8 @@ import type { Frame } from "../core/answer.ts";
 import type { AnswerOrigin, LiveAnswer, StreamingAnswer, StreamStep } from "../core/exchange.ts";
 import { ok, type Result } from "../core/result.ts";
 import type { FrameReader, Wire } from "../core/wire.ts";
-import { CANCELLED, cut, type RunningAttempt, timedOut } from "./running-attempt.ts";
 import { Meter } from "./meter.ts";
+import { CANCELLED, cut, type RunningAttempt, timedOut } from "./running-attempt.ts";
 
 /** Once every choice has finished, usage and the closing frame may take this long; then the stream counts as complete without. */
 const AFTER_FINISH_MS = 5_000;
@@ -119,7 +119,9 @@ export class BackendStream implements StreamingAnswer {
       if (frame.terminal) {
         this.#terminal = true;
         // The closing frame of a stream that is not finished proves nothing; the caller's own encoder closes a finished one.
-        this.#pending = this.#meter.complete ? { kind: "end" } : { kind: "failure", failure: cut("terminal_before_finish") };
+        this.#pending = this.#meter.complete
+          ? { kind: "end" }
+          : { kind: "failure", failure: cut("terminal_before_finish") };
         return passing;
       }
       passing.push(frame);
@@ -211,4 +213,3 @@ export class BackendStream implements StreamingAnswer {
     this.#deadlineAt = Number.POSITIVE_INFINITY;
   }
 }
-

@@ -19,8 +19,7 @@ export async function cacheKeyOf(draft: Draft, body: Body, scope: CacheScope): P
   const meaning: Record<string, unknown> = { ...rest, maxOutputTokens: scope.maxOutputTokens };
   delete meaning.stream;
   delete meaning.streamUsage;
-  const unspoken =
-    draft.operation === "chat" ? [...unknownFields, ...draft.untranslatable] : unknownFields;
+  const unspoken = draft.operation === "chat" ? [...unknownFields, ...draft.untranslatable] : unknownFields;
   const fields = [...unspoken].sort().map((name) => [name, sourceText(body, name)]);
   const text = JSON.stringify([scope.tenant, scope.namespace, scope.alias, scope.versions, sorted(meaning), fields]);
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));

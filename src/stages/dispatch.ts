@@ -17,7 +17,12 @@ export async function dispatch(
 ): Promise<Result<LiveAnswer>> {
   const { route, notes, signal } = exchange;
   const startedAt = gateway.clock.now();
-  let last: Failure = { type: "backend_unavailable", message: "No backend is available for this model.", retryAfterMs: 5_000, detail: "no_backend" };
+  let last: Failure = {
+    type: "backend_unavailable",
+    message: "No backend is available for this model.",
+    retryAfterMs: 5_000,
+    detail: "no_backend",
+  };
   for (const [index, planned] of attempts.entries()) {
     if (signal.aborted) return fail(CANCELLED);
     for (let retries = 0; ; retries++) {
@@ -28,7 +33,11 @@ export async function dispatch(
       }
       if (signal.aborted) return fail(CANCELLED);
       last = moreTelling(last, tried.failure);
-      notes.decisions.push({ step: "dispatch", decision: tried.failure.type, reason: `${planned.backend.name}${tried.failure.detail ? `:${tried.failure.detail}` : ""}` });
+      notes.decisions.push({
+        step: "dispatch",
+        decision: tried.failure.type,
+        reason: `${planned.backend.name}${tried.failure.detail ? `:${tried.failure.detail}` : ""}`,
+      });
       if (!isFallbackWorthy(tried.failure) && !(cannotSay(tried.failure) && index + 1 < attempts.length)) return tried;
       const leftMs = route.delayBudgetMs - (gateway.clock.now() - startedAt);
       if (leftMs <= 0) return fail(last);

@@ -1,5 +1,4 @@
-import type { Config, Target } from "../core/config.ts";
-import type { WideEvent } from "../core/wide-event.ts";
+import type { Config } from "../core/config.ts";
 import type { KeySnapshot, Principal } from "../core/identity.ts";
 import type { Policy } from "../core/policy.ts";
 import type {
@@ -13,6 +12,7 @@ import type {
   SharedState,
   Transport,
 } from "../core/ports.ts";
+import type { WideEvent } from "../core/wide-event.ts";
 
 /** Everything that the steps use and do not own. Built once per isolate by `compose.ts`; tests build their own. */
 export interface Gateway {
@@ -62,9 +62,4 @@ export interface BreakerView {
   learn(shared: SharedState): void;
   state(backend: string): BreakerState | undefined;
   report(backend: string, healthy: boolean): void;
-}
-
-/** The backend's name for the model of a target. `env` targets are resolved to names when the isolate starts. */
-export function modelName(target: Target): string {
-  return "name" in target.model ? target.model.name : target.model.default;
 }

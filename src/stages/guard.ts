@@ -24,6 +24,10 @@ async function ask(policy: Policy, exchange: Admitted): Promise<Failure | undefi
   } catch {
     exchange.notes.decisions.push({ step, decision: policy.whenBroken, reason: "policy_broken" });
     if (policy.whenBroken === "allow") return undefined;
-    return { type: "gateway_internal", message: "A policy could not be applied, so the request was refused.", detail: policy.name };
+    return {
+      type: "gateway_internal",
+      message: "A policy could not be applied, so the request was refused.",
+      detail: policy.name,
+    };
   }
 }

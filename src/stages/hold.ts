@@ -23,7 +23,9 @@ export async function holdHeaders(exchange: Admitted, answering: Answering, gate
       body: keepingAlive(exchange, answering, gateway),
     };
   }
-  return answer.ok ? streamReply(exchange, answer.value, gateway) : failureReply(exchange, answer.failure, exchange.rate);
+  return answer.ok
+    ? streamReply(exchange, answer.value, gateway)
+    : failureReply(exchange, answer.failure, exchange.rate);
 }
 
 function keepingAlive(exchange: Admitted, answering: Answering, gateway: Gateway): ReadableStream<Uint8Array> {

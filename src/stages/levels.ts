@@ -1,4 +1,5 @@
-import type { Config, LevelLimits } from "../core/config.ts";
+import { mergeLimits } from "../config/resolve.ts";
+import type { Config } from "../core/config.ts";
 import type { LimitLevel } from "../core/failure.ts";
 import type { Principal } from "../core/identity.ts";
 import type { LevelCharge } from "../core/ports.ts";
@@ -8,12 +9,13 @@ const LEVELS: readonly LimitLevel[] = ["key", "user", "model", "tenant"];
 /** The levels at which this request is limited: the tier's limits, the key's own over them, unit by unit. Levels without any limit are left out. */
 export function levelsOf(principal: Principal, config: Config, alias: string): readonly LevelCharge[] {
   const tier = config.tiers[principal.tier] ?? config.tiers[config.defaultTier];
+  const merged = mergeLimits(tier?.limits ?? {}, principal.limits);
   const levels: LevelCharge[] = [];
   for (const level of LEVELS) {
     const subject = subjectOf(level, principal, alias);
     if (subject === undefined) continue;
-    const limits: LevelLimits = { ...tier?.limits[level], ...principal.limits?.[level] };
-    if (limits.requestsPerMinute ?? limits.tokensPerMinute ?? limits.concurrency ?? limits.budget) {
+    const limits = merged[level];
+    if (limits && (limits.requestsPerMinute ?? limits.tokensPerMinute ?? limits.concurrency ?? limits.budget)) {
       levels.push({ level, subject, limits });
     }
   }

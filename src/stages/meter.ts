@@ -48,7 +48,10 @@ export class Meter {
     const reported = this.#usage ?? {};
     const estimated = reported.inputTokens === undefined || reported.outputTokens === undefined || !this.complete;
     const seen = Math.max(this.#tokenFrames, Math.ceil(this.#textBytes / BYTES_PER_TOKEN));
-    const outputTokens = this.complete && reported.outputTokens !== undefined ? reported.outputTokens : Math.max(seen, reported.outputTokens ?? 0);
+    const outputTokens =
+      this.complete && reported.outputTokens !== undefined
+        ? reported.outputTokens
+        : Math.max(seen, reported.outputTokens ?? 0);
     return { usage: { ...reported, inputTokens: reported.inputTokens ?? inputTokens, outputTokens }, estimated };
   }
 

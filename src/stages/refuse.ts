@@ -17,7 +17,12 @@ export function refuse(
 ): Reply {
   const reply = failureReply(exchange, failure, rate);
   if (gateway && "principal" in exchange) {
-    const event = eventOf(exchange, { outcome: "refused", endedAt: gateway.clock.now(), status: reply.status, failure });
+    const event = eventOf(exchange, {
+      outcome: "refused",
+      endedAt: gateway.clock.now(),
+      status: reply.status,
+      failure,
+    });
     gateway.log(event);
     gateway.enqueue(event, exchange.waitUntil);
   }

@@ -7,7 +7,12 @@ export function commonHeaders(received: Pick<Received, "requestId">): Record<str
 }
 
 export function failureHeaders(received: Received): Record<string, string> {
-  return { ...commonHeaders(received), "content-type": "application/json", ...translationHeader(received), ...attemptHeaders(received) };
+  return {
+    ...commonHeaders(received),
+    "content-type": "application/json",
+    ...translationHeader(received),
+    ...attemptHeaders(received),
+  };
 }
 
 /** What is known when the answer begins; what comes later (cost of a stream) is in the wide event. */
@@ -58,6 +63,9 @@ function translationHeader({ controls, notes }: Received): Record<string, string
 
 /** `Server-Timing` (W3C): the store's I/O, the backend's first token, and all of it together, in milliseconds. */
 function serverTiming(exchange: Admitted, now: number): string {
-  const admitMs = exchange.notes.decisions.reduce((sum, { step, ioMs }) => sum + (step === "admit" ? (ioMs ?? 0) : 0), 0);
+  const admitMs = exchange.notes.decisions.reduce(
+    (sum, { step, ioMs }) => sum + (step === "admit" ? (ioMs ?? 0) : 0),
+    0,
+  );
   return `admit;dur=${admitMs}, total;dur=${now - exchange.receivedAt}`;
 }

@@ -1,3 +1,4 @@
+import { findRoute } from "../config/resolve.ts";
 import type { Config, Route } from "../core/config.ts";
 import type { Authenticated, CachePlan, Resolved } from "../core/exchange.ts";
 import { badRequest, type Failure } from "../core/failure.ts";
@@ -14,11 +15,16 @@ import { levelsOf } from "./levels.ts";
 export async function resolve(exchange: Authenticated, gateway: Gateway): Promise<Result<Resolved>> {
   const { draft, principal } = exchange;
   const config = gateway.config();
-  const route = config.routes[draft.model];
-  if (!route || !Object.hasOwn(config.routes, draft.model)) return fail(modelNotFound(draft.model));
+  const route = findRoute(config, draft.model);
+  if (!route) return fail(modelNotFound(draft.model));
   if (!mayUse(principal, route.alias)) return fail(modelForbidden(route.alias));
   if (route.operation !== draft.operation) {
-    return fail(badRequest(`The model \`${route.alias}\` does not support this operation (it is for: ${route.operation}).`, "model"));
+    return fail(
+      badRequest(
+        `The model \`${route.alias}\` does not support this operation (it is for: ${route.operation}).`,
+        "model",
+      ),
+    );
   }
   const inputTokens = estimateInputTokens(draft);
   if (inputTokens > route.maxInputTokens) {
@@ -30,7 +36,10 @@ export async function resolve(exchange: Authenticated, gateway: Gateway): Promis
       ),
     );
   }
-  const maxOutputTokens = draft.operation === "chat" ? Math.min(draft.maxOutputTokens ?? route.maxOutputTokens, route.maxOutputTokens) : undefined;
+  const maxOutputTokens =
+    draft.operation === "chat"
+      ? Math.min(draft.maxOutputTokens ?? route.maxOutputTokens, route.maxOutputTokens)
+      : undefined;
   const outputTokens = (maxOutputTokens ?? 0) * (draft.operation === "chat" ? (draft.choices ?? 1) : 1);
   return ok({
     ...exchange,

@@ -82,7 +82,10 @@ export class RunningAttempt {
   }
 
   /** Closes as failed, and gives the failure back; a client that left is no fault of the backend. */
-  failed(failure: Failure, used?: { usage: Usage; estimated: boolean }): { readonly ok: false; readonly failure: Failure } {
+  failed(
+    failure: Failure,
+    used?: { usage: Usage; estimated: boolean },
+  ): { readonly ok: false; readonly failure: Failure } {
     if (this.exchange.signal.aborted) {
       this.close("cancelled", used);
       return fail(CANCELLED);
@@ -111,4 +114,3 @@ export const cut = (detail: string): Failure => ({
   message: "The backend's answer broke off before it was finished.",
   detail,
 });
-

@@ -16,7 +16,8 @@ export function screen(exchange: Admitted, answer: LiveAnswer, gateway: Gateway)
     next: async () => {
       if (held) return held;
       const step = await answer.next();
-      if (step.kind === "frames") return { kind: "frames", frames: step.frames.flatMap((frame) => through(steppers, frame)) };
+      if (step.kind === "frames")
+        return { kind: "frames", frames: step.frames.flatMap((frame) => through(steppers, frame)) };
       const last = steppers.flatMap((stepper) => stepper.onEnd());
       if (step.kind === "failure" || last.length === 0) return step;
       held = step;

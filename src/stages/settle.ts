@@ -58,7 +58,8 @@ export class Settlement {
   }
 
   #watched(answer: StreamingAnswer): StreamingAnswer {
-    const memory = this.#exchange.cache.key !== undefined && answer.origin.chosenTarget ? new Memory(this.#exchange) : undefined;
+    const memory =
+      this.#exchange.cache.key !== undefined && answer.origin.chosenTarget ? new Memory(this.#exchange) : undefined;
     return {
       ...answer,
       next: async () => {

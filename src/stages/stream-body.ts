@@ -8,7 +8,11 @@ const encoder = new TextEncoder();
  * The body of a stream reply: a pull source, so that a slow reader slows the backend and nothing piles up. Between equal formats
  * frames pass as the bytes they came in; between different ones they are written anew.
  */
-export function streamBody(exchange: Admitted, answer: StreamingAnswer, context: WriterContext): ReadableStream<Uint8Array> {
+export function streamBody(
+  exchange: Admitted,
+  answer: StreamingAnswer,
+  context: WriterContext,
+): ReadableStream<Uint8Array> {
   const pump = new Pump(exchange, answer, context);
   return new ReadableStream<Uint8Array>(
     {
@@ -46,7 +50,10 @@ export class Pump {
   async next(): Promise<Uint8Array | undefined> {
     while (!this.#over) {
       const step = await this.#answer.next();
-      const bytes = step.kind === "frames" ? this.#bytesOf(step.frames) : this.#last(step.kind === "failure" ? step.failure : undefined);
+      const bytes =
+        step.kind === "frames"
+          ? this.#bytesOf(step.frames)
+          : this.#last(step.kind === "failure" ? step.failure : undefined);
       if (bytes.length > 0) return bytes;
     }
     return undefined;
@@ -59,7 +66,13 @@ export class Pump {
   }
 
   #bytesOf(frames: readonly Frame[]): Uint8Array {
-    if (!this.#sameFormat) return encoder.encode(frames.flatMap((frame) => frame.events()).map((event) => this.#writer.write(event)).join(""));
+    if (!this.#sameFormat)
+      return encoder.encode(
+        frames
+          .flatMap((frame) => frame.events())
+          .map((event) => this.#writer.write(event))
+          .join(""),
+      );
     return joinFrames(this.#dropUsage ? frames.filter((frame) => !isUsageOnly(frame)) : frames);
   }
 }
@@ -68,7 +81,10 @@ export class Pump {
 function isUsageOnly(frame: Frame): boolean {
   if (!frame.notable) return false;
   const events = frame.events();
-  return events.some((event) => event.type === "usage") && events.every((event) => event.type === "usage" || event.type === "start");
+  return (
+    events.some((event) => event.type === "usage") &&
+    events.every((event) => event.type === "usage" || event.type === "start")
+  );
 }
 
 /** Neighbours in one buffer become one piece without copying. */

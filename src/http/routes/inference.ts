@@ -1,8 +1,8 @@
 import type { Context } from "hono";
-import { tokenOf } from "../../stages/authenticate.ts";
 import type { Failure } from "../../core/failure.ts";
 import type { WireName } from "../../core/wire.ts";
 import { run } from "../../pipeline.ts";
+import { tokenOf } from "../../stages/authenticate.ts";
 import type { Gateway } from "../../stages/gateway.ts";
 import { refuse } from "../../stages/refuse.ts";
 import { wires } from "../../wire/registry.ts";

@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { findRoute } from "../../config/resolve.ts";
 import type { Route } from "../../core/config.ts";
 import type { Failure } from "../../core/failure.ts";
 import type { Principal } from "../../core/identity.ts";
@@ -28,8 +29,7 @@ export async function readModel(context: Context, gateway: Gateway): Promise<Res
 }
 
 function visible(alias: string, principal: Principal, gateway: Gateway): Route | Failure {
-  const { routes } = gateway.config();
-  const route = Object.hasOwn(routes, alias) ? routes[alias] : undefined;
+  const route = findRoute(gateway.config(), alias);
   if (!route) return modelNotFound(alias.slice(0, 256));
   return mayUse(principal, alias) ? route : modelForbidden(alias);
 }
@@ -49,6 +49,11 @@ function failed(context: Context, failure: Failure, gateway: Gateway): Response 
   const wire = wires[speaksAnthropic(context) ? "anthropic-messages" : "openai-chat"];
   const requestId = gateway.chance.requestId();
   const told = wire.encodeFailure(failure, requestId);
-  const headers = { "content-type": "application/json", "x-request-id": requestId, "request-id": requestId, ...told.headers };
+  const headers = {
+    "content-type": "application/json",
+    "x-request-id": requestId,
+    "request-id": requestId,
+    ...told.headers,
+  };
   return new Response(told.body, { status: told.status, headers });
 }

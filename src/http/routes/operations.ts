@@ -37,7 +37,12 @@ export function operations(app: Hono, dependencies: OperationsDependencies): voi
   });
 }
 
-const CLOSED = { error: { message: "Send the metrics token or the admin key as `Authorization: Bearer`.", type: "authentication_error" } };
+const CLOSED = {
+  error: {
+    message: "Send the metrics token or the admin key as `Authorization: Bearer`.",
+    type: "authentication_error",
+  },
+};
 
 function mayLook(authorization: string | undefined, tokens: readonly string[]): boolean {
   const presented = /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1] ?? "";
