@@ -1,12 +1,14 @@
 import type { Login, PostgresError, SqlRequest, StatementResult } from "./protocol.ts";
 
+/** The superuser's name at the endpoint, whatever a native server calls it. The endpoint itself checks its password. */
+export const ROOT_ROLE = "postgres";
+
+/** The name of the one database at the endpoint, whatever a native server calls it. */
+export const DATABASE = "gateway";
+
 /** Postgres behind the endpoint, in one of two forms. */
 export interface Engine {
   readonly form: "pglite" | "postgres";
-  /** The superuser's name: the endpoint itself checks its password. */
-  readonly rootRole: string;
-  /** The database that connection strings name. */
-  readonly database: string;
   /**
    * Runs a request as the login's role, in a session of its own: nothing of it (role, settings, open transaction)
    * is left for the next one. A batch is one transaction, rolled back whole. Throws only when Postgres is gone.

@@ -1,12 +1,12 @@
 import { parseArgs } from "node:util";
-import type { Engine } from "./engine.ts";
+import { connectionString, LOCAL_PASSWORD } from "./connection-string.ts";
+import { type Engine, ROOT_ROLE } from "./engine.ts";
 import type { Faults } from "./faults.ts";
 import { openPglite } from "./pglite-engine.ts";
 import { openPostgres } from "./postgres-engine.ts";
 import { createEndpoint, listen } from "./server.ts";
 
-/** The password of the superuser, and by habit of every role of a local stack. Only loopback can reach it. */
-export const LOCAL_PASSWORD = "local";
+export { connectionString, LOCAL_PASSWORD } from "./connection-string.ts";
 
 export interface NeonEndpointOptions {
   /** 0, the default, takes a free one. */
@@ -29,17 +29,6 @@ export interface NeonEndpoint {
   control(faults: Faults): Promise<void>;
   /** Ends open calls, finishes what Postgres is doing and closes it. */
   close(): Promise<void>;
-}
-
-/** For the driver, to a local endpoint at `url`, by default as PGlite's superuser. */
-export function connectionString(
-  url: string,
-  role = "postgres",
-  password = LOCAL_PASSWORD,
-  database = "postgres",
-): string {
-  const [user, secret, name] = [role, password, database].map(encodeURIComponent);
-  return `postgresql://${user}:${secret}@${new URL(url).host}/${name}`;
 }
 
 /** Starts a local endpoint that speaks Neon's HTTP protocol. Throws an error of one clear line. */
@@ -67,8 +56,7 @@ export async function startNeonEndpoint(options: NeonEndpointOptions = {}): Prom
   return {
     url,
     form: engine.form,
-    connectionString: (role = engine.rootRole, rolePassword = password) =>
-      connectionString(url, role, rolePassword, engine.database),
+    connectionString: (role = ROOT_ROLE, rolePassword = password) => connectionString(url, role, rolePassword),
     async control(faults) {
       const response = await fetch(`${origin}/__control`, { method: "POST", body: JSON.stringify(faults) });
       if (!response.ok) throw new Error(await response.text());

@@ -1,7 +1,7 @@
 import { PGlite } from "@electric-sql/pglite";
 import { vector } from "@electric-sql/pglite-pgvector";
 import { takeDataDir } from "./data-dir.ts";
-import { beginStatement, type Engine, type EngineAnswer } from "./engine.ts";
+import { beginStatement, DATABASE, type Engine, type EngineAnswer, ROOT_ROLE } from "./engine.ts";
 import { statementMessages } from "./messages.ts";
 import { mayLogin, ROLE_QUERY, roleRecord } from "./password.ts";
 import {
@@ -13,9 +13,6 @@ import {
   type SqlRequest,
   type StatementResult,
 } from "./protocol.ts";
-
-const ROOT_ROLE = "postgres";
-const DATABASE = "postgres";
 
 type Outcome =
   | { readonly ok: true; readonly result: StatementResult }
@@ -111,8 +108,6 @@ export async function openPglite(dataDir: string | undefined): Promise<Engine> {
 
   return {
     form: "pglite",
-    rootRole: ROOT_ROLE,
-    database: DATABASE,
     run: (login, request) => inTurn(() => runAs(login, request)),
     close: () =>
       inTurn(async () => {

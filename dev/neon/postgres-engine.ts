@@ -1,5 +1,5 @@
 import pg from "pg";
-import { beginStatement, type Engine, type EngineAnswer } from "./engine.ts";
+import { beginStatement, DATABASE, type Engine, type EngineAnswer, ROOT_ROLE } from "./engine.ts";
 import { mayLogin, ROLE_QUERY, roleRecord } from "./password.ts";
 import { type Login, passwordFailed, postgresError, type SqlRequest, type StatementResult } from "./protocol.ts";
 
@@ -21,8 +21,8 @@ const RAW_TEXT: pg.CustomTypesConfig = { getTypeParser: () => (text: string) => 
 export async function openPostgres(postgresUrl: string): Promise<Engine> {
   // A client that never connects: it reads the URL as libpq would, Unix sockets and PG* variables included.
   const target = new pg.Client({ connectionString: postgresUrl });
-  const rootRole = target.user ?? "postgres";
-  const database = target.database ?? rootRole;
+  const user = target.user ?? "postgres";
+  const root: Login = { role: user, password: target.password ?? "", database: target.database ?? user };
   const pools = new Map<string, pg.Pool>();
 
   function pool(login: Login): pg.Pool {
@@ -30,15 +30,13 @@ export async function openPostgres(postgresUrl: string): Promise<Engine> {
     const known = pools.get(key);
     if (known !== undefined) return known;
     const { host, port, ssl } = target;
-    const { role: user, password, database: name } = login;
-    const created = new pg.Pool({ host, port, ssl, user, password, database: name, max: POOL_SIZE, types: RAW_TEXT });
+    const { role, password, database } = login;
+    const created = new pg.Pool({ host, port, ssl, user: role, password, database, max: POOL_SIZE, types: RAW_TEXT });
     // A connection that Postgres closes while it is idle is replaced at the next call.
     created.on("error", () => undefined);
     pools.set(key, created);
     return created;
   }
-
-  const root: Login = { role: rootRole, password: target.password ?? "", database };
 
   try {
     await pool(root).query("select 1");
@@ -46,7 +44,7 @@ export async function openPostgres(postgresUrl: string): Promise<Engine> {
     await pool(root).end();
     const reason = cause instanceof Error ? cause.message || cause.name : String(cause);
     throw new Error(
-      `no Postgres answers at ${target.host}:${target.port} as ${rootRole} (${reason}): check --postgres-url`,
+      `no Postgres answers at ${target.host}:${target.port} as ${user} (${reason}): check --postgres-url`,
     );
   }
 
@@ -63,12 +61,13 @@ export async function openPostgres(postgresUrl: string): Promise<Engine> {
   }
 
   async function run(login: Login, request: SqlRequest): Promise<EngineAnswer> {
-    const asRoot = login.role === rootRole;
+    const asRoot = login.role === ROOT_ROLE;
+    const database = login.database === DATABASE ? root.database : login.database;
     if (!asRoot && !(await mayEnter(login))) return { ok: false, error: passwordFailed(login.role) };
     let client: pg.PoolClient | undefined;
     let broken = true;
     try {
-      client = await pool(asRoot ? { ...root, database: login.database } : login).connect();
+      client = await pool({ ...(asRoot ? root : login), database }).connect();
       const answer = await runStatements(client, request);
       await client.query("ROLLBACK");
       await client.query("DISCARD ALL");
@@ -85,8 +84,6 @@ export async function openPostgres(postgresUrl: string): Promise<Engine> {
 
   return {
     form: "postgres",
-    rootRole,
-    database,
     run,
     close: async () => {
       await Promise.all([...pools.values()].map((each) => each.end()));

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Engine } from "./engine.ts";
+import { type Engine, ROOT_ROLE } from "./engine.ts";
 import { Control, Faults } from "./faults.ts";
 import {
   encodeError,
@@ -85,8 +85,7 @@ export function createEndpoint(opening: Promise<Engine>, rootPassword: string): 
     const parsed: Parsed<SqlRequest> = parseRequest(body.value, header);
     if (!parsed.ok) return refused(parsed.refusal);
     const { role, password } = login.value;
-    if (role === engine.rootRole && password !== rootPassword)
-      return refused({ status: 400, error: passwordFailed(role) });
+    if (role === ROOT_ROLE && password !== rootPassword) return refused({ status: 400, error: passwordFailed(role) });
     control.countStatements(role, parsed.value.statements.length);
     const answer = await engine.run(login.value, parsed.value);
     if (!answer.ok) return refused({ status: 400, error: answer.error });
