@@ -1,0 +1,165 @@
+import type {
+  AdmissionReply,
+  AdmissionRequest,
+  AdmissionStore,
+  BreakerState,
+  Settlement,
+  SettleReply,
+  SharedState,
+} from "../../core/ports.ts";
+import { admissionReply } from "./admission-reply.ts";
+import { BreakerReader, claimCall, reportCall } from "./breakers.ts";
+import {
+  breakerKey,
+  cacheEntryKey,
+  dueKey,
+  generationKey,
+  keyVersionKey,
+  OVERLAY_VERSION,
+  quarantineKey,
+  recordKey,
+} from "./keys.ts";
+import { encodeLevels } from "./levels.ts";
+import { type Call, type CommandReply, errorWord, type Link } from "./link.ts";
+import { scripts } from "./scripts.ts";
+
+const DAY_MS = 86_400_000;
+/** How long an event waits for a ledger that is away. */
+export const RECORD_TTL_MS = 7 * DAY_MS;
+/** Larger entries are not cached: 256 KiB. */
+export const CACHE_ENTRY_MAX_BYTES = 262_144;
+
+/** Admission and settlement: one pipeline, so one HTTP call, each. */
+export class UpstashAdmission implements AdmissionStore {
+  readonly #link: Link;
+  readonly #breakers = new BreakerReader();
+
+  constructor(link: Link) {
+    this.#link = link;
+  }
+
+  async admit(request: AdmissionRequest): Promise<AdmissionReply> {
+    const { well, unwell } = this.#breakers.split(request.backends);
+    const keys = [OVERLAY_VERSION, ...well.map(breakerKey)];
+    if (request.cacheKey !== undefined) keys.push(cacheEntryKey(request.tenant, request.cacheKey));
+    const answer = await this.#link.run([
+      admitCall(request),
+      (pipeline) => pipeline.mget(...keys),
+      ...unwell.map(claimCall),
+    ]);
+    if (!answer.ok) return { kind: "unavailable", detail: answer.detail, ioMs: answer.ioMs };
+    const [script, values, ...claims] = answer.replies;
+    if (script?.error !== undefined) return { kind: "unavailable", detail: errorWord(script.error), ioMs: answer.ioMs };
+    return admissionReply(request, script?.result, answer.ioMs, (now) => ({
+      shared: this.#shared(values, well, unwell, claims, now),
+      ...cachedEntry(request, values),
+    }));
+  }
+
+  async settle(settlement: Settlement): Promise<SettleReply> {
+    const { cacheWrite, breakers, tenant } = settlement;
+    const calls: Call[] = [settleCall(settlement), ...breakers.filter(isNews).map(reportCall)];
+    if (cacheWrite && fits(cacheWrite.value)) {
+      const { key, value, ttlSeconds } = cacheWrite;
+      calls.push((pipeline) => pipeline.set(cacheEntryKey(tenant, key), value, { ex: ttlSeconds }));
+    }
+    const answer = await this.#link.run(calls);
+    if (!answer.ok) return { kind: "unavailable", detail: answer.detail, ioMs: answer.ioMs };
+    const [script] = answer.replies;
+    switch (script?.result) {
+      case "settled":
+      case "already-settled":
+      case "late":
+        return { kind: script.result, ioMs: answer.ioMs };
+      default:
+        return { kind: "unavailable", detail: errorWord(script?.error ?? ""), ioMs: answer.ioMs };
+    }
+  }
+
+  #shared(
+    values: CommandReply | undefined,
+    well: readonly string[],
+    unwell: readonly string[],
+    claims: readonly CommandReply[],
+    now: number,
+  ): SharedState {
+    const [version, ...states] = Array.isArray(values?.result) ? values.result : [];
+    const breakers: Record<string, BreakerState> = {};
+    for (const [index, backend] of well.entries()) {
+      breakers[backend] = this.#breakers.fromValue(backend, states[index], now);
+    }
+    for (const [index, backend] of unwell.entries()) {
+      breakers[backend] = this.#breakers.fromClaim(backend, claims[index]);
+    }
+    const overlayVersion = typeof version === "string" ? Number(version) : Number.NaN;
+    return { breakers, ...(Number.isSafeInteger(overlayVersion) && { overlayVersion }) };
+  }
+}
+
+function admitCall(request: AdmissionRequest): Call {
+  const { tenant, requestId, levels, reservation } = request;
+  const encoded = encodeLevels(tenant, levels);
+  const money = encoded.hasMoney ? [generationKey(tenant), quarantineKey(tenant)] : [];
+  return {
+    script: scripts.admit,
+    keys: [
+      recordKey(tenant, requestId),
+      dueKey(tenant),
+      keyVersionKey(tenant, request.keyId),
+      ...money,
+      ...encoded.keys,
+    ],
+    args: [
+      requestId,
+      String(request.keyVersion),
+      String(request.leaseMs),
+      String(request.quarantineMs),
+      String(reservation.tokens),
+      String(reservation.costNanoUsd),
+      encoded.hasMoney ? "1" : "0",
+      JSON.stringify(levels),
+      JSON.stringify(request.abandoned),
+      String(RECORD_TTL_MS),
+      String(levels.length),
+      ...encoded.args,
+    ],
+  };
+}
+
+/** The script's call for a settlement; the ledger sends the same for events that Redis never heard of. */
+export function settleCall(settlement: Omit<Settlement, "reservation" | "cacheWrite" | "breakers">): Call {
+  const { tenant, requestId, levels, actual } = settlement;
+  const encoded = encodeLevels(tenant, levels);
+  const money = encoded.hasMoney ? [generationKey(tenant)] : [];
+  return {
+    script: scripts.settle,
+    keys: [recordKey(tenant, requestId), dueKey(tenant), ...money, ...encoded.keys],
+    args: [
+      requestId,
+      String(actual.tokens),
+      String(actual.costNanoUsd),
+      JSON.stringify(settlement.event),
+      String(RECORD_TTL_MS),
+      encoded.hasMoney ? "1" : "0",
+      String(levels.length),
+      ...encoded.args,
+    ],
+  };
+}
+
+function cachedEntry(request: AdmissionRequest, values: CommandReply | undefined): { readonly cached?: string } {
+  if (request.cacheKey === undefined || !Array.isArray(values?.result)) return {};
+  const entry: unknown = values.result.at(-1);
+  return typeof entry === "string" ? { cached: entry } : {};
+}
+
+/** Success is worth a write only where failures were counted before. */
+function isNews(report: { readonly healthy: boolean; readonly hadFailures: boolean }): boolean {
+  return !report.healthy || report.hadFailures;
+}
+
+/** A UTF-16 unit takes at most three bytes: most entries need no counting. */
+function fits(value: string): boolean {
+  if (value.length * 3 <= CACHE_ENTRY_MAX_BYTES) return true;
+  return value.length <= CACHE_ENTRY_MAX_BYTES && new TextEncoder().encode(value).length <= CACHE_ENTRY_MAX_BYTES;
+}

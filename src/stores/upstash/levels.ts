@@ -1,0 +1,64 @@
+import type { BudgetLimit } from "../../core/config.ts";
+import type { LevelCharge } from "../../core/ports.ts";
+import { levelKey } from "./keys.ts";
+
+/** What "per minute" means where a limit does not say otherwise. */
+const DEFAULT_REFILL_MS = 60_000;
+
+/** Levels as `read_levels` in lua/prelude.ts takes them. */
+export interface EncodedLevels {
+  readonly keys: readonly string[];
+  readonly args: readonly string[];
+  readonly hasMoney: boolean;
+}
+
+/** A key for each kind of state that a level has, in the order buckets, leases, money; six arguments a level, "" where it has no limit. */
+export function encodeLevels(tenant: string, levels: readonly LevelCharge[]): EncodedLevels {
+  const keys: string[] = [];
+  const args: string[] = [];
+  let hasMoney = false;
+  for (const { level, subject, limits } of levels) {
+    const { requestsPerMinute, tokensPerMinute, concurrency, budget, refillPeriodMs = DEFAULT_REFILL_MS } = limits;
+    if (requestsPerMinute !== undefined || tokensPerMinute !== undefined)
+      keys.push(levelKey(tenant, "b", level, subject));
+    if (concurrency !== undefined) keys.push(levelKey(tenant, "l", level, subject));
+    if (budget !== undefined) {
+      keys.push(levelKey(tenant, "m", level, subject));
+      hasMoney = true;
+    }
+    args.push(
+      text(requestsPerMinute),
+      text(tokensPerMinute),
+      text(concurrency),
+      text(budget?.limitNanoUsd),
+      budget?.period ?? "",
+      text(refillPeriodMs),
+    );
+  }
+  return { keys, args, hasMoney };
+}
+
+/** A budget period as Redis names it, and its bounds in milliseconds since the epoch (UTC). */
+export interface BudgetPeriod {
+  readonly id: string;
+  readonly startsAt: number;
+  /** Undefined: it never ends. */
+  readonly endsAt: number | undefined;
+}
+
+/** The period in which `now` lies; the same as `period_of` in lua/prelude.ts. */
+export function budgetPeriod(kind: BudgetLimit["period"], now: number): BudgetPeriod {
+  if (kind === "total") return { id: "total", startsAt: 0, endsAt: undefined };
+  const date = new Date(now);
+  const [year, month, day] = [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()];
+  const iso = date.toISOString();
+  if (kind === "month") {
+    return { id: iso.slice(0, 7), startsAt: Date.UTC(year, month), endsAt: Date.UTC(year, month + 1) };
+  }
+  return { id: iso.slice(0, 10), startsAt: Date.UTC(year, month, day), endsAt: Date.UTC(year, month, day + 1) };
+}
+
+/** Numbers as whole digits: a limit with a fraction is rounded down. */
+function text(value: number | undefined): string {
+  return value === undefined ? "" : String(Math.floor(value));
+}

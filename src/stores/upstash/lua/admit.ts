@@ -1,0 +1,119 @@
+import { buckets, clock, levels, money, periods, script } from "./prelude.ts";
+
+/**
+ * Reserves requests, tokens, concurrency and money at every level, or at none: everything is checked, then everything is written.
+ *
+ * KEYS: record, due, key version; with money also generation, quarantine; then the levels' keys.
+ * ARGV: request id, key version, lease ms, quarantine ms, tokens, nano-dollars, "1" with money, levels as JSON, event as JSON,
+ * record's TTL in ms, number of levels, the levels.
+ *
+ * Gives one of
+ *   admitted, now, limit, remaining, reset ms (requests), limit, remaining, reset ms (tokens)    -1 where a unit has no limit
+ *   refused, now, …the same six…, number of the level, unit, retry after ms                      -1 where waiting cannot help
+ *   stale-key
+ *   money-unknown, ms until the quarantine is over, 1 when it is over
+ */
+export const admitSource: string = script(
+  clock,
+  levels,
+  buckets,
+  periods,
+  money,
+  `
+local record, due, version = KEYS[1], KEYS[2], KEYS[3]
+local request_id, lease_ms = ARGV[1], tonumber(ARGV[3])
+local tokens, cost, with_money = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] == "1"
+local list = read_levels(with_money and 6 or 4, 12, tonumber(ARGV[11]))
+
+-- A second call with the same id finds the record and is told the same without reserving again.
+local repeated = redis.call("HEXISTS", record, "state") == 1
+
+if not repeated then
+  if redis.call("GET", version) ~= ARGV[2] then return { "stale-key" } end
+  if with_money and redis.call("EXISTS", KEYS[4]) == 0 then
+    local over_at = tonumber(redis.call("GET", KEYS[5]) or "")
+    if not over_at then
+      over_at = now + tonumber(ARGV[4])
+      redis.call("SET", KEYS[5], whole(over_at), "PX", whole(tonumber(ARGV[4]) + DAY_MS))
+    end
+    return { "money-unknown", math.max(0, over_at - now), now >= over_at and 1 or 0 }
+  end
+end
+
+local NEVER = math.huge
+local wait, refused_level, refused_unit = -1, 0, ""
+local function refuse(index, unit, wait_ms)
+  if wait_ms > wait then wait, refused_level, refused_unit = wait_ms, index, unit end
+end
+local function check_bucket(index, unit, debt, limit, needed, period)
+  local capacity, need = limit * period, needed * period
+  if need > capacity then
+    refuse(index, unit, NEVER)
+  elseif debt + need > capacity then
+    refuse(index, unit, math.ceil((debt + need - capacity) / limit))
+  end
+end
+
+for index, level in ipairs(list) do
+  if level.bucket then
+    read_bucket(level)
+    if level.requests then check_bucket(index, "requests", level.request_debt, level.requests, 1, level.period) end
+    if level.tokens then check_bucket(index, "tokens", level.token_debt, level.tokens, tokens, level.period) end
+  end
+  if level.leases and redis.call("ZCOUNT", level.leases, "(" .. whole(now), "+inf") >= level.concurrency then
+    refuse(index, "concurrency", level.concurrency > 0 and 1000 or NEVER)
+  end
+  if level.money then
+    level.current, level.ends_at = period_of(level.kind)
+    local held = redis.call("HMGET", level.money, "s:" .. level.current, "r:" .. level.current)
+    if (tonumber(held[1]) or 0) + (tonumber(held[2]) or 0) + cost > level.budget then
+      local helps = cost <= level.budget and level.ends_at
+      refuse(index, "money", helps and level.ends_at - now or NEVER)
+    end
+  end
+end
+
+local refused = not repeated and wait >= 0
+if not refused and not repeated then
+  local periods_held = {}
+  -- These two first: if one is of another type, nothing has been written yet.
+  redis.call("ZADD", due, whole(now + lease_ms), request_id)
+  redis.call("PEXPIRE", due, ARGV[10])
+  for index, level in ipairs(list) do
+    periods_held[index] = level.current or "-"
+    if level.bucket then
+      if level.requests then level.request_debt = level.request_debt + level.period end
+      if level.tokens then level.token_debt = level.token_debt + tokens * level.period end
+      write_bucket(level)
+    end
+    if level.leases then
+      redis.call("ZREMRANGEBYSCORE", level.leases, "-inf", whole(now))
+      redis.call("ZADD", level.leases, whole(now + lease_ms), request_id)
+      redis.call("PEXPIRE", level.leases, whole(lease_ms + DAY_MS))
+    end
+    if level.money then
+      redis.call("HINCRBY", level.money, "r:" .. level.current, whole(cost))
+      keep_money(level, level.current, level.ends_at)
+    end
+  end
+  redis.call("HSET", record, "state", "leased", "expires", whole(now + lease_ms), "tokens", whole(tokens), "cost", whole(cost),
+    "periods", table.concat(periods_held, ","), "levels", ARGV[8], "event", ARGV[9])
+  redis.call("PEXPIRE", record, ARGV[10])
+end
+
+local answer = { refused and "refused" or "admitted", now, -1, -1, -1, -1, -1, -1 }
+local function tightest(place, debt, limit, period)
+  local remaining = math.max(0, math.floor((limit * period - debt) / period))
+  if answer[place] >= 0 and answer[place + 1] <= remaining then return end
+  answer[place], answer[place + 1], answer[place + 2] = limit, remaining, until_full(debt, limit)
+end
+for _, level in ipairs(list) do
+  if level.requests then tightest(3, level.request_debt, level.requests, level.period) end
+  if level.tokens then tightest(6, level.token_debt, level.tokens, level.period) end
+end
+if refused then
+  answer[9], answer[10], answer[11] = refused_level, refused_unit, wait == NEVER and -1 or wait
+end
+return answer
+`,
+);

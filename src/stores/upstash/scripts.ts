@@ -1,0 +1,21 @@
+import { admitSource } from "./lua/admit.ts";
+import { acknowledgeSource, burySource, replaySource, sweepSource } from "./lua/ledger.ts";
+import { openMoneySource } from "./lua/money.ts";
+import { settleSource } from "./lua/settle.ts";
+import { claimSource, publishKeySource, publishOverlaySource, reportSource } from "./lua/shared.ts";
+import { Script } from "./script.ts";
+
+/** Every script that the gateway and its Workers send to Redis. */
+export const scripts = {
+  admit: new Script(admitSource),
+  settle: new Script(settleSource),
+  sweep: new Script(sweepSource),
+  acknowledge: new Script(acknowledgeSource),
+  bury: new Script(burySource),
+  replay: new Script(replaySource),
+  openMoney: new Script(openMoneySource),
+  reportBreaker: new Script(reportSource),
+  claimBreaker: new Script(claimSource),
+  publishKey: new Script(publishKeySource),
+  publishOverlay: new Script(publishOverlaySource),
+} as const;
