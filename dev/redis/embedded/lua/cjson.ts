@@ -1,7 +1,8 @@
 import { toBytes } from "../../bytes.ts";
 import type { Bytes } from "../../protocol.ts";
 import { formatNumber } from "../numbers.ts";
-import { fromLua, type LuaFunction, type LuaState, lauxlib, lua, toLua } from "./fengari.ts";
+import { type LuaFunction, type LuaState, lauxlib, lua } from "./fengari.ts";
+import { fromLua, toLua } from "./text.ts";
 
 /*
  * cjson as Redis sets it up: numbers with 14 digits, `/` escaped, an empty table is an object, null is a value of its own.

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
-import type { Bytes } from "../../protocol.ts";
 import { formatNumber } from "../numbers.ts";
+import { fromLua, type LuaString, parseLuaNumber, toLua } from "./text.ts";
 
 /*
  * The one place that touches fengari, a Lua 5.3 written in JavaScript. Redis runs Lua 5.1, whose only number is the double.
@@ -13,9 +13,6 @@ import { formatNumber } from "../numbers.ts";
 export interface LuaState {
   readonly luaState: unique symbol;
 }
-
-/** A string of Lua. */
-export type LuaString = Uint8Array;
 
 /** A function of Lua written here: takes its arguments from the stack, returns how many results it has pushed. */
 export type LuaFunction = (state: LuaState) => number;
@@ -101,10 +98,9 @@ interface Lexer {
 const require = createRequire(import.meta.url);
 const EXPECTED_VERSION = "Fengari 0.1";
 
+// These are read once, when fengari's modules load; the others are looked up at every use.
 patchStrings();
-patchNumbers();
-patchSyntax();
-
+patchNumberText();
 const fengari = require("fengari") as {
   FENGARI_VERSION: string;
   lua: Lua;
@@ -115,29 +111,44 @@ if (fengari.FENGARI_VERSION !== EXPECTED_VERSION) {
   throw new Error(`the embedded Redis knows ${EXPECTED_VERSION} and found ${fengari.FENGARI_VERSION}`);
 }
 
+patchNumbers();
+patchSyntax();
+
 export const { lua, lauxlib, lualib } = fengari;
 
-/** Fengari's key of a string in a table is hex without leading zeros: "\x01\x23" and "\x12\x03" are one. Bytes cannot clash. */
+/**
+ * Fengari finds a string in a table, and compares two, by its bytes in hex without leading zeros: there "\x01\x23" and
+ * "\x12\x03" are one. The bytes themselves neither clash nor lose their order.
+ */
 function patchStrings(): void {
   interface TableString {
     hash: string | null;
     getstr(): LuaString;
   }
-  const strings = require("fengari/src/lstring.js") as { luaS_hashlongstr(text: TableString): string };
+  const strings = require("fengari/src/lstring.js") as {
+    luaS_hash(text: LuaString): string;
+    luaS_hashlongstr(text: TableString): string;
+  };
+  const hash = (text: LuaString): string => `|${fromLua(text)}`;
+  strings.luaS_hash = hash;
   strings.luaS_hashlongstr = (text) => {
-    text.hash ??= `|${fromLua(text.getstr())}`;
+    text.hash ??= hash(text.getstr());
     return text.hash;
   };
 }
 
-/** Every number is a double, is written as `%.14g` writes it, and is read as strtod reads it. */
-function patchNumbers(): void {
+/** A number is written as `%.14g` writes it, without ".0" behind a whole one. */
+function patchNumberText(): void {
   const configuration = require("fengari/src/luaconf.js") as {
     LUA_COMPAT_FLOATSTRING: boolean;
     lua_number2str(value: number): string;
   };
   configuration.LUA_COMPAT_FLOATSTRING = true;
   configuration.lua_number2str = (value) => formatNumber(value, 14);
+}
+
+/** Every number is a double, and is read as strtod reads it. */
+function patchNumbers(): void {
   const objects = require("fengari/src/lobject.js") as {
     TValue: { prototype: TaggedValue };
     luaO_str2num(text: LuaString, target: TaggedValue): number;
@@ -175,34 +186,4 @@ function patchSyntax(): void {
     next(state);
     if (later.has(state.t.token)) lexer.luaX_syntaxerror(state, toLua("unexpected symbol"));
   };
-}
-
-/** Reads a number as Lua 5.1 does: spaces around it, decimal, hex, and strtod's words for infinity. */
-export function parseLuaNumber(text: Bytes): number | undefined {
-  const trimmed = text.replace(/^[ \t\n\v\f\r]+|[ \t\n\v\f\r]+$/g, "");
-  if (/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(trimmed)) return Number(trimmed);
-  const hex = /^([+-]?)(0x[0-9a-f]+)$/i.exec(trimmed);
-  if (hex !== null) return Number(hex[2]) * (hex[1] === "-" ? -1 : 1);
-  const word = /^([+-]?)(inf(?:inity)?|nan)$/i.exec(trimmed);
-  if (word === null) return undefined;
-  if (word[2]?.toLowerCase() === "nan") return Number.NaN;
-  return word[1] === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-}
-
-/** Bytes as a string of Lua. */
-export function toLua(bytes: Bytes): LuaString {
-  const text = new Uint8Array(bytes.length);
-  for (let index = 0; index < bytes.length; index += 1) text[index] = bytes.charCodeAt(index);
-  return text;
-}
-
-/** Below this length building the string by hand is quicker than a Buffer view. */
-const SHORT = 32;
-
-/** A string of Lua as bytes. */
-export function fromLua(text: LuaString): Bytes {
-  if (text.length > SHORT) return Buffer.from(text.buffer, text.byteOffset, text.length).toString("latin1");
-  let bytes = "";
-  for (const byte of text) bytes += String.fromCharCode(byte);
-  return bytes;
 }

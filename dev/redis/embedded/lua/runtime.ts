@@ -1,9 +1,11 @@
 import { type Bytes, type Command, ErrorReply, type Reply } from "../../protocol.ts";
-import { fromLua, type LuaState, lauxlib, lua, toLua } from "./fengari.ts";
+import { type LuaState, lauxlib, lua } from "./fengari.ts";
 import { openSandbox } from "./sandbox.ts";
+import { fromLua, toLua } from "./text.ts";
 import { popReply, pushStrings, readField } from "./values.ts";
 
-const CHUNK_NAME = toLua("@user_script");
+const CHUNK_NAME_BYTES = "@user_script";
+const CHUNK_NAME = toLua(CHUNK_NAME_BYTES);
 const TEXT_ONLY = toLua("t");
 const ERR_FIELD = toLua("err");
 const KEYS = toLua("KEYS");
@@ -64,13 +66,13 @@ export class LuaRuntime {
     return reply;
   }
 
-  /** The handler of an error: the innermost function of Lua says where it happened. */
+  /** The handler of an error: the innermost function of the script says where it happened. */
   readonly #rememberPlace = (state: LuaState): number => {
     const debug = new lua.lua_Debug();
     for (let level = 1; level <= ERROR_LEVELS && lua.lua_getstack(state, level, debug) !== 0; level += 1) {
       lua.lua_getinfo(state, WHERE, debug);
-      if (debug.currentline === undefined || debug.currentline < 0) continue;
-      this.#errorPlace = `${fromLua(debug.source ?? new Uint8Array())}:${debug.currentline}`;
+      if (debug.source === undefined || fromLua(debug.source) !== CHUNK_NAME_BYTES) continue;
+      this.#errorPlace = `${CHUNK_NAME_BYTES}:${debug.currentline ?? 0}`;
       break;
     }
     return 1;

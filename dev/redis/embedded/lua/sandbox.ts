@@ -2,8 +2,9 @@ import { sha1Hex } from "../../bytes.ts";
 import { type Bytes, type Command, ErrorReply, type Reply, StatusReply } from "../../protocol.ts";
 import { bitFunctions } from "./bit.ts";
 import { decodeJson, encodeJson, JSON_NULL } from "./cjson.ts";
-import { fromLua, type LuaFunction, type LuaState, lauxlib, lua, lualib, parseLuaNumber, toLua } from "./fengari.ts";
+import { type LuaFunction, type LuaState, lauxlib, lua, lualib } from "./fengari.ts";
 import { formatString } from "./string-format.ts";
+import { fromLua, parseLuaNumber, toLua } from "./text.ts";
 import { pushReply, readArgument } from "./values.ts";
 
 /** Where Lua keeps its table of globals in the registry. */
@@ -59,10 +60,13 @@ export function openSandbox(state: LuaState, callRedis: (command: Command) => Re
     lua.lua_settop(state, 0);
   }
   const text = toLua(SETUP);
-  lauxlib.luaL_loadbufferx(state, text, text.length, toLua("=setup"), toLua("t"));
-  lua.lua_rawgeti(state, lua.LUA_REGISTRYINDEX, GLOBALS_SLOT);
-  pushOwnLibraries(state, callRedis);
-  if (lua.lua_pcall(state, 2, 2, 0) !== 0) {
+  let failure = lauxlib.luaL_loadbufferx(state, text, text.length, toLua("=setup"), toLua("t"));
+  if (failure === 0) {
+    lua.lua_rawgeti(state, lua.LUA_REGISTRYINDEX, GLOBALS_SLOT);
+    pushOwnLibraries(state, callRedis);
+    failure = lua.lua_pcall(state, 2, 2, 0);
+  }
+  if (failure !== 0) {
     throw new Error(`the Lua sandbox cannot be opened: ${fromLua(lauxlib.luaL_tolstring(state, -1))}`);
   }
   const behind = lauxlib.luaL_ref(state, lua.LUA_REGISTRYINDEX);

@@ -1,6 +1,7 @@
 import type { Bytes } from "../../protocol.ts";
 import { formatNumber } from "../numbers.ts";
-import { fromLua, type LuaFunction, type LuaState, lauxlib, lua, toLua } from "./fengari.ts";
+import { type LuaFunction, type LuaState, lauxlib, lua } from "./fengari.ts";
+import { fromLua, toLua } from "./text.ts";
 
 /** `%[flags][width][.precision]conversion` */
 const SPECIFIER = /%([-+ #0]*)(\d{0,2})(?:\.(\d{0,2}))?(.?)/gs;

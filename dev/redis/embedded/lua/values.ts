@@ -1,6 +1,7 @@
 import { type Bytes, ErrorReply, OK, type Reply, StatusReply } from "../../protocol.ts";
 import { formatNumber } from "../numbers.ts";
-import { fromLua, type LuaState, lauxlib, lua, toLua } from "./fengari.ts";
+import { type LuaState, lauxlib, lua } from "./fengari.ts";
+import { fromLua, toLua } from "./text.ts";
 
 /*
  * How replies become Lua values and Lua values become replies, as Redis converts them:
