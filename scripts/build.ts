@@ -24,7 +24,7 @@ import { parseArgs } from "node:util";
 import type { BaseConfig } from "../src/core/config.ts";
 import { ConfigError, compileFile, defaultConfigFile, writeBase } from "./compile-config.ts";
 import { projectRoot } from "./project.ts";
-import { bundleWorker, type WorkerName, workers } from "./wrangler.ts";
+import { bundleWorker, readWranglerConfig, type WorkerName, workers } from "./wrangler.ts";
 
 /** What a host must know of a Worker besides its code. From its wrangler.toml. */
 export interface WorkerManifest {
@@ -81,7 +81,7 @@ async function buildInto(directory: string, config: BaseConfig): Promise<void> {
     // One after the other: both may run the same build command from their wrangler.toml.
     for (const name of names) {
       await bundleWorker(name, join(draft, name), aliases);
-      writeFileSync(join(draft, name, "worker.json"), JSON.stringify(await readManifest(name), null, 2));
+      writeFileSync(join(draft, name, "worker.json"), JSON.stringify(readManifest(name), null, 2));
     }
     if (existsSync(directory)) return;
     renameSync(draft, directory);
@@ -125,9 +125,8 @@ interface ConsumerSettings {
   readonly max_retries?: number | undefined;
 }
 
-async function readManifest(name: WorkerName): Promise<WorkerManifest> {
-  const { unstable_readConfig: readConfig } = await import("wrangler");
-  const settings = readConfig({ config: workers[name].configFile });
+function readManifest(name: WorkerName): WorkerManifest {
+  const settings = readWranglerConfig(name);
   if (settings.compatibility_date === undefined) throw new Error(`${name}: wrangler.toml names no compatibility_date`);
   return {
     compatibilityDate: settings.compatibility_date,

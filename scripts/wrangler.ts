@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
+import { createRequire } from "node:module";
 import { join } from "node:path";
+import type { Unstable_Config } from "wrangler";
 import { projectRoot } from "./project.ts";
 
 /** The Workers of this project: what each is called here, and where its wrangler.toml is. */
@@ -50,4 +52,10 @@ export async function bundleWorker(
     child.once("close", resolve);
   });
   if (code !== 0) throw new Error(`the ${name} Worker does not build:\n${output.trim()}`);
+}
+
+/** A Worker's wrangler.toml, read and completed by wrangler itself. Loading wrangler takes a second. */
+export function readWranglerConfig(name: WorkerName): Unstable_Config {
+  const wrangler = createRequire(import.meta.url)("wrangler") as typeof import("wrangler");
+  return wrangler.unstable_readConfig({ config: workers[name].configFile });
 }
