@@ -1,0 +1,33 @@
+import { neon } from "@neondatabase/serverless";
+import type { NeonEndpoint } from "../../../dev/neon/main.ts";
+import { migrate } from "../../../dev/neon/migrate.ts";
+import { setRolePasswords } from "../../../dev/neon/roles.ts";
+import type { Form } from "./forms.ts";
+
+/** The login that migrates: as on Neon, it owns the database and may create roles, but is no superuser. */
+export const DATABASE_OWNER = "migrations_owner";
+const ROLES = "owner, app, ledger, admin";
+
+/** An endpoint whose database has every migration, with the gateway's roles ready to log in. `close` drops the roles as well. */
+export async function startMigrated(form: Form): Promise<NeonEndpoint> {
+  const endpoint = await form.start();
+  const root = neon(endpoint.connectionString());
+  const close = async () => {
+    await root.query(`drop owned by ${ROLES}, ${DATABASE_OWNER} cascade`).catch(() => undefined);
+    await root.query(`drop role if exists ${ROLES}, ${DATABASE_OWNER}`).catch(() => undefined);
+    await endpoint.close();
+  };
+  try {
+    await root.query(`create role ${DATABASE_OWNER} login createrole password 'local'`);
+    const [database] = await root`select current_database() as name`;
+    await root.query(`alter database "${database?.name}" owner to ${DATABASE_OWNER}`);
+    // Neon lets its owners create this extension; elsewhere it takes a superuser.
+    await root`create extension vector`;
+    await migrate({ connectionString: endpoint.connectionString(DATABASE_OWNER) });
+    await setRolePasswords({ connectionString: endpoint.connectionString() });
+  } catch (cause) {
+    await close();
+    throw cause;
+  }
+  return { ...endpoint, close };
+}
