@@ -1,4 +1,14 @@
-import type { BaseConfig, Config, LevelLimits, Limits, Overlay, Route, Target, Tier } from "../core/config.ts";
+import {
+  type BaseConfig,
+  type Config,
+  type LevelLimits,
+  type Limits,
+  modelNameOf,
+  type Overlay,
+  type Route,
+  type Target,
+  type Tier,
+} from "../core/config.ts";
 import { isJsonObject } from "../core/json.ts";
 import type { Price } from "../core/money.ts";
 
@@ -41,11 +51,6 @@ export function mergeLimits(limits: Limits, over: Limits | undefined): Limits {
     if (own) merged[level] = { ...merged[level], ...own };
   }
   return merged;
-}
-
-/** The model's name: a variable that was not bound to the environment is known by its default. */
-export function modelNameOf(target: Pick<Target, "model">): string {
-  return "name" in target.model ? target.model.name : target.model.default;
 }
 
 type Routes = BaseConfig["routes"];

@@ -60,6 +60,11 @@ export interface Target {
   readonly price: Price;
 }
 
+/** The backend's name for the model of a target. A variable that was not bound to the environment is known by its default. */
+export function modelNameOf({ model }: Pick<Target, "model">): string {
+  return "name" in model ? model.name : model.default;
+}
+
 export interface CacheRule {
   /** `auto`: requests that ask for determinism (temperature 0, or a seed). */
   readonly mode: "auto" | "on" | "off";

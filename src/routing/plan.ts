@@ -1,0 +1,183 @@
+import { type Backend, type Config, type Deadlines, modelNameOf, type Route, type Target } from "../core/config.ts";
+import { formatFor } from "../core/formats.ts";
+import type { Price } from "../core/money.ts";
+import type { BreakerState } from "../core/ports.ts";
+import type { WireName } from "../core/wire.ts";
+import { phaseOf } from "./breaker.ts";
+import { isWithin } from "./price.ts";
+
+export { dearestPrice } from "./price.ts";
+
+/** Why an attempt stands where it stands. A closed list. */
+export type AttemptReason =
+  /** Drawn by weight among the usable targets. */
+  | "weighted-choice"
+  /** Not drawn; behind the one that was, heavier first. */
+  | "other-target"
+  | "fallback"
+  /** Its breaker was open and may close: this attempt finds out. */
+  | "probe"
+  /** Every breaker is open: the one that closes first is tried all the same. */
+  | "last-resort";
+
+/** Why a candidate is not in the plan. A closed list. */
+export type SkipReason =
+  | "disabled"
+  | "not-configured"
+  | "wrong-operation"
+  | "no-weight"
+  | "above-price-ceiling"
+  | "breaker-open"
+  | "fallback-refused"
+  | "beyond-max-attempts";
+
+export interface PlanAttempt {
+  readonly target: Target;
+  readonly backend: Backend;
+  readonly wire: WireName;
+  /** The backend's name for the model. */
+  readonly model: string;
+  /** The most that this attempt may cost, by part. */
+  readonly priceCeiling: Price;
+  readonly deadlines: Deadlines;
+  /** False for a fallback: its answer is never kept under the target's name. */
+  readonly chosenTarget: boolean;
+  readonly reason: AttemptReason;
+}
+
+export interface Skipped {
+  readonly backend: string;
+  readonly model: string;
+  readonly reason: SkipReason;
+}
+
+export interface Plan {
+  readonly attempts: readonly PlanAttempt[];
+  readonly skipped: readonly Skipped[];
+}
+
+export interface PlanInput {
+  readonly config: Config;
+  readonly availableBackends: ReadonlySet<string>;
+  readonly breakers: Readonly<Record<string, BreakerState | undefined>>;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** What was reserved for: no attempt may cost more. Without one, each target's own price is its ceiling. */
+  readonly priceCeiling?: Price;
+  /** What is left of the delay budget until the first token, over all attempts. The route's own where it is absent. */
+  readonly budgetMs?: number;
+  /** The caller wants the chosen target's answer or none. */
+  readonly noFallback?: boolean;
+}
+
+interface Candidate {
+  readonly target: Target;
+  readonly chosenTarget: boolean;
+}
+
+interface Usable extends Candidate {
+  readonly backend: Backend;
+  readonly wire: WireName;
+  readonly openUntil: number;
+  readonly phase: "closed" | "half-open" | "open";
+}
+
+/**
+ * From route, health and price to the ordered attempts: one target by weight, the other targets by weight, then the fallbacks in
+ * their order. Pure but for `random`, which is drawn once, and only where there is a choice.
+ */
+export function plan(route: Route, input: PlanInput): Plan {
+  const skipped: Skipped[] = [];
+  const skip = ({ target }: Candidate, reason: SkipReason): void => {
+    skipped.push({ backend: target.backend, model: modelNameOf(target), reason });
+  };
+  const candidates: Candidate[] = [
+    ...route.targets.map((target) => ({ target, chosenTarget: true })),
+    ...route.fallbacks.map((target) => ({ target, chosenTarget: false })),
+  ];
+  const usable = candidates.flatMap((candidate) => {
+    const judged = judge(candidate, route, input);
+    if (typeof judged !== "string") return [judged];
+    skip(candidate, judged);
+    return [];
+  });
+  const standing = usable.filter((candidate) => candidate.phase !== "open");
+  const ordered = standing.length > 0 ? inOrder(standing, input.random) : lastResort(usable);
+  for (const candidate of usable) {
+    if (candidate.phase === "open" && !ordered.some(([kept]) => kept === candidate)) skip(candidate, "breaker-open");
+  }
+  const most = input.noFallback === true ? 1 : route.maxAttempts;
+  for (const [candidate] of ordered.slice(most)) {
+    skip(candidate, input.noFallback === true ? "fallback-refused" : "beyond-max-attempts");
+  }
+  const budgetMs = input.budgetMs ?? route.delayBudgetMs;
+  const attempts = ordered.slice(0, most).map(
+    ([candidate, reason]): PlanAttempt => ({
+      target: candidate.target,
+      backend: candidate.backend,
+      wire: candidate.wire,
+      model: modelNameOf(candidate.target),
+      priceCeiling: input.priceCeiling ?? candidate.target.price,
+      deadlines: within({ ...candidate.backend.deadlines, ...route.deadlines }, budgetMs),
+      chosenTarget: candidate.chosenTarget,
+      reason: candidate.phase === "half-open" ? "probe" : reason,
+    }),
+  );
+  return { attempts, skipped };
+}
+
+/** Deadlines that end, at the latest, when what is left of the delay budget is gone. */
+export function within(deadlines: Deadlines, leftMs: number): Deadlines {
+  const firstTokenMs = Math.min(deadlines.firstTokenMs, Math.max(0, leftMs));
+  return { ...deadlines, firstTokenMs, connectMs: Math.min(deadlines.connectMs, firstTokenMs) };
+}
+
+function judge(candidate: Candidate, route: Route, input: PlanInput): Usable | SkipReason {
+  const { target } = candidate;
+  const { config } = input;
+  const backend = Object.hasOwn(config.backends, target.backend) ? config.backends[target.backend] : undefined;
+  if (backend === undefined || !input.availableBackends.has(target.backend)) return "not-configured";
+  if (config.disabledBackends.has(target.backend)) return "disabled";
+  const wire = formatFor(backend, route.operation);
+  if (wire === undefined) return "wrong-operation";
+  if (candidate.chosenTarget && target.weight <= 0) return "no-weight";
+  if (!candidate.chosenTarget && input.noFallback === true) return "fallback-refused";
+  if (input.priceCeiling !== undefined && !isWithin(target.price, input.priceCeiling)) return "above-price-ceiling";
+  const state = input.breakers[target.backend];
+  return { ...candidate, backend, wire, phase: phaseOf(state, input.now), openUntil: state?.openUntil ?? 0 };
+}
+
+type Ordered = readonly [Usable, AttemptReason];
+
+function inOrder(standing: readonly Usable[], random: () => number): readonly Ordered[] {
+  const targets = standing.filter((candidate) => candidate.chosenTarget);
+  const fallbacks = standing
+    .filter((candidate) => !candidate.chosenTarget)
+    .map((candidate): Ordered => [candidate, "fallback"]);
+  const first = draw(targets, random);
+  if (first === undefined) return fallbacks;
+  const others = targets
+    .filter((candidate) => candidate !== first)
+    .sort((a, b) => b.target.weight - a.target.weight)
+    .map((candidate): Ordered => [candidate, "other-target"]);
+  return [[first, "weighted-choice"], ...others, ...fallbacks];
+}
+
+function draw(targets: readonly Usable[], random: () => number): Usable | undefined {
+  if (targets.length < 2) return targets[0];
+  const total = targets.reduce((sum, { target }) => sum + target.weight, 0);
+  let point = random() * total;
+  for (const candidate of targets) {
+    point -= candidate.target.weight;
+    if (point < 0) return candidate;
+  }
+  // Only the rounding of binary fractions leads here.
+  return targets.at(-1);
+}
+
+function lastResort(open: readonly Usable[]): readonly Ordered[] {
+  const [first] = [...open].sort((a, b) => a.openUntil - b.openUntil);
+  return first === undefined ? [] : [[first, "last-resort"]];
+}
