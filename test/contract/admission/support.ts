@@ -1,0 +1,187 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe } from "vitest";
+import { type RedisEndpoint, startRedisEndpoint } from "../../../dev/redis/main.ts";
+import type { LevelLimits } from "../../../src/core/config.ts";
+import type { KeySnapshot } from "../../../src/core/identity.ts";
+import type { AdmissionRequest, LevelCharge, Reservation, Settlement } from "../../../src/core/ports.ts";
+import type { WideEvent } from "../../../src/core/wide-event.ts";
+import { UpstashAdmission } from "../../../src/stores/upstash/admission.ts";
+import { UpstashKeyDirectory } from "../../../src/stores/upstash/key-directory.ts";
+import { UpstashLedger } from "../../../src/stores/upstash/ledger.ts";
+import { type Call, Link } from "../../../src/stores/upstash/link.ts";
+import { UpstashMoney } from "../../../src/stores/upstash/money.ts";
+
+/** Every store over one endpoint, and what a test needs to look behind them. */
+export interface Bench {
+  readonly endpoint: RedisEndpoint;
+  readonly link: Link;
+  readonly admission: UpstashAdmission;
+  readonly ledger: UpstashLedger;
+  readonly money: UpstashMoney;
+  readonly keys: UpstashKeyDirectory;
+  /** Sends one command. */
+  command(call: Exclude<Call, { script: unknown }>): Promise<unknown>;
+  /** Every key under a prefix with its type and content, as one comparable value. */
+  dump(prefix: string): Promise<Readonly<Record<string, unknown>>>;
+}
+
+export const TOKEN = "test-token";
+
+export function linkTo(endpoint: RedisEndpoint, timeoutMs = 5_000): Link {
+  return new Link({ url: endpoint.url, token: TOKEN, timeoutMs, connectMs: 0 });
+}
+
+/** A bench over an endpoint that the caller owns. */
+export function benchOver(endpoint: RedisEndpoint, link: Link = linkTo(endpoint)): Bench {
+  const command: Bench["command"] = async (call) => {
+    const answer = await link.run([call]);
+    if (!answer.ok) throw new Error(`redis: ${answer.detail}`);
+    const [reply] = answer.replies;
+    if (reply?.error !== undefined) throw new Error(reply.error);
+    return reply?.result;
+  };
+  return {
+    endpoint,
+    link,
+    admission: new UpstashAdmission(link),
+    ledger: new UpstashLedger(link),
+    money: new UpstashMoney(link),
+    keys: new UpstashKeyDirectory(link, { load: async () => ({ kind: "unknown" }) }),
+    command,
+    dump: (prefix) => dump(command, prefix),
+  };
+}
+
+/** Runs a suite on both forms of Redis; a form that this machine does not have is named as skipped. */
+export function onBothForms(name: string, suite: (bench: () => Bench) => void): void {
+  for (const form of ["redis-server", "embedded"] as const) {
+    describe(`${name}, on ${form}`, () => {
+      let bench: Bench | undefined;
+      beforeAll(async () => {
+        bench = benchOver(await startRedisEndpoint({ form, tokens: [TOKEN] }));
+      });
+      afterAll(async () => {
+        await bench?.endpoint.close();
+      });
+      suite(() => {
+        if (!bench) throw new Error("the endpoint did not start");
+        return bench;
+      });
+    });
+  }
+}
+
+/** A tenant that no other test uses, with one key and open money. */
+export async function newTenant(bench: Bench): Promise<string> {
+  const tenant = `tenant-${randomUUID().slice(0, 8)}`;
+  await bench.keys.publish(snapshotOf(tenant));
+  await bench.money.open(tenant);
+  return tenant;
+}
+
+export const KEY_ID = "k1";
+
+export function snapshotOf(tenant: string, version = 1, keyId: string = KEY_ID): KeySnapshot {
+  return { keyId, hash: "hash", pepperVersion: 1, tenant, tier: "free", scopes: ["inference"], version };
+}
+
+/** So slow a refill that nothing comes back during a test: the whole limit once a day, one unit an hour at the most for small limits. */
+export const SLOW_MS = 86_400_000;
+
+export function levelOf(limits: LevelLimits, level: LevelCharge["level"] = "key", subject: string = KEY_ID): LevelCharge {
+  return { level, subject, limits: { refillPeriodMs: SLOW_MS, ...limits } };
+}
+
+let counter = 0;
+export function newId(): string {
+  counter += 1;
+  return `req_${String(counter).padStart(6, "0")}_${randomUUID().slice(0, 8)}`;
+}
+
+export interface RequestParts {
+  readonly levels: readonly LevelCharge[];
+  readonly reservation?: Reservation;
+  readonly requestId?: string;
+  readonly leaseMs?: number;
+  readonly quarantineMs?: number;
+  readonly keyVersion?: number;
+  readonly cacheKey?: string;
+  readonly backends?: readonly string[];
+}
+
+export function requestOf(tenant: string, parts: RequestParts): AdmissionRequest {
+  const requestId = parts.requestId ?? newId();
+  const reservation = parts.reservation ?? { tokens: 10, costNanoUsd: 100 };
+  return {
+    requestId,
+    tenant,
+    keyId: KEY_ID,
+    keyVersion: parts.keyVersion ?? 1,
+    levels: parts.levels,
+    reservation,
+    leaseMs: parts.leaseMs ?? 60_000,
+    quarantineMs: parts.quarantineMs ?? 60_000,
+    abandoned: eventOf(tenant, requestId, { outcome: "abandoned", costNanoUsd: reservation.costNanoUsd }),
+    ...(parts.cacheKey !== undefined && { cacheKey: parts.cacheKey }),
+    backends: parts.backends ?? [],
+  };
+}
+
+/** What settles `request` with this truth. */
+export function settlementOf(request: AdmissionRequest, actual: Reservation): Settlement {
+  const { requestId, tenant, levels, reservation } = request;
+  const event = eventOf(tenant, requestId, { outcome: "completed", costNanoUsd: actual.costNanoUsd });
+  return { requestId, tenant, levels, reservation, actual, event, breakers: [] };
+}
+
+export function eventOf(tenant: string, requestId: string, parts: Partial<WideEvent>): WideEvent {
+  return {
+    v: 1,
+    requestId,
+    tenant,
+    keyId: KEY_ID,
+    tier: "free",
+    operation: "chat",
+    clientWire: "openai-chat",
+    alias: "chat",
+    stream: false,
+    startedAt: 1,
+    endedAt: 2,
+    outcome: "completed",
+    status: 200,
+    cache: "miss",
+    attempts: [],
+    estimated: false,
+    costNanoUsd: 0,
+    reservedNanoUsd: 100,
+    decisions: [],
+    translations: [],
+    configVersion: "c",
+    overlayVersion: 0,
+    traceId: "0",
+    spanId: "0",
+    ...parts,
+  };
+}
+
+async function dump(command: Bench["command"], prefix: string): Promise<Readonly<Record<string, unknown>>> {
+  const keys = (await command((pipeline) => pipeline.keys(`${prefix}*`))) as string[];
+  const entries = await Promise.all(
+    keys.sort().map(async (key) => {
+      const type = (await command((pipeline) => pipeline.type(key))) as string;
+      return [key, { type, content: await contentOf(command, key, type) }] as const;
+    }),
+  );
+  return Object.fromEntries(entries);
+}
+
+function contentOf(command: Bench["command"], key: string, type: string): Promise<unknown> {
+  switch (type) {
+    case "hash":
+      return command((pipeline) => pipeline.hgetall(key));
+    case "zset":
+      return command((pipeline) => pipeline.zrange(key, 0, -1, { withScores: true }));
+    default:
+      return command((pipeline) => pipeline.get(key));
+  }
+}
