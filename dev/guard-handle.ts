@@ -26,6 +26,7 @@ export function startGuard(): Guard {
     watch: (pid) => guard.stdin.write(`+${pid}\n`),
     forget: (pid) => guard.stdin.write(`-${pid}\n`),
     async close() {
+      guard.ref();
       guard.stdin.end();
       await ended;
     },
