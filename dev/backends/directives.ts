@@ -93,6 +93,11 @@ export function applyMarker(directives: Directives, name: string, value: string)
 
 const MARKER_PATTERN = /\[\[sim:([a-z-]+)=([\s\S]*?)\]\]/g;
 
+/** A text without its markers: what an answer depends on, so that a fault asked for by marker does not change the words. */
+export function withoutMarkers(text: string): string {
+  return text.includes("[[sim:") ? text.replaceAll(MARKER_PATTERN, "") : text;
+}
+
 /** Applies every marker of the texts in order; a later one overrides an earlier one, faults add up. */
 export function applyMarkersOf(directives: Directives, texts: readonly string[]): void {
   for (const text of texts) {

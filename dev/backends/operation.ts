@@ -1,4 +1,4 @@
-import type { Directives } from "./directives.ts";
+import { type Directives, withoutMarkers } from "./directives.ts";
 import type { WireError } from "./formats/errors.ts";
 import type { JsonObject } from "./json.ts";
 import type { SimulatedModel } from "./models.ts";
@@ -71,7 +71,7 @@ export function generate(ask: Ask, turn: Turn): Generation {
   };
   const answers: Answer[] = [];
   for (const prompt of ask.prompts) {
-    const promptText = prompt.texts.join("\n");
+    const promptText = withoutMarkers(prompt.texts.join("\n"));
     for (let choice = 0; choice < ask.choices; choice += 1) {
       answers.push(
         composeAnswer({

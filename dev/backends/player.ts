@@ -31,21 +31,22 @@ export async function play(script: Script, stage: Stage): Promise<void> {
   if (departure.gone) return;
   if (script.silent) return cut(script, stage);
   record.status = script.status;
-  const contentLength = script.framing === "chunked" ? undefined : script.framing.contentLength;
-  response.writeHead(
-    script.status,
-    contentLength === undefined
-      ? { ...script.headers, "transfer-encoding": "chunked" }
-      : { ...script.headers, "content-length": contentLength },
-  );
+  const isChunked = script.framing === "chunked";
+  response.writeHead(script.status, {
+    ...script.headers,
+    ...(script.framing === "chunked"
+      ? { "transfer-encoding": "chunked" }
+      : { "content-length": script.framing.contentLength }),
+  });
+  // Node joins what is written in one tick into one chunk; here each piece is to be a chunk of its own, so this file writes the chunk sizes itself.
+  if (isChunked) response.chunkedEncoding = false;
   if (script.streamed) response.flushHeaders();
-  // The steps bring their own chunk sizes and last chunk; Node must not add a second layer.
-  if (script.preframed) response.chunkedEncoding = false;
   if (stage.seat !== undefined && !stage.seat.running) await waitForSeat(stage.seat, departure);
   await playSteps(script, stage);
   if (departure.gone) return;
-  if (script.ending === "end") response.end();
-  else await cut(script, stage);
+  if (script.ending !== "end") await cut(script, stage);
+  else if (isChunked && !script.preframed) response.end(LAST_CHUNK);
+  else response.end();
 }
 
 function waitForSeat(seat: Seat, departure: Departure): Promise<void> {
@@ -76,17 +77,30 @@ async function playSteps(script: Script, stage: Stage): Promise<void> {
       );
     }
     if (departure.gone) return;
-    const written = write(step, stage);
+    const bytes = script.framing === "chunked" && !script.preframed ? chunkOf(step.bytes) : step.bytes;
+    const written = write(step, bytes, stage);
     if (written !== undefined) await written;
   }
 }
 
+const LAST_CHUNK = Buffer.from("0\r\n\r\n");
+
+/** RFC 9112, 7.1: the size in hexadecimal, the bytes, each followed by CRLF. */
+function chunkOf(bytes: Buffer): Buffer {
+  const size = `${bytes.length.toString(16)}\r\n`;
+  const chunk = Buffer.allocUnsafe(size.length + bytes.length + 2);
+  chunk.write(size, 0, "latin1");
+  bytes.copy(chunk, size.length);
+  chunk.write("\r\n", size.length + bytes.length, "latin1");
+  return chunk;
+}
+
 /** Writes one piece and counts it once the operating system has it. A promise means: wait before the next one. */
-function write(step: Step, stage: Stage): Promise<void> | undefined {
+function write(step: Step, bytes: Buffer, stage: Stage): Promise<void> | undefined {
   const { response, departure, record } = stage;
   let taken = false;
   let onTaken: (() => void) | undefined;
-  const hasRoom = response.write(step.bytes, (error) => {
+  const hasRoom = response.write(bytes, (error) => {
     taken = true;
     if (error === null || error === undefined) deliver(step, record);
     onTaken?.();

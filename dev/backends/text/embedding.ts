@@ -10,8 +10,14 @@ const FUNCTION_WORDS = new Set(
   ),
 );
 const FUNCTION_WORD_WEIGHT = 0.15;
-const BIGRAM_WEIGHT = 0.35;
+const WORD_WEIGHT = 0.5;
+const PAIR_WEIGHT = 0.2;
 const TRIGRAM_WEIGHT = 0.3;
+
+/** A rough English stem, so that inflections of one word lie close. */
+function stemOf(word: string): string {
+  return word.length > 4 ? word.replace(/(ing|ed|es|s|ly|er|or|ions?|e)$/, "").slice(0, 6) : word;
+}
 
 function addFeature(vector: Float64Array, feature: string, weight: number): void {
   const hash = hash32(feature);
@@ -22,8 +28,8 @@ function addFeature(vector: Float64Array, feature: string, weight: number): void
 }
 
 /**
- * A deterministic embedding in which like texts lie close: signed feature hashing of words, neighbouring words and character trigrams,
- * scaled to length 1. It knows spelling, not meaning. The empty text gets the unit vector of its own feature.
+ * A deterministic embedding in which like texts lie close: signed feature hashing of words, their stems, neighbouring
+ * stems and character trigrams, scaled to length 1. It knows spelling, not meaning. The empty text gets the unit vector of its own feature.
  */
 export function embed(text: string, dimensions: number = DEFAULT_DIMENSIONS): Float32Array {
   const vector = new Float64Array(dimensions);
@@ -35,13 +41,15 @@ export function embed(text: string, dimensions: number = DEFAULT_DIMENSIONS): Fl
   let previous = "";
   for (const word of words) {
     const weight = FUNCTION_WORDS.has(word) ? FUNCTION_WORD_WEIGHT : 1;
-    addFeature(vector, `word ${word}`, weight);
-    if (previous !== "") addFeature(vector, `pair ${previous} ${word}`, weight * BIGRAM_WEIGHT);
+    const stem = stemOf(word);
+    addFeature(vector, `stem ${stem}`, weight);
+    addFeature(vector, `word ${word}`, weight * WORD_WEIGHT);
+    if (previous !== "") addFeature(vector, `pair ${previous} ${stem}`, weight * PAIR_WEIGHT);
     const padded = `^${word}$`;
     for (let index = 0; index + 3 <= padded.length; index += 1) {
       addFeature(vector, `gram ${padded.slice(index, index + 3)}`, (weight * TRIGRAM_WEIGHT) / Math.sqrt(word.length));
     }
-    previous = word;
+    previous = stem;
   }
   if (words.length === 0) addFeature(vector, `raw ${text}`, 1);
   let squares = 0;

@@ -1,6 +1,7 @@
 import OpenAI from "openai";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type SimulatedBackend, simulatedTokens, startBackend } from "../../../dev/backends/main.ts";
+import { collect } from "./raw-client.ts";
 
 let backend: SimulatedBackend;
 let client: OpenAI;
@@ -31,8 +32,13 @@ test("a chat answer has vLLM's shape and counts tokens by the published rule", a
 // planted: the stream's frames left out every text token beyond the first
 test("a stream says the same as the JSON answer and ends with a usage chunk without choices", async () => {
   const whole = await client.chat.completions.create({ model: "simulated-small", messages: HELLO });
-  const stream = await client.chat.completions.create({ model: "simulated-small", messages: HELLO, stream: true, stream_options: { include_usage: true } });
-  const chunks = await Array.fromAsync(stream);
+  const stream = await client.chat.completions.create({
+    model: "simulated-small",
+    messages: HELLO,
+    stream: true,
+    stream_options: { include_usage: true },
+  });
+  const chunks = await collect(stream);
   expect(chunks.map((chunk) => chunk.choices[0]?.delta.content ?? "").join("")).toBe(whole.choices[0]?.message.content);
   expect(chunks.at(-2)?.choices[0]?.finish_reason).toBe("stop");
   expect(chunks.at(-1)?.choices).toEqual([]);
@@ -42,19 +48,29 @@ test("a stream says the same as the JSON answer and ends with a usage chunk with
 
 // planted: include_usage was taken for granted
 test("no usage chunk comes unless it was asked for", async () => {
-  const chunks = await Array.fromAsync(await client.chat.completions.create({ model: "simulated-small", messages: HELLO, stream: true }));
+  const chunks = await collect(
+    await client.chat.completions.create({ model: "simulated-small", messages: HELLO, stream: true }),
+  );
   expect(chunks.every((chunk) => chunk.usage === undefined || chunk.usage === null)).toBe(true);
 });
 
 // planted: the seed was left out of what an answer depends on
 test("an answer depends on prompt, model and seed, and on nothing else", async () => {
   const ask = async (model: string, content: string, seed?: number) => {
-    const answer = await client.chat.completions.create({ model, messages: [{ role: "user", content }], ...(seed === undefined ? {} : { seed }) });
+    const answer = await client.chat.completions.create({
+      model,
+      messages: [{ role: "user", content }],
+      ...(seed === undefined ? {} : { seed }),
+    });
     return answer.choices[0]?.message.content;
   };
   const first = await ask("simulated-small", "one");
   expect(await ask("simulated-small", "one")).toBe(first);
-  const others = [await ask("simulated-small", "two"), await ask("simulated-large", "one"), await ask("simulated-small", "one", 7)];
+  const others = [
+    await ask("simulated-small", "two"),
+    await ask("simulated-large", "one"),
+    await ask("simulated-small", "one", 7),
+  ];
   expect(new Set([first, ...others]).size).toBe(4);
 });
 
@@ -84,7 +100,12 @@ test("n choices are different and each stream of them is complete", async () => 
   expect(new Set(texts).size).toBe(3);
   const streamed = ["", "", ""];
   const finished: (string | null)[] = [];
-  for await (const chunk of await client.chat.completions.create({ model: "simulated-small", messages: HELLO, n: 3, stream: true })) {
+  for await (const chunk of await client.chat.completions.create({
+    model: "simulated-small",
+    messages: HELLO,
+    n: 3,
+    stream: true,
+  })) {
     for (const choice of chunk.choices) {
       streamed[choice.index] += choice.delta.content ?? "";
       if (choice.finish_reason !== null) finished.push(choice.finish_reason);
@@ -94,15 +115,24 @@ test("n choices are different and each stream of them is complete", async () => 
   expect(finished).toEqual(["stop", "stop", "stop"]);
 });
 
+/** vLLM's field, of which OpenAI's types know nothing. */
+function reasoningOf(holder: object | undefined): string {
+  return holder !== undefined && "reasoning" in holder ? String(holder.reasoning) : "";
+}
+
 // planted: reasoning went into content
 test("reasoning comes in its own field, streamed and whole", async () => {
   const messages = [{ role: "user" as const, content: "[[sim:reasoning=5]] think" }];
   const whole = await client.chat.completions.create({ model: "simulated-small", messages });
-  const { reasoning } = whole.choices[0]?.message as unknown as { reasoning: string };
+  const reasoning = reasoningOf(whole.choices[0]?.message);
   expect(simulatedTokens(reasoning)).toBe(5);
   let streamed = "";
-  for await (const chunk of await client.chat.completions.create({ model: "simulated-small", messages, stream: true })) {
-    streamed += (chunk.choices[0]?.delta as { reasoning?: string }).reasoning ?? "";
+  for await (const chunk of await client.chat.completions.create({
+    model: "simulated-small",
+    messages,
+    stream: true,
+  })) {
+    streamed += reasoningOf(chunk.choices[0]?.delta);
   }
   expect(streamed).toBe(reasoning);
   const reasoner = await client.chat.completions.create({ model: "simulated-reasoner", messages: HELLO });
@@ -111,12 +141,20 @@ test("reasoning comes in its own field, streamed and whole", async () => {
 
 // planted: arguments came in one piece
 test("a tool call comes in fragments that join to its JSON", async () => {
-  const messages = [{ role: "user" as const, content: '[[sim:tool=weather]][[sim:tool-input={"city":"Zürich","days":3}]]' }];
+  const messages = [
+    { role: "user" as const, content: '[[sim:tool=weather]][[sim:tool-input={"city":"Zürich","days":3}]]' },
+  ];
   const whole = await client.chat.completions.create({ model: "simulated-small", messages });
   expect(whole.choices[0]?.finish_reason).toBe("tool_calls");
-  expect(whole.choices[0]?.message.tool_calls?.[0]).toMatchObject({ function: { name: "weather", arguments: '{"city":"Zürich","days":3}' } });
+  expect(whole.choices[0]?.message.tool_calls?.[0]).toMatchObject({
+    function: { name: "weather", arguments: '{"city":"Zürich","days":3}' },
+  });
   const fragments: string[] = [];
-  for await (const chunk of await client.chat.completions.create({ model: "simulated-small", messages, stream: true })) {
+  for await (const chunk of await client.chat.completions.create({
+    model: "simulated-small",
+    messages,
+    stream: true,
+  })) {
     const call = chunk.choices[0]?.delta.tool_calls?.[0];
     if (call?.function?.arguments !== undefined) fragments.push(call.function.arguments);
   }
@@ -129,8 +167,13 @@ test("completions stream and count like chat, for several prompts", async () => 
   const whole = await client.completions.create({ model: "simulated-small", prompt: ["one", "two"], max_tokens: 9 });
   expect(whole.choices.map((choice) => simulatedTokens(choice.text))).toEqual([9, 9]);
   expect(whole.usage).toMatchObject({ prompt_tokens: 2, completion_tokens: 18 });
-  const stream = await client.completions.create({ model: "simulated-small", prompt: "one", max_tokens: 9, stream: true });
-  const chunks = await Array.fromAsync(stream);
+  const stream = await client.completions.create({
+    model: "simulated-small",
+    prompt: "one",
+    max_tokens: 9,
+    stream: true,
+  });
+  const chunks = await collect(stream);
   expect(chunks.map((chunk) => chunk.choices[0]?.text ?? "").join("")).toBe(whole.choices[0]?.text);
 });
 
@@ -148,15 +191,31 @@ test("embeddings agree in base64 (the SDK's default) and in floats, in any numbe
 
 // planted: the error's code was the string "404"
 test("errors carry vLLM's integer code and reach the SDK as its own classes", async () => {
-  const ask = (body: object) => client.chat.completions.create({ model: "simulated-small", messages: HELLO, ...body } as never);
+  const ask = (body: object) =>
+    client.chat.completions.create({ model: "simulated-small", messages: HELLO, ...body } as never);
   await expect(ask({ model: "no-such-model" })).rejects.toThrow(OpenAI.NotFoundError);
-  await expect(ask({ model: "no-such-model" })).rejects.toMatchObject({ status: 404, code: 404, type: "NotFoundError", param: "model" });
-  await expect(ask({ temperature: -1 })).rejects.toMatchObject({ status: 400, code: 400, type: "BadRequestError", param: "temperature" });
-  await expect(ask({ messages: undefined })).rejects.toMatchObject({ status: 400, message: expect.stringContaining("'loc': ('body', 'messages')") });
+  await expect(ask({ model: "no-such-model" })).rejects.toMatchObject({
+    status: 404,
+    code: 404,
+    type: "NotFoundError",
+    param: "model",
+  });
+  await expect(ask({ temperature: -1 })).rejects.toMatchObject({
+    status: 400,
+    code: 400,
+    type: "BadRequestError",
+    param: "temperature",
+  });
+  await expect(ask({ messages: undefined })).rejects.toMatchObject({
+    status: 400,
+    message: expect.stringContaining("'loc': ('body', 'messages')"),
+  });
   await expect(ask({ stream_options: { include_usage: true } })).rejects.toMatchObject({ status: 400 });
   await expect(ask({ messages: [{ role: "user", content: "x".repeat(140_000) }] })).rejects.toMatchObject({
     status: 400,
-    message: expect.stringContaining("This model's maximum context length is 32768 tokens. However, your request has 35003 input tokens."),
+    message: expect.stringContaining(
+      "This model's maximum context length is 32768 tokens. However, your request has 35003 input tokens.",
+    ),
   });
   await expect(ask({ max_tokens: 40_000 })).rejects.toMatchObject({ status: 400, param: "max_tokens" });
   const stranger = new OpenAI({ baseURL: `${backend.url}/v1`, apiKey: "wrong", maxRetries: 0 });
@@ -174,23 +233,34 @@ test("unknown fields are ignored silently and kept in the tally", async () => {
 
 // planted: /version said 0.11.0 and nothing else
 test("the surroundings of the API are vLLM's, say that they are simulated, and need no key", async () => {
-  const models = await Array.fromAsync(client.models.list());
-  expect(models.map((model) => model.id)).toEqual(expect.arrayContaining(["simulated-small", "simulated-large", "simulated-embed"]));
+  const models = await collect(client.models.list());
+  expect(models.map((model) => model.id)).toEqual(
+    expect.arrayContaining(["simulated-small", "simulated-large", "simulated-embed"]),
+  );
   expect(models.every((model) => model.id.startsWith("simulated-"))).toBe(true);
   expect((await client.models.retrieve("simulated-small")).id).toBe("simulated-small");
-  expect(await (await fetch(`${backend.url}/version`)).json()).toMatchObject({ simulated: true, version: expect.stringContaining("simulated") });
+  expect(await (await fetch(`${backend.url}/version`)).json()).toMatchObject({
+    simulated: true,
+    version: expect.stringContaining("simulated"),
+  });
   expect((await fetch(`${backend.url}/health`)).status).toBe(200);
   expect(await (await fetch(`${backend.url}/load`)).json()).toEqual({ server_load: 0 });
   const body = JSON.stringify({ model: "simulated-small", prompt: "Grüezi 🙂" });
-  expect(await (await fetch(`${backend.url}/tokenize`, { method: "POST", body })).json()).toMatchObject({ count: simulatedTokens("Grüezi 🙂") });
+  expect(await (await fetch(`${backend.url}/tokenize`, { method: "POST", body })).json()).toMatchObject({
+    count: simulatedTokens("Grüezi 🙂"),
+  });
   expect((await fetch(`${backend.url}/v1/models`)).status).toBe(401);
 });
 
 // planted: prompt tokens were added twice
 test("metrics carry vLLM's names and count what was generated", async () => {
-  await client.chat.completions.create({ model: "simulated-small!tokens=10", messages: [{ role: "user", content: "four" }] });
+  await client.chat.completions.create({
+    model: "simulated-small!tokens=10",
+    messages: [{ role: "user", content: "four" }],
+  });
   const text = await (await fetch(`${backend.url}/metrics`)).text();
-  for (const name of ["num_requests_running", "num_requests_waiting", "kv_cache_usage_perc"]) expect(text).toMatch(new RegExp(`^vllm:${name}\\{.*\\} 0$`, "m"));
+  for (const name of ["num_requests_running", "num_requests_waiting", "kv_cache_usage_perc"])
+    expect(text).toMatch(new RegExp(`^vllm:${name}\\{.*\\} 0$`, "m"));
   expect(text).toMatch(/^vllm:generation_tokens_total\{.*\} 10$/m);
   expect(text).toMatch(/^vllm:prompt_tokens_total\{.*\} 4$/m);
   expect(text).toMatch(/^vllm:time_to_first_token_seconds_count\{.*\} 1$/m);

@@ -42,7 +42,7 @@ export function rawPost(url: string, request: RawRequest): Promise<RawAnswer> {
       resolve({ ...parseAnswer(Buffer.concat(received)), endedBy });
     };
     const timer = setTimeout(() => finish("timeout"), request.patienceMs ?? 4000);
-    socket.on("data", (chunk) => received.push(chunk));
+    socket.on("data", (chunk: Buffer) => received.push(chunk));
     socket.on("end", () => finish("fin"));
     socket.on("error", () => finish("reset"));
     socket.write(`POST ${request.path ?? "/v1/chat/completions"} HTTP/1.1\r\n${head.join("")}\r\n${body}`);
@@ -51,13 +51,22 @@ export function rawPost(url: string, request: RawRequest): Promise<RawAnswer> {
 
 function parseAnswer(bytes: Buffer): Omit<RawAnswer, "endedBy"> {
   const headEnd = bytes.indexOf("\r\n\r\n");
-  if (headEnd < 0) return { status: undefined, headers: new Map(), body: Buffer.alloc(0), chunkSizes: [], isWhole: false };
+  if (headEnd < 0)
+    return { status: undefined, headers: new Map(), body: Buffer.alloc(0), chunkSizes: [], isWhole: false };
   const [statusLine = "", ...lines] = bytes.subarray(0, headEnd).toString("latin1").split("\r\n");
-  const headers = new Map(lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]));
+  const headers = new Map(
+    lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]),
+  );
   const status = Number(statusLine.split(" ")[1]);
   const rest = bytes.subarray(headEnd + 4);
   if (headers.get("transfer-encoding") !== "chunked") {
-    return { status, headers, body: rest, chunkSizes: [], isWhole: rest.length === Number(headers.get("content-length")) };
+    return {
+      status,
+      headers,
+      body: rest,
+      chunkSizes: [],
+      isWhole: rest.length === Number(headers.get("content-length")),
+    };
   }
   return { status, headers, ...unchunk(rest) };
 }
@@ -95,4 +104,11 @@ export async function eventually<T>(look: () => T | undefined, what: string): Pr
     if (Date.now() > until) throw new Error(`never seen: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** All items of an asynchronous sequence. */
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const collected: T[] = [];
+  for await (const item of items) collected.push(item);
+  return collected;
 }
