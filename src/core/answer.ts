@@ -55,7 +55,12 @@ export interface Frame {
 
 /** Content of a complete answer. */
 export type AnswerBlock =
-  | { readonly type: "text" | "reasoning" | "refusal"; readonly text: string; readonly signature?: Json }
+  | {
+      readonly type: "text" | "reasoning" | "refusal";
+      readonly text: string;
+      readonly signature?: Json;
+      readonly citations?: readonly Json[];
+    }
   | { readonly type: "tool"; readonly id: string; readonly name: string; readonly json: string }
   | { readonly type: "other"; readonly data: JsonObject };
 

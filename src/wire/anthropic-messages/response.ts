@@ -1,0 +1,104 @@
+import type { Answer, AnswerBlock, ChatAnswer } from "../../core/answer.ts";
+import { isJsonObject, type Json, type JsonObject } from "../../core/json.ts";
+import { fail, ok, type Result } from "../../core/result.ts";
+import type { WriterContext } from "../../core/wire.ts";
+import { protocolFailure } from "../frames.ts";
+import { isList, rest } from "../read.ts";
+import { streamFailure } from "../upstream-failure.ts";
+import {
+  decodeFinish,
+  encodeFinish,
+  encodeUsage,
+  extras,
+  extrasOf,
+  NAME,
+  UsageReader,
+  unspokenUsage,
+} from "./words.ts";
+
+const KNOWN_MESSAGE = new Set(["id", "type", "role", "content", "model", "stop_reason", "usage"]);
+
+/** Reads a `message`. One without a stop reason is no answer; an error under a success status is a failure. */
+export function decodeAnswer(json: Json): Result<ChatAnswer> {
+  if (!isJsonObject(json)) return fail(protocolFailure("answer_not_an_object"));
+  if (json.type === "error" || json.error) return fail(streamFailure(json.error ?? json));
+  if (!isList(json.content)) return fail(protocolFailure("answer_without_content"));
+  const { stop_reason: raw, id, model } = json;
+  if (typeof raw !== "string" || raw === "") return fail(protocolFailure("answer_without_finish"));
+  const blocks: AnswerBlock[] = [];
+  for (const block of json.content) {
+    if (!isJsonObject(block)) return fail(protocolFailure("malformed_block"));
+    blocks.push(decodeBlock(block));
+  }
+  const usage = new UsageReader().read(json.usage);
+  const unspoken = unspokenUsage(json.usage);
+  const fields = { ...rest(json, KNOWN_MESSAGE), ...(unspoken && { usage: unspoken }) };
+  return ok({
+    operation: "chat",
+    id: typeof id === "string" ? id : "",
+    model: typeof model === "string" ? model : "",
+    choices: [{ index: 0, blocks, finish: decodeFinish(raw) }],
+    ...(usage && { usage }),
+    ...(Object.keys(fields).length > 0 && { extra: { wire: NAME, fields } }),
+  });
+}
+
+function decodeBlock(block: JsonObject): AnswerBlock {
+  const { type, text, thinking, signature, citations, id, name, input } = block;
+  if (type === "text" && typeof text === "string") {
+    return { type: "text", text, ...(isList(citations) && citations.length > 0 && { citations }) };
+  }
+  if (type === "thinking" && typeof thinking === "string") {
+    return { type: "reasoning", text: thinking, ...(signature && { signature }) };
+  }
+  if (type === "tool_use" && typeof id === "string" && typeof name === "string") {
+    return { type: "tool", id, name, json: JSON.stringify(input ?? {}) };
+  }
+  return { type: "other", data: extras({ block }) };
+}
+
+/** Writes a `message` under the id and model name of `context`. The format has one choice. */
+export function encodeAnswer(answer: Answer, context: WriterContext): Json {
+  if (answer.operation !== "chat") throw new Error("a chat format was asked to write another operation's answer");
+  const own = answer.extra?.wire === NAME ? answer.extra.fields : {};
+  const { usage: unspoken, ...fields } = own;
+  const [choice] = answer.choices;
+  return {
+    id: context.id,
+    type: "message",
+    role: "assistant",
+    model: context.model,
+    content: (choice?.blocks ?? []).flatMap(encodeBlock),
+    stop_reason: choice ? encodeFinish(choice.finish) : null,
+    stop_sequence: null,
+    usage: encodeUsage(answer.usage ?? {}, isJsonObject(unspoken) ? unspoken : {}),
+    ...fields,
+  };
+}
+
+function encodeBlock(block: AnswerBlock): JsonObject[] {
+  switch (block.type) {
+    case "text":
+    case "refusal":
+      return [{ type: "text", text: block.text, ...(block.citations && { citations: block.citations }) }];
+    case "reasoning":
+      return [{ type: "thinking", thinking: block.text, signature: block.signature ?? "" }];
+    case "tool":
+      return [{ type: "tool_use", id: block.id, name: block.name, input: parsedInput(block.json) }];
+    case "other": {
+      const extra = extrasOf(block.data);
+      if (!extra?.block) return [];
+      return [extra.inputJson === undefined ? extra.block : { ...extra.block, input: parsedInput(extra.inputJson) }];
+    }
+  }
+}
+
+/** Arguments that a model wrote are not always JSON; the format wants an object. */
+function parsedInput(json: string): Json {
+  if (json === "") return {};
+  try {
+    return JSON.parse(json) as Json;
+  } catch {
+    return { _raw: json };
+  }
+}

@@ -1,0 +1,102 @@
+import type { Frame, StreamEvent } from "../core/answer.ts";
+import type { Failure } from "../core/failure.ts";
+import type { FrameReader } from "../core/wire.ts";
+import { SseSplitter } from "../lib/sse.ts";
+import { PlainFrames } from "./plain-frames.ts";
+
+/** What one frame says. */
+export interface ParsedFrame {
+  readonly events: readonly StreamEvent[];
+  readonly terminal: boolean;
+}
+
+/** How a format reads the frames of one stream, in order. A frame that holds only text must be read alike at any time: it may be read later, or never. */
+export interface StreamFormat {
+  read(raw: Uint8Array): ParsedFrame;
+  /** The keys of the strings in which two plain frames of a stream may differ. */
+  readonly textKeys: readonly string[];
+}
+
+export const NOTHING: ParsedFrame = { events: [], terminal: false };
+
+export function protocolFailure(detail: string): Failure {
+  return { type: "backend_protocol", message: "The backend sent something that is not of its format.", detail };
+}
+
+/** What a writer says that is asked to close a stream which has not finished. */
+export const UNFINISHED: Failure = { type: "backend_cut", message: "The answer broke off before it was complete." };
+
+export function failed(failure: Failure): ParsedFrame {
+  return { events: [{ type: "failure", failure }], terminal: false };
+}
+
+class SseFrame implements Frame {
+  readonly raw: Uint8Array;
+  readonly notable: boolean;
+  readonly terminal: boolean;
+  private parsed: readonly StreamEvent[] | undefined;
+  private readonly format: StreamFormat;
+
+  constructor(raw: Uint8Array, format: StreamFormat, parsed: ParsedFrame | undefined) {
+    this.raw = raw;
+    this.format = format;
+    this.notable = parsed !== undefined && !isText(parsed.events);
+    this.terminal = parsed?.terminal ?? false;
+    this.parsed = parsed?.events;
+  }
+
+  events(): readonly StreamEvent[] {
+    this.parsed ??= this.format.read(this.raw).events;
+    return this.parsed;
+  }
+}
+
+/** One piece of text, or several of several choices: what a frame that may pass unread holds. */
+function isText(events: readonly StreamEvent[]): boolean {
+  return events.length > 0 && events.every(({ type }) => type === "text" || type === "reasoning" || type === "refusal");
+}
+
+/**
+ * Cuts a stream of server-sent events and tells plain frames from notable ones. Plain frames are recognised by their bytes (`PlainFrames`); all
+ * others are parsed at once, since whoever reads a stream has to look at them.
+ */
+export class SseFrameReader implements FrameReader {
+  private readonly splitter = new SseSplitter();
+  private readonly format: StreamFormat;
+  private readonly plain: PlainFrames;
+  private ended: boolean = false;
+
+  constructor(format: StreamFormat) {
+    this.format = format;
+    this.plain = new PlainFrames(format.textKeys);
+  }
+
+  push(chunk: Uint8Array): readonly Frame[] {
+    if (this.ended) return [];
+    const frames: Frame[] = [];
+    for (const raw of this.splitter.push(chunk)) {
+      frames.push(new SseFrame(raw, this.format, this.plain.matches(raw) ? undefined : this.parse(raw)));
+    }
+    if (this.splitter.overflowed) {
+      this.ended = true;
+      frames.push(new SseFrame(new Uint8Array(0), this.format, failed(protocolFailure("frame_too_large"))));
+    }
+    return frames;
+  }
+
+  hasTail(): boolean {
+    return this.splitter.hasTail();
+  }
+
+  private parse(raw: Uint8Array): ParsedFrame {
+    const parsed = this.format.read(raw);
+    const [event, ...others] = parsed.events;
+    if (event && others.length === 0 && isText(parsed.events)) {
+      this.plain.learn(raw, (sample) => {
+        const [same, ...more] = this.format.read(sample).events;
+        return more.length === 0 && JSON.stringify(same) === JSON.stringify({ ...event, text: "x" });
+      });
+    }
+    return parsed;
+  }
+}

@@ -1,0 +1,106 @@
+import type { Body, ChatDraft } from "../../core/draft.ts";
+import { isJsonObject, type JsonObject } from "../../core/json.ts";
+import { fail, ok, type Result } from "../../core/result.ts";
+import { asksForSomething, type Complaint, Fields, given } from "../read.ts";
+import { decodeMessages, type Findings } from "./messages.ts";
+
+/** Fields with a word in the draft. */
+const SPOKEN = new Set([
+  "model",
+  "messages",
+  "max_tokens",
+  "max_completion_tokens",
+  "temperature",
+  "top_p",
+  "top_k",
+  "n",
+  "stop",
+  "seed",
+  "user",
+  "safety_identifier",
+  "frequency_penalty",
+  "presence_penalty",
+  "stream",
+  "stream_options",
+]);
+
+/** Fields whose loss would change the answer, or what the caller can do with it; OpenAI's and vLLM's. */
+const DECISIVE = new Set([
+  "tools",
+  "tool_choice",
+  "functions",
+  "function_call",
+  "response_format",
+  "logit_bias",
+  "logprobs",
+  "top_logprobs",
+  "audio",
+  "web_search_options",
+  "guided_json",
+  "guided_regex",
+  "guided_choice",
+  "guided_grammar",
+  "structured_outputs",
+]);
+
+/** Reads a body of `POST /chat/completions`; what is wrong is named the way OpenAI's API names it. */
+export function decodeRequest(body: Body): Result<ChatDraft> {
+  const complaint: Complaint = { failure: undefined };
+  const fields = new Fields(body.value, "", complaint);
+  const findings: Findings = { unknown: new Set(), untranslatable: [] };
+  for (const field of Object.keys(body.value)) {
+    if (SPOKEN.has(field)) continue;
+    if (!DECISIVE.has(field) && field !== "modalities") findings.unknown.add(field);
+    else if (isDecisive(field, body.value)) findings.untranslatable.push(field);
+  }
+  const stream = fields.boolean("stream") ?? false;
+  const includeUsage = fields.child("stream_options")?.boolean("include_usage") ?? false;
+  const maxTokens = fields.number("max_tokens", { min: 1, integer: true });
+  const maxCompletionTokens = fields.number("max_completion_tokens", { min: 1, integer: true });
+  const user = fields.identifier("user");
+  const safetyIdentifier = fields.identifier("safety_identifier");
+  const model = fields.requiredIdentifier("model");
+  const messages = decodeMessages(fields, findings);
+  const optional = given({
+    maxOutputTokens: maxCompletionTokens ?? maxTokens,
+    temperature: fields.number("temperature", { min: 0, max: 2 }),
+    topP: fields.number("top_p", { min: 0, max: 1 }),
+    // Not OpenAI's; vLLM takes it, with -1 (and 0) for "all".
+    topK: fields.number("top_k", { min: -1, integer: true }),
+    stop: fields.stops("stop", true),
+    seed: fields.number("seed", { integer: true }),
+    choices: fields.number("n", { min: 1, max: 128, integer: true }),
+    frequencyPenalty: fields.number("frequency_penalty", { min: -2, max: 2 }),
+    presencePenalty: fields.number("presence_penalty", { min: -2, max: 2 }),
+    endUser: safetyIdentifier ?? user,
+  });
+  if (complaint.failure) return fail(complaint.failure);
+  return ok({
+    operation: "chat",
+    model,
+    stream,
+    streamUsage: stream && includeUsage,
+    messages,
+    ...optional,
+    unknownFields: [...findings.unknown],
+    untranslatable: findings.untranslatable,
+  });
+}
+
+/** Whether the field says more than the default does: a `response_format` of plain text, or `tool_choice` without tools, does not. */
+function isDecisive(field: string, body: JsonObject): boolean {
+  const value = body[field];
+  if (!asksForSomething(value)) return false;
+  switch (field) {
+    case "response_format":
+      return !isJsonObject(value) || value.type !== "text";
+    case "modalities":
+      return !Array.isArray(value) || value.some((modality) => modality !== "text");
+    case "tool_choice":
+      return asksForSomething(body.tools) || isJsonObject(value) || value === "required";
+    case "top_logprobs":
+      return value !== 0;
+    default:
+      return true;
+  }
+}

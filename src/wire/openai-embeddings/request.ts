@@ -1,0 +1,80 @@
+import type { Body, EmbedDraft } from "../../core/draft.ts";
+import type { Json } from "../../core/json.ts";
+import { fail, ok, type Result } from "../../core/result.ts";
+import type { AttemptRequest, WireRequest } from "../../core/wire.ts";
+import { BodyPatches } from "../quirks.ts";
+import { type Complaint, Fields, given, isList } from "../read.ts";
+import { Translations } from "../translations.ts";
+import { NAME } from "./words.ts";
+
+const SPOKEN = new Set(["model", "input", "dimensions", "encoding_format", "user"]);
+/** OpenAI's own limit. */
+const MAX_INPUTS = 2048;
+
+/** Reads a body of `POST /embeddings`. `input` is a text, a list of texts, a list of tokens, or a list of lists of tokens. */
+export function decodeRequest(body: Body): Result<EmbedDraft> {
+  const complaint: Complaint = { failure: undefined };
+  const fields = new Fields(body.value, "", complaint);
+  const encoding = fields.text("encoding_format") ?? "float";
+  if (encoding !== "float" && encoding !== "base64") {
+    fields.complain("encoding_format", "must be float or base64", "invalid_value");
+  }
+  const draft: EmbedDraft = {
+    operation: "embed",
+    model: fields.requiredIdentifier("model"),
+    inputs: readInputs(fields),
+    encoding: encoding === "base64" ? "base64" : "float",
+    ...given({
+      dimensions: fields.number("dimensions", { min: 1, integer: true }),
+      endUser: fields.identifier("user"),
+    }),
+    unknownFields: Object.keys(body.value).filter((field) => !SPOKEN.has(field)),
+  };
+  return complaint.failure ? fail(complaint.failure) : ok(draft);
+}
+
+function readInputs(fields: Fields): EmbedDraft["inputs"] {
+  const input = fields.value("input");
+  if (input === undefined) fields.missing("input");
+  if (input === undefined || typeof input === "string") return [input ?? ""];
+  const wrong = "must be a string, or a list of strings or of tokens";
+  if (!isList(input)) {
+    fields.complain("input", wrong, "invalid_type");
+    return [];
+  }
+  if (input.length === 0) fields.complain("input", "must not be empty", "invalid_value");
+  if (isTokens(input)) return [input];
+  if (input.length > MAX_INPUTS) fields.complain("input", `must hold at most ${MAX_INPUTS} inputs`, "invalid_value");
+  const inputs: (string | readonly number[])[] = [];
+  for (const [i, item] of input.entries()) {
+    if (typeof item === "string" || (isList(item) && item.length > 0 && isTokens(item))) inputs.push(item);
+    else fields.complain(`input[${i}]`, "must be a string or a list of tokens", "invalid_type");
+  }
+  return inputs;
+}
+
+function isTokens(list: readonly Json[]): list is readonly number[] {
+  return list.every((token) => typeof token === "number" && Number.isInteger(token) && token >= 0);
+}
+
+/** The caller's own text, patched; no other format carries this operation, but a caller of one would be built for. */
+export function encodeRequest(attempt: AttemptRequest): Result<WireRequest> {
+  const { draft } = attempt;
+  if (draft.operation !== "embed") throw new Error("an embedding format was asked to carry another operation");
+  const translations = new Translations();
+  const body =
+    attempt.clientWire === NAME
+      ? new BodyPatches(attempt, translations).text()
+      : JSON.stringify({
+          model: attempt.model,
+          input: draft.inputs,
+          encoding_format: draft.encoding,
+          ...given({ dimensions: draft.dimensions, user: draft.endUser }),
+        });
+  return ok({
+    path: "/embeddings",
+    headers: { "content-type": "application/json", accept: "application/json" },
+    body,
+    translations: translations.list(),
+  });
+}

@@ -1,0 +1,143 @@
+/**
+ * Nearly every frame of a stream is the one before it with another text inside. Once such a frame has been parsed and found to hold nothing but
+ * a piece of text, the bytes around that text are a template: a later frame that has the same bytes around one JSON string is proven to be well formed
+ * and to hold no finish, usage, error or end, by comparing bytes alone.
+ */
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+const SPACE = 0x20;
+
+/** Larger frames are rare and not worth keeping. */
+const MAX_TEMPLATE_BYTES = 4096;
+/** Text and reasoning of two choices. */
+const MAX_TEMPLATES = 4;
+/** A stream whose frames never repeat is not learned from for ever. */
+const FREE_LESSONS = 8;
+
+interface Template {
+  /** The bytes before, between and behind the strings that may differ. */
+  readonly segments: readonly Uint8Array[];
+  /** Whether spaces may stand within the last segment, which holds no string (Anthropic pads its frames with them). */
+  readonly looseEnd: boolean;
+}
+
+export class PlainFrames {
+  private readonly templates: Template[] = [];
+  private readonly keys: readonly Uint8Array[];
+  private lessons = 0;
+  private hits = 0;
+
+  /** `keys`: the names of the strings that may differ from frame to frame. */
+  constructor(keys: readonly string[]) {
+    this.keys = keys.map((key) => new TextEncoder().encode(`"${key}":`));
+  }
+
+  /** Whether the frame is proven to be like one that was learned. */
+  matches(raw: Uint8Array): boolean {
+    for (const template of this.templates) {
+      if (fits(raw, template)) {
+        this.hits++;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Takes a frame that was parsed and found plain. `isSample` is asked to read the same frame with `x` for each string that may differ. */
+  learn(raw: Uint8Array, isSample: (sample: Uint8Array) => boolean): void {
+    if (raw.length > MAX_TEMPLATE_BYTES || (this.lessons >= FREE_LESSONS && this.hits < this.lessons * 4)) return;
+    this.lessons++;
+    const holes = this.keys.flatMap((key) => holesBehind(raw, key)).sort((one, other) => one.start - other.start);
+    if (holes.length === 0) return;
+    const segments: Uint8Array[] = [];
+    let from = 0;
+    for (const { start, end } of holes) {
+      segments.push(raw.slice(from, start));
+      from = end;
+    }
+    const end = raw.slice(from);
+    const looseEnd = end.indexOf(QUOTE, 1) === -1;
+    segments.push(looseEnd ? end.filter((byte) => byte !== SPACE) : end);
+    const template = { segments, looseEnd };
+    // What was taken for the places of the strings is believed only after a parser has seen it.
+    if (!isSample(sampleOf(segments)) || !fits(raw, template)) return;
+    this.templates.unshift(template);
+    this.templates.length = Math.min(this.templates.length, MAX_TEMPLATES);
+  }
+}
+
+function fits(raw: Uint8Array, { segments, looseEnd }: Template): boolean {
+  let at = 0;
+  const last = segments.length - 1;
+  for (const [s, segment] of segments.entries()) {
+    const loose = looseEnd && s === last;
+    for (let i = 0; i < segment.length; at++) {
+      if (raw[at] === segment[i]) i++;
+      else if (!loose || raw[at] !== SPACE) return false;
+    }
+    if (s === last) return at === raw.length;
+    at = stringEnd(raw, at);
+    if (at === -1) return false;
+  }
+  return false;
+}
+
+/** The index of the quote that ends the JSON string whose content starts at `from`; -1 where the content is not that of a string. */
+function stringEnd(raw: Uint8Array, from: number): number {
+  for (let i = from; i < raw.length; i++) {
+    const byte = raw[i] ?? 0;
+    if (byte === QUOTE) return i;
+    if (byte < 0x20) return -1;
+    if (byte !== BACKSLASH) continue;
+    const escaped = raw[++i];
+    if (escaped === 0x75) {
+      for (const end = i + 4; i < end; ) if (!isHex(raw[++i])) return -1;
+    } else if (!isEscape(escaped)) return -1;
+  }
+  return -1;
+}
+
+/** `" \ / b f n r t` */
+function isEscape(byte: number | undefined): boolean {
+  switch (byte) {
+    case 0x22:
+    case 0x5c:
+    case 0x2f:
+    case 0x62:
+    case 0x66:
+    case 0x6e:
+    case 0x72:
+    case 0x74:
+      return true;
+    default:
+      return false;
+  }
+}
+
+function isHex(byte: number | undefined): boolean {
+  if (byte === undefined) return false;
+  const lower = byte | 0x20;
+  return (byte >= 0x30 && byte <= 0x39) || (lower >= 0x61 && lower <= 0x66);
+}
+
+/** The spans of the strings that stand behind `key` in the frame; none where the key is not followed by a string. */
+function holesBehind(raw: Uint8Array, key: Uint8Array): { start: number; end: number }[] {
+  const holes: { start: number; end: number }[] = [];
+  for (let colon = raw.indexOf(COLON); colon !== -1; colon = raw.indexOf(COLON, colon + 1)) {
+    const first = colon - key.length + 1;
+    if (first < 0 || !key.every((byte, i) => raw[first + i] === byte)) continue;
+    let quote = colon + 1;
+    while (raw[quote] === SPACE) quote++;
+    if (raw[quote] !== QUOTE) continue;
+    const end = stringEnd(raw, quote + 1);
+    if (end !== -1) holes.push({ start: quote + 1, end });
+  }
+  return holes;
+}
+
+function sampleOf(segments: readonly Uint8Array[]): Uint8Array {
+  const bytes = segments.flatMap((segment, s) => (s === 0 ? [...segment] : [0x78, ...segment]));
+  return new Uint8Array(bytes);
+}

@@ -1,0 +1,19 @@
+import type { Operation } from "../core/draft.ts";
+import { OPERATION_OF } from "../core/formats.ts";
+import type { Wire, WireName } from "../core/wire.ts";
+import { anthropicMessages } from "./anthropic-messages/index.ts";
+import { openAiChat } from "./openai-chat/index.ts";
+import { openAiEmbeddings } from "./openai-embeddings/index.ts";
+
+/** Every wire format: one folder and one line. */
+export const wires: Readonly<Record<WireName, Wire>> = {
+  "openai-chat": openAiChat,
+  "anthropic-messages": anthropicMessages,
+  "openai-embeddings": openAiEmbeddings,
+};
+
+/** The wire in which a backend of these formats speaks `operation`; undefined where it cannot. */
+export function wireFor(formats: readonly WireName[], operation: Operation): Wire | undefined {
+  const name = formats.find((format) => OPERATION_OF[format] === operation);
+  return name && wires[name];
+}

@@ -1,0 +1,27 @@
+import { badRequest } from "../core/failure.ts";
+import { fail } from "../core/result.ts";
+import type { Translation } from "../core/wire.ts";
+
+/** The wide event holds at most 16 KiB: field names come from the caller and are bounded. */
+const MAX_ENTRIES = 32;
+const MAX_NAME = 64;
+
+/** What became of a request's fields on their way into a backend's format; each field once. */
+export class Translations {
+  private readonly entries = new Map<string, Translation>();
+
+  note(field: string, what: Translation["what"]): void {
+    const name = field.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, MAX_NAME);
+    if (this.entries.size < MAX_ENTRIES && !this.entries.has(name)) this.entries.set(name, { field: name, what });
+  }
+
+  list(): readonly Translation[] {
+    return [...this.entries.values()];
+  }
+}
+
+/** The answer to a request that the target's format cannot say without changing its meaning. */
+export function untranslatable(field: string, why?: string) {
+  const reason = why ?? "the backend of this model speaks another format, into which the field cannot be translated";
+  return fail(badRequest(`\`${field}\` cannot be used here: ${reason}.`, field, "unsupported_parameter"));
+}

@@ -1,0 +1,124 @@
+import type { Failure } from "../core/failure.ts";
+import { isJsonObject, type Json } from "../core/json.ts";
+import type { FailedResponse } from "../core/wire.ts";
+import { maskForCaller } from "./mask.ts";
+
+/** What a format's error body says, in the words that both formats share. */
+export interface UpstreamError {
+  readonly message?: string;
+  readonly code?: string;
+  readonly param?: string;
+}
+
+/**
+ * A backend's reply that is no success, as a failure. Shared by all formats: `read` finds message, code and field in the format's own
+ * error body. Only a refusal of the request (400, 404, 413, 422 with a JSON body) reaches the caller in the backend's words, masked; all else is told in
+ * ours, and `detail` tells the operator which it was.
+ */
+export function upstreamFailure(response: FailedResponse, read: (json: Json) => UpstreamError): Failure {
+  const { status, contentType, body, retryAfterMs } = response;
+  const json = isJsonType(contentType) ? parsed(body) : undefined;
+  const error = json === undefined ? {} : read(json);
+  const code = safeCode(error.code);
+  const when = retryAfterMs === undefined ? {} : { retryAfterMs };
+  const detail = code ? `status_${status}:${code}` : `status_${status}`;
+  switch (status) {
+    case 429:
+    case 503:
+    case 529:
+      return { type: "backend_overloaded", message: "The backend is busy.", ...when, detail };
+    case 408:
+    case 504:
+      return { type: "backend_timeout", message: "The backend did not answer in time.", ...when, detail };
+  }
+  const tunnel = tunnelDetail(status, contentType, body);
+  if (tunnel || json === undefined) {
+    return unavailable(
+      tunnel ?? (isJsonType(contentType) ? "malformed_json" : `unexpected_content_type:${status}`),
+      when,
+    );
+  }
+  switch (status) {
+    case 401:
+    case 403:
+      return { type: "backend_unauthorized", message: "The backend did not accept the gateway.", detail };
+    case 400:
+    case 404:
+    case 413:
+    case 422:
+      return rejected(status, error, code, detail);
+    default:
+      return unavailable(detail, when);
+  }
+}
+
+function rejected(status: number, error: UpstreamError, code: string | undefined, detail: string): Failure {
+  const message = maskForCaller(error.message ?? "") || "The backend refused the request.";
+  const known = isContextLength(code, message) ? "context_length_exceeded" : code;
+  const param = error.param === undefined ? undefined : maskForCaller(error.param).slice(0, 128);
+  return {
+    type: "backend_rejected",
+    message,
+    status,
+    retryable: false,
+    ...(known && { code: known }),
+    ...(param && { param }),
+    detail,
+  };
+}
+
+function unavailable(detail: string, when: { retryAfterMs?: number }): Failure {
+  return { type: "backend_unavailable", message: "The backend cannot be reached at the moment.", ...when, detail };
+}
+
+/** What stands between us and the backend: the tunnel, the edge before it, the access policy. They speak HTML, and codes of their own. */
+function tunnelDetail(status: number, contentType: string, body: string): string | undefined {
+  if (status >= 300 && status < 400) return "access_redirect";
+  if (status === 530 || /\b(?:error code: |error_code"?:\s?)1033\b/i.test(body.slice(0, 65_536))) {
+    return body.includes("1033") ? "tunnel_down_1033" : "tunnel_down";
+  }
+  if (status === 524) return "tunnel_timeout_524";
+  if (status >= 520 && status <= 527) return `edge_${status}`;
+  if (isJsonType(contentType)) return undefined;
+  if (status === 401 || status === 403) return "access_denied";
+  if (status === 502) return "tunnel_no_origin";
+  if (status === 404) return "tunnel_no_route";
+  return undefined;
+}
+
+/** An error that came inside a stream or under a success status. The backend's words stay with us: here they are seldom about the request. */
+export function streamFailure(error: Json): Failure {
+  const { code, type } = isJsonObject(error) ? error : {};
+  const word = safeCode(code) ?? safeCode(type) ?? "unnamed";
+  return {
+    type: "backend_stream_error",
+    message: "The backend reported an error in the middle of its answer.",
+    detail: `error_frame:${word}`,
+  };
+}
+
+/** A code fit for labels and logs: a short word, nothing that could carry a secret. */
+export function safeCode(code: Json | undefined): string | undefined {
+  if (typeof code === "number") return Number.isInteger(code) ? String(code) : undefined;
+  return typeof code === "string" && /^[a-z][a-z_]{1,47}$/i.test(code) ? code : undefined;
+}
+
+/** The formats have no common code for it: vLLM and Anthropic say it in their message. */
+function isContextLength(code: string | undefined, message: string): boolean {
+  if (code === "context_length_exceeded") return true;
+  return /context (?:length|window)|prompt is too long|too many (?:input )?tokens|longer than the maximum model length/i.test(
+    message,
+  );
+}
+
+function isJsonType(contentType: string): boolean {
+  return /^[\w.+-]{1,64}\/(?:[\w.-]{1,64}\+)?json\b/i.test(contentType);
+}
+
+function parsed(body: string): Json | undefined {
+  try {
+    return JSON.parse(body) as Json;
+  } catch {
+    return undefined;
+  }
+}
