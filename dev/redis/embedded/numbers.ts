@@ -31,6 +31,16 @@ function significant(value: number, precision: number): { mantissa: string; expo
   return { mantissa: rounded?.replace(/\.$/, "") ?? mantissa, exponent: Number(exponent) };
 }
 
+/** A number with this many digits after the point, as C's `%.{digits}f` writes it. */
+export function formatFixed(value: number, digits: number): Bytes {
+  // toFixed gives up at 1e21; from there on a double is whole.
+  if (Math.abs(value) >= 1e21) return BigInt(value).toString() + (digits > 0 ? `.${"0".repeat(digits)}` : "");
+  const exact = value.toFixed(Math.min(digits + 25, 100));
+  const kept = exact.slice(0, exact.indexOf(".") + 1 + digits);
+  const isTie = /^50*$/.test(exact.slice(kept.length));
+  return isTie && /[02468]\.?$/.test(kept) ? kept.replace(/\.$/, "") : value.toFixed(digits);
+}
+
 /** `1.2345` and 2 make `123.45`. */
 function placePoint(mantissa: string, exponent: number): string {
   const sign = mantissa.startsWith("-") ? "-" : "";

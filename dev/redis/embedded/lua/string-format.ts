@@ -1,5 +1,5 @@
 import type { Bytes } from "../../protocol.ts";
-import { formatNumber } from "../numbers.ts";
+import { formatFixed, formatNumber } from "../numbers.ts";
 import { type LuaFunction, type LuaState, lauxlib, lua } from "./fengari.ts";
 import { fromLua, toLua } from "./text.ts";
 
@@ -79,15 +79,9 @@ function real(value: number, { flags, precision = 6, conversion }: Specifier): s
   const lower = conversion.toLowerCase();
   let text: string;
   if (!Number.isFinite(value) || lower === "g") text = formatNumber(value, precision, flags.includes("#"));
-  else if (lower === "f") text = plainDigits(value, precision);
+  else if (lower === "f") text = formatFixed(value, precision);
   else text = value.toExponential(precision).replace(/e([+-])(\d)$/, "e$10$2");
   return conversion === lower ? text : text.toUpperCase();
-}
-
-/** `toFixed` gives up at 1e21; from there on a double is whole. */
-function plainDigits(value: number, precision: number): string {
-  if (Math.abs(value) < 1e21) return value.toFixed(precision);
-  return BigInt(value).toString() + (precision > 0 ? `.${"0".repeat(precision)}` : "");
 }
 
 function signed(text: string, { flags }: Specifier): string {
