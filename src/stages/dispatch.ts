@@ -1,6 +1,7 @@
 import type { Admitted, LiveAnswer } from "../core/exchange.ts";
 import { type Failure, isFallbackWorthy } from "../core/failure.ts";
 import { fail, type Result } from "../core/result.ts";
+import { within } from "../routing/plan.ts";
 import { retryDelayMs } from "../routing/retry.ts";
 import { attempt } from "./attempt.ts";
 import type { Gateway } from "./gateway.ts";
@@ -26,7 +27,9 @@ export async function dispatch(
   for (const [index, planned] of attempts.entries()) {
     if (signal.aborted) return fail(CANCELLED);
     for (let retries = 0; ; retries++) {
-      const tried = await attempt(planned, exchange, gateway);
+      const spentMs = gateway.clock.now() - startedAt;
+      const deadlines = within(planned.deadlines, route.delayBudgetMs - spentMs);
+      const tried = await attempt({ ...planned, deadlines }, exchange, gateway);
       if (tried.ok) {
         notes.decisions.push({ step: "dispatch", decision: "answered", reason: planned.backend.name });
         return tried;

@@ -1,5 +1,6 @@
 import type { Decoded, Resolved } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
+import type { Translation } from "../core/wire.ts";
 import type { Usage } from "../core/usage.ts";
 import type { AttemptRecord, Outcome, WideEvent } from "../core/wide-event.ts";
 
@@ -14,6 +15,17 @@ export interface Ending {
   readonly costNanoUsd?: number;
   readonly unleased?: boolean;
   readonly endUserHash?: string;
+}
+
+/** An event is at most 16 KiB: what a caller can make long is cut. */
+const MAX_DECISIONS = 64;
+const MAX_TRANSLATIONS = 64;
+const MAX_FIELD_LENGTH = 64;
+
+function bounded(translations: readonly Translation[]): readonly Translation[] {
+  return translations
+    .slice(0, MAX_TRANSLATIONS)
+    .map((one) => (one.field.length > MAX_FIELD_LENGTH ? { ...one, field: one.field.slice(0, MAX_FIELD_LENGTH) } : one));
 }
 
 type Known = Decoded & Partial<Resolved>;
@@ -49,8 +61,8 @@ export function eventOf(exchange: Known & Pick<Resolved, "principal">, ending: E
     costNanoUsd: ending.costNanoUsd ?? notes.attempts.reduce((sum, attempt) => sum + attempt.costNanoUsd, 0),
     reservedNanoUsd: reservation?.costNanoUsd ?? 0,
     ...(last?.firstTokenMs !== undefined && { firstTokenMs: last.startedAt + last.firstTokenMs - exchange.receivedAt }),
-    decisions: notes.decisions,
-    translations: notes.translations,
+    decisions: notes.decisions.slice(0, MAX_DECISIONS),
+    translations: bounded(notes.translations),
     configVersion: config?.version ?? "",
     overlayVersion: config?.overlayVersion ?? 0,
     traceId: trace.traceId,

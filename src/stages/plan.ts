@@ -1,18 +1,34 @@
 import type { Admitted } from "../core/exchange.ts";
-import { plan } from "../routing/plan.ts";
-import { wireFor } from "../wire/registry.ts";
-import { type Gateway, modelName } from "./gateway.ts";
+import type { BreakerState } from "../core/ports.ts";
+import { dearestPrice, plan } from "../routing/plan.ts";
+import { wires } from "../wire/registry.ts";
+import type { Gateway } from "./gateway.ts";
 import type { PlannedAttempt } from "./running-attempt.ts";
 
-/** The ordered attempts of this request, with what each needs to be made. Pure but for the dice. */
+/** The ordered attempts of this request, and in the notes why they are these. No I/O. */
 export function planAttempts(exchange: Admitted, gateway: Gateway): readonly PlannedAttempt[] {
   const { config, route, controls, notes } = exchange;
-  void plan;
-  void wireFor;
-  void modelName;
-  void config;
-  void route;
-  void controls;
-  void notes;
-  return [];
+  const breakers: Record<string, BreakerState | undefined> = {};
+  for (const { backend } of [...route.targets, ...route.fallbacks]) breakers[backend] = gateway.breakers.state(backend);
+  const planned = plan(route, {
+    config,
+    availableBackends: gateway.availableBackends,
+    breakers,
+    now: gateway.clock.now(),
+    random: () => gateway.chance.random(),
+    priceCeiling: dearestPrice(route, config),
+    noFallback: controls.noFallback,
+  });
+  for (const { backend, reason } of planned.attempts) notes.decisions.push({ step: "plan", decision: backend.name, reason });
+  for (const { backend, reason } of planned.skipped) {
+    notes.decisions.push({ step: "plan", decision: "skip", reason: `${backend}:${reason}` });
+  }
+  return planned.attempts.map(({ backend, wire, model, target, deadlines, chosenTarget }) => ({
+    backend,
+    wire: wires[wire],
+    model,
+    price: target.price,
+    deadlines,
+    chosenTarget,
+  }));
 }

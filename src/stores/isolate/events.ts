@@ -6,13 +6,13 @@ type WaitUntil = (promise: Promise<unknown>) => void;
 export interface BatchRule {
   /** How long the first event of a batch waits for others. */
   readonly lingerMs: number;
-  /** Cloudflare Queues takes 100 messages or 256 KB a call; events are at most 16 KiB. */
+  /** Cloudflare Queues takes 128 KB a message; events are at most 16 KiB. */
   readonly maxEvents: number;
   /** Events that the isolate holds at most; the oldest are let go (Redis' record covers them). */
   readonly maxHeld: number;
 }
 
-export const BATCH_RULE: BatchRule = { lingerMs: 50, maxEvents: 15, maxHeld: 1_000 };
+export const BATCH_RULE: BatchRule = { lingerMs: 50, maxEvents: 7, maxHeld: 1_000 };
 
 /** After this long without its send, a batch's leader is taken for dead: its request was cut off by the runtime. */
 const LEADER_LIMIT_MS = 5_000;
