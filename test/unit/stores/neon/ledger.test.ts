@@ -103,7 +103,8 @@ describe("the ledger's rows", () => {
     const events = Array.from({ length: 30 }, () => settledEvent());
     const [forth, back] = await Promise.all([ledger.write(events), ledger.write(events.toReversed())]);
     const fresh = [forth, back].flatMap((outcome) => (outcome.kind === "ok" ? outcome.value.fresh : ["failed"]));
-    expect(fresh.toSorted()).toEqual(events.map((event) => event.requestId).toSorted());
+    expect(fresh).toHaveLength(events.length);
+    expect(new Set(fresh)).toEqual(new Set(events.map((event) => event.requestId)));
   });
 
   it("say which data was refused, and write nothing of the batch", async () => {
@@ -116,13 +117,11 @@ describe("the ledger's rows", () => {
 describe("the ledger while the database is unwell", () => {
   // planted: the deadline's signal was made once for all calls
   it("gives up at its deadline, call after call, and works again afterwards", async () => {
-    const hurried = new NeonLedger(database.as("ledger", 150));
+    const hurried = new NeonLedger(database.as("ledger", 800));
     await database.endpoint.control({ hang: true });
     expect(await hurried.write([settledEvent()])).toEqual({ kind: "unavailable", detail: "timeout" });
-    expect(await hurried.write([settledEvent()])).toEqual({ kind: "unavailable", detail: "timeout" });
     await database.endpoint.control({});
-    const patient = new NeonLedger(database.as("ledger", 5_000));
-    expect(await patient.write([settledEvent()])).toMatchObject({ kind: "ok" });
+    expect(await hurried.write([settledEvent()])).toMatchObject({ kind: "ok" });
   });
 
   it.each([
