@@ -24,6 +24,7 @@ import { isKeyAccepted, mintLocalKey, waitForHealth } from "./seed.ts";
 import { serveWorkers } from "./serve-workers.ts";
 import type { ProcessName, Stack, StackOptions } from "./stack-types.ts";
 import { StartError } from "./start-error.ts";
+import { watchConfig } from "./watch-config.ts";
 import { readExternals, type Surroundings, type WorkerEnvironments, workerEnvironments } from "./worker-env.ts";
 
 export type { ProcessName, Stack, StackOptions } from "./stack-types.ts";
@@ -66,7 +67,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const secrets = loadSecrets(dataDir.secretsFile);
     const building = mode === "serve" ? buildWorkers(configFile) : undefined;
     building?.catch(() => undefined);
-    if (mode === "dev") writeBase(config, generatedBase);
+    if (mode === "dev") {
+      writeBase(config, generatedBase);
+      closers.push(watchConfig(configFile, notice));
+    }
 
     const { redis: redisForm = "auto", backendFlags = [] } = options;
     const services = await startServices({
