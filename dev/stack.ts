@@ -10,6 +10,7 @@ import { compileFile, defaultConfigFile, generatedBase, writeBase } from "../scr
 import { projectRoot } from "../scripts/project.ts";
 import type { BaseConfig } from "../src/core/config.ts";
 import type { ChildOptions } from "./child.ts";
+import { configuredNames, simulatedModelNames } from "./configured-names.ts";
 import { takeDataDir, writePrivately } from "./data-dir.ts";
 import { developWorkers } from "./dev-workers.ts";
 import { startGuard } from "./guard-handle.ts";
@@ -91,6 +92,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       neonUrl: services.postgres?.ready.url,
       homeUrl: services.home?.ready.url,
       cloudUrl: services.cloud?.ready.url,
+      configuredNames: configuredNames(config),
+      simulatedModels: simulatedModelNames(config, externals),
       roleUrl: loginOf,
     };
     const environments = withOverrides(workerEnvironments(endpoints, secrets, surroundings), options);

@@ -19,6 +19,10 @@ export interface Endpoints {
   readonly neonUrl: string | undefined;
   readonly homeUrl: string | undefined;
   readonly cloudUrl: string | undefined;
+  /** Every variable and secret that the configuration names: base URLs, keys, headers, models. */
+  readonly configuredNames: readonly string[];
+  /** Variables that name models of simulated backends. */
+  readonly simulatedModels: Readonly<Record<string, string>>;
   /** A role's login at the local database. */
   readonly roleUrl: (role: string) => string;
 }
@@ -74,8 +78,14 @@ export function workerEnvironments(
     endpoints.cloudUrl === undefined || surroundings[`${name}_API_KEY`]
       ? { ...given(`${name}_BASE_URL`), ...given(`${name}_API_KEY`) }
       : { [`${name}_BASE_URL`]: `${endpoints.cloudUrl}${path}`, [`${name}_API_KEY`]: SIMULATED_KEY };
+  const configured = Object.assign({}, ...endpoints.configuredNames.map((name) => given(name))) as Record<
+    string,
+    string
+  >;
   return {
     gateway: {
+      ...configured,
+      ...endpoints.simulatedModels,
       ...redis(secrets.gatewayRedisToken),
       ...neon,
       ...named("DATABASE_URL", database("app", "DATABASE_URL")),
@@ -84,12 +94,8 @@ export function workerEnvironments(
       ...given("ADMIN_KEY", secrets.adminKey),
       ...given("METRICS_TOKEN", secrets.metricsToken),
       ...given("VLLM_BASE_URL", endpoints.homeUrl),
-      ...given("VLLM_API_KEY"),
-      ...given("VLLM_MODEL"),
       ...provider("OPENAI", "/v1"),
       ...provider("ANTHROPIC", "/anthropic"),
-      ...given("CF_ACCESS_CLIENT_ID"),
-      ...given("CF_ACCESS_CLIENT_SECRET"),
     },
     ledger: {
       ...redis(secrets.ledgerRedisToken),
