@@ -31,5 +31,5 @@ export const levelKey = (tenant: string, state: "b" | "l" | "m", level: LimitLev
 
 /** A tenant's name cannot reach into another's keys: what is not plain is encoded, the closing brace above all. */
 function prefix(tenant: string): string {
-  return `t:{${/^[\w.-]+$/.test(tenant) ? tenant : encodeURIComponent(tenant)}}:`;
+  return `t:{${/^[\w.-]+$/.test(tenant) ? tenant : encodeURIComponent(tenant.toWellFormed())}}:`;
 }

@@ -1,5 +1,15 @@
 import { expect, test } from "vitest";
-import { type Bench, levelOf, newId, newTenant, onBothForms, requestOf, SLOW_MS, snapshotOf, settlementOf } from "./support.ts";
+import {
+  type Bench,
+  levelOf,
+  newId,
+  newTenant,
+  onBothForms,
+  requestOf,
+  SLOW_MS,
+  settlementOf,
+  snapshotOf,
+} from "./support.ts";
 
 const kinds = async (bench: Bench, requests: readonly Parameters<Bench["admission"]["admit"]>[0][]) => {
   const seen: string[] = [];
@@ -7,12 +17,17 @@ const kinds = async (bench: Bench, requests: readonly Parameters<Bench["admissio
   return seen;
 };
 
-onBothForms("admission", (bench) => {
+onBothForms("admit", "admission", (bench) => {
   // planted: `repeated` always false in lua/admit.ts
   test("the same request id reserves once and is told the same again", async () => {
     const tenant = await newTenant(bench());
     const levels = [
-      levelOf({ requestsPerMinute: 5, tokensPerMinute: 100, concurrency: 1, budget: { limitNanoUsd: 150, period: "month" } }),
+      levelOf({
+        requestsPerMinute: 5,
+        tokensPerMinute: 100,
+        concurrency: 1,
+        budget: { limitNanoUsd: 150, period: "month" },
+      }),
     ];
     const request = requestOf(tenant, { levels });
     const first = await bench().admission.admit(request);
@@ -36,7 +51,12 @@ onBothForms("admission", (bench) => {
     // planted: the write pass of lua/admit.ts runs for a refused request too
     test(`where one level of four refuses for ${name}, the others keep every byte`, async () => {
       const tenant = await newTenant(bench());
-      const wide = { requestsPerMinute: 50, tokensPerMinute: 5_000, concurrency: 9, budget: { limitNanoUsd: 9_000, period: "month" } } as const;
+      const wide = {
+        requestsPerMinute: 50,
+        tokensPerMinute: 5_000,
+        concurrency: 9,
+        budget: { limitNanoUsd: 9_000, period: "month" },
+      } as const;
       const levels = [
         levelOf(wide),
         levelOf(wide, "user", "ann"),
@@ -69,7 +89,9 @@ onBothForms("admission", (bench) => {
   test("a request larger than the bucket is refused without a time to wait", async () => {
     const tenant = await newTenant(bench());
     const levels = [levelOf({ tokensPerMinute: 100 })];
-    const reply = await bench().admission.admit(requestOf(tenant, { levels, reservation: { tokens: 101, costNanoUsd: 0 } }));
+    const reply = await bench().admission.admit(
+      requestOf(tenant, { levels, reservation: { tokens: 101, costNanoUsd: 0 } }),
+    );
     expect(reply).toMatchObject({ kind: "refused", unit: "tokens", level: "key" });
     expect(reply).not.toHaveProperty("retryAfterMs");
   });
@@ -125,7 +147,9 @@ onBothForms("admission", (bench) => {
 
   // planted: a missing version passes
   test("a key whose version Redis does not know is stale", async () => {
-    const reply = await bench().admission.admit(requestOf(`unseen-${newId()}`, { levels: [levelOf({ requestsPerMinute: 5 })] }));
+    const reply = await bench().admission.admit(
+      requestOf(`unseen-${newId()}`, { levels: [levelOf({ requestsPerMinute: 5 })] }),
+    );
     expect(reply.kind).toBe("stale-key");
   });
 
@@ -142,7 +166,9 @@ onBothForms("admission", (bench) => {
     const hit = await bench().admission.admit(requestOf(tenant, { levels: [], cacheKey: "answer" }));
     expect(hit).toMatchObject({ kind: "admitted", cached: '{"text":"ümläut"}' });
     const other = await newTenant(bench());
-    expect(await bench().admission.admit(requestOf(other, { levels: [], cacheKey: "answer" }))).not.toHaveProperty("cached");
+    expect(await bench().admission.admit(requestOf(other, { levels: [], cacheKey: "answer" }))).not.toHaveProperty(
+      "cached",
+    );
     await bench().command((pipeline) => pipeline.del("cfg:v"));
   });
 
@@ -150,7 +176,12 @@ onBothForms("admission", (bench) => {
   test("nothing that a request leaves behind lives for ever", async () => {
     const tenant = await newTenant(bench());
     const levels = [
-      levelOf({ requestsPerMinute: 5, tokensPerMinute: 100, concurrency: 1, budget: { limitNanoUsd: 150, period: "month" } }),
+      levelOf({
+        requestsPerMinute: 5,
+        tokensPerMinute: 100,
+        concurrency: 1,
+        budget: { limitNanoUsd: 150, period: "month" },
+      }),
     ];
     await bench().admission.admit(requestOf(tenant, { levels, cacheKey: "c" }));
     const keys = (await bench().command((pipeline) => pipeline.keys(`t:{${tenant}}:*`))) as string[];

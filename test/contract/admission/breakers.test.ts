@@ -32,7 +32,7 @@ async function setting(bench: Bench) {
 
 const isOpen = (state: { readonly openUntil: number }) => state.openUntil > Date.now();
 
-onBothForms("breakers shared through Redis", (bench) => {
+onBothForms("breakers", "breakers shared through Redis", (bench) => {
   // planted: the threshold is not looked at
   test("consecutive failures open it for every isolate, fewer do not", async () => {
     const { report, isolate } = await setting(bench());

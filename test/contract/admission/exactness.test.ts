@@ -7,7 +7,7 @@ const ROUNDS = 5;
 const PARALLEL = 200;
 const COST = { tokens: 10, costNanoUsd: 100 };
 
-onBothForms("limits under parallel calls", (bench) => {
+onBothForms("exactness", "limits under parallel calls", (bench) => {
   /** 200 calls at once, from two clients that share nothing but Redis. */
   async function burst(tenant: string, levels: readonly LevelCharge[]) {
     const clients = [new UpstashAdmission(linkTo(bench().endpoint)), new UpstashAdmission(linkTo(bench().endpoint))];
@@ -40,7 +40,12 @@ onBothForms("limits under parallel calls", (bench) => {
   // planted: the write pass stops after the first level
   test("the tightest of four levels decides, and settling gives everything back", async () => {
     const tenant = await newTenant(bench());
-    const wide = { requestsPerMinute: 500, tokensPerMinute: 90_000, concurrency: 400, budget: { limitNanoUsd: 10 ** 12, period: "month" } } as const;
+    const wide = {
+      requestsPerMinute: 500,
+      tokensPerMinute: 90_000,
+      concurrency: 400,
+      budget: { limitNanoUsd: 10 ** 12, period: "month" },
+    } as const;
     const levels = [
       levelOf(wide),
       levelOf(wide, "user", "ann"),

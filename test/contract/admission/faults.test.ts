@@ -3,9 +3,16 @@ import { UpstashAdmission } from "../../../src/stores/upstash/admission.ts";
 import { Link } from "../../../src/stores/upstash/link.ts";
 import { benchOver, levelOf, linkTo, newTenant, onBothForms, requestOf, settlementOf, TOKEN } from "./support.ts";
 
-const levels = [levelOf({ requestsPerMinute: 50, tokensPerMinute: 1_000, concurrency: 9, budget: { limitNanoUsd: 10_000, period: "total" } })];
+const levels = [
+  levelOf({
+    requestsPerMinute: 50,
+    tokensPerMinute: 1_000,
+    concurrency: 9,
+    budget: { limitNanoUsd: 10_000, period: "total" },
+  }),
+];
 
-onBothForms("admission while Redis misbehaves", (bench) => {
+onBothForms("faults", "admission while Redis misbehaves", (bench) => {
   afterEach(() => bench().endpoint.setFaults());
 
   const httpCalls = () => bench().endpoint.counters().httpCalls;
@@ -72,7 +79,9 @@ onBothForms("admission while Redis misbehaves", (bench) => {
       const reply = await bench().admission.settle(settlementOf(request, { tokens: 1, costNanoUsd: 1 }));
       expect(reply).toMatchObject({ kind: "unavailable", detail: "WRONGTYPE" });
       expect(await bench().dump(place === "m:key:k1" ? "none" : `t:{${tenant}}:m:`)).toEqual(money);
-      expect(await bench().command((pipeline) => pipeline.hget(`t:{${tenant}}:rec:${request.requestId}`, "state"))).toBe("leased");
+      expect(
+        await bench().command((pipeline) => pipeline.hget(`t:{${tenant}}:rec:${request.requestId}`, "state")),
+      ).toBe("leased");
     });
   }
 
@@ -85,7 +94,9 @@ onBothForms("admission while Redis misbehaves", (bench) => {
     bench().endpoint.setFaults({ fault: "loseReply", times: 1 });
     expect(await bench().admission.settle(settlement)).toMatchObject({ kind: "unavailable", detail: "network" });
     expect((await bench().admission.settle(settlement)).kind).toBe("already-settled");
-    expect(await bench().command((pipeline) => pipeline.hmget(`t:{${tenant}}:m:key:k1`, "s:total", "r:total"))).toEqual(["40", "0"]);
+    expect(await bench().command((pipeline) => pipeline.hmget(`t:{${tenant}}:m:key:k1`, "s:total", "r:total"))).toEqual(
+      ["40", "0"],
+    );
   });
 
   // planted: the library's default of five retries
@@ -104,7 +115,10 @@ onBothForms("admission while Redis misbehaves", (bench) => {
       const impatient = new UpstashAdmission(linkTo(bench().endpoint, 100));
       bench().endpoint.setFaults({ fault, times: 1, ...(fault === "delay" && { delayMs: 3_000 }) });
       const startedAt = Date.now();
-      expect(await impatient.admit(requestOf(tenant, { levels }))).toMatchObject({ kind: "unavailable", detail: "timeout" });
+      expect(await impatient.admit(requestOf(tenant, { levels }))).toMatchObject({
+        kind: "unavailable",
+        detail: "timeout",
+      });
       // Far below the delay, far above what a busy machine adds.
       expect(Date.now() - startedAt).toBeLessThan(2_000);
     });
@@ -114,7 +128,10 @@ onBothForms("admission while Redis misbehaves", (bench) => {
   test("an endpoint that answers nonsense or an error is unavailable", async () => {
     const tenant = await newTenant(bench());
     bench().endpoint.setFaults({ fault: "status", status: 503, times: 1 });
-    expect(await bench().admission.admit(requestOf(tenant, { levels }))).toMatchObject({ kind: "unavailable", detail: "rejected" });
+    expect(await bench().admission.admit(requestOf(tenant, { levels }))).toMatchObject({
+      kind: "unavailable",
+      detail: "rejected",
+    });
     const stranger = new Link({ url: bench().endpoint.url, token: "wrong", timeoutMs: 1_000, connectMs: 0 });
     const refused = await new UpstashAdmission(stranger).admit(requestOf(tenant, { levels }));
     expect(refused).toMatchObject({ kind: "unavailable", detail: "rejected" });
@@ -123,7 +140,13 @@ onBothForms("admission while Redis misbehaves", (bench) => {
   // planted: `#restUntil` never set
   test("after three failures a dead Redis is left alone for a while, then tried once", async () => {
     let now = 1_000_000;
-    const link = new Link({ url: bench().endpoint.url, token: TOKEN, timeoutMs: 1_000, connectMs: 0, clock: { now: () => now } });
+    const link = new Link({
+      url: bench().endpoint.url,
+      token: TOKEN,
+      timeoutMs: 1_000,
+      connectMs: 0,
+      clock: { now: () => now },
+    });
     const resting = benchOver(bench().endpoint, link);
     const tenant = await newTenant(bench());
     const ask = async () => (await resting.admission.admit(requestOf(tenant, { levels }))).kind;

@@ -26,7 +26,7 @@ const counted = async (bench: Bench, tenant: string) => {
 const spent = async (bench: Bench, tenant: string) =>
   (await bench.command((pipeline) => pipeline.hmget(`t:{${tenant}}:m:key:k1`, "s:total", "r:total"))) as unknown;
 
-onBothForms("the ledger's side", (bench) => {
+onBothForms("ledger", "the ledger's side", (bench) => {
   // planted: settle leaves the record's place in `due` at the lease's end
   test("a settled request is due at once, with its event; a running one is not", async () => {
     const tenant = await newTenant(bench());
@@ -55,7 +55,9 @@ onBothForms("the ledger's side", (bench) => {
     expect(seen).toEqual(["acknowledged", "repeated", "repeated"]);
     expect(await dueOf(bench().ledger, tenant)).toEqual([]);
     expect(await counted(bench(), tenant)).toBe(1);
-    expect((await bench().admission.settle(settlementOf(request, { tokens: 1, costNanoUsd: 10 }))).kind).toBe("already-settled");
+    expect((await bench().admission.settle(settlementOf(request, { tokens: 1, costNanoUsd: 10 }))).kind).toBe(
+      "already-settled",
+    );
   });
 
   // planted: `sweep` does not compare the lease with the clock
@@ -117,7 +119,9 @@ onBothForms("the ledger's side", (bench) => {
       expect((await bench().ledger.settle(event)).kind).toBe(swept ? "late" : "settled");
       expect(await acknowledge(bench(), tenant, request.requestId, "completed")).toBe("acknowledged");
       expect(await spent(bench(), tenant)).toEqual(["25", "0"]);
-      expect((await bench().admission.settle(settlementOf(request, { tokens: 5, costNanoUsd: 25 }))).kind).toBe("already-settled");
+      expect((await bench().admission.settle(settlementOf(request, { tokens: 5, costNanoUsd: 25 }))).kind).toBe(
+        "already-settled",
+      );
     });
   }
 
@@ -141,10 +145,16 @@ onBothForms("the ledger's side", (bench) => {
     await bench().admission.admit(request);
     const settlement = settlementOf(request, { tokens: 1, costNanoUsd: 1 });
     await bench().admission.settle(settlement);
-    expect(await bench().ledger.bury(tenant, request.requestId, "23505 unique_violation")).toEqual({ ok: true, value: true });
+    expect(await bench().ledger.bury(tenant, request.requestId, "23505 unique_violation")).toEqual({
+      ok: true,
+      value: true,
+    });
     expect(await dueOf(bench().ledger, tenant)).toEqual([]);
     const dead = await bench().ledger.dead({ tenant, limit: 10 });
-    expect(dead).toMatchObject({ ok: true, value: [{ tenant, requestId: request.requestId, reason: "23505 unique_violation" }] });
+    expect(dead).toMatchObject({
+      ok: true,
+      value: [{ tenant, requestId: request.requestId, reason: "23505 unique_violation" }],
+    });
     expect(await bench().ledger.replay({ requestIds: ["another"] })).toEqual({ ok: true, value: 0 });
     expect(await bench().ledger.replay({ tenant, requestIds: [request.requestId] })).toEqual({ ok: true, value: 1 });
     expect(await bench().ledger.dead({ tenant, limit: 10 })).toEqual({ ok: true, value: [] });

@@ -2,12 +2,19 @@ import { expect, test } from "vitest";
 import { type Bench, levelOf, newTenant, onBothForms, requestOf, settlementOf } from "./support.ts";
 
 const fullLevels = () => [
-  levelOf({ requestsPerMinute: 50, tokensPerMinute: 1_000, concurrency: 5, budget: { limitNanoUsd: 10_000, period: "total" } }),
+  levelOf({
+    requestsPerMinute: 50,
+    tokensPerMinute: 1_000,
+    concurrency: 5,
+    budget: { limitNanoUsd: 10_000, period: "total" },
+  }),
 ];
 
 /** What a key has spent and reserved, and its tokens' debt in whole tokens. */
 async function standing(bench: Bench, tenant: string) {
-  const money = (await bench.command((pipeline) => pipeline.hmget(`t:{${tenant}}:m:key:k1`, "s:total", "r:total"))) as string[];
+  const money = (await bench.command((pipeline) =>
+    pipeline.hmget(`t:{${tenant}}:m:key:k1`, "s:total", "r:total"),
+  )) as string[];
   const bucket = (await bench.command((pipeline) => pipeline.hmget(`t:{${tenant}}:b:key:k1`, "t", "p"))) as string[];
   const leases = await bench.command((pipeline) => pipeline.zcard(`t:{${tenant}}:l:key:k1`));
   const tokens = Math.ceil(Number(bucket[0] ?? 0) / Number(bucket[1] ?? 1));
@@ -16,7 +23,7 @@ async function standing(bench: Bench, tenant: string) {
 
 const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-onBothForms("settlement", (bench) => {
+onBothForms("settle", "settlement", (bench) => {
   // planted: the refund is `reserved - tokens` instead of the other way round
   test("a reservation becomes the truth: tokens refunded, lease gone, money spent", async () => {
     const tenant = await newTenant(bench());
@@ -47,7 +54,9 @@ onBothForms("settlement", (bench) => {
     await bench().admission.admit(request);
     await bench().admission.settle(settlementOf(request, { tokens: 1_500, costNanoUsd: 0 }));
     expect((await standing(bench(), tenant)).tokens).toBe(1_500);
-    const next = await bench().admission.admit(requestOf(tenant, { levels: fullLevels(), reservation: { tokens: 1, costNanoUsd: 0 } }));
+    const next = await bench().admission.admit(
+      requestOf(tenant, { levels: fullLevels(), reservation: { tokens: 1, costNanoUsd: 0 } }),
+    );
     expect(next).toMatchObject({ kind: "refused", unit: "tokens", rate: { tokens: { remaining: 0 } } });
   });
 
@@ -59,7 +68,9 @@ onBothForms("settlement", (bench) => {
     await bench().admission.admit(request);
     await wait(300);
     await bench().admission.settle(settlementOf(request, { tokens: 0, costNanoUsd: 0 }));
-    const next = await bench().admission.admit(requestOf(tenant, { levels, reservation: { tokens: 100, costNanoUsd: 0 } }));
+    const next = await bench().admission.admit(
+      requestOf(tenant, { levels, reservation: { tokens: 100, costNanoUsd: 0 } }),
+    );
     expect(next).toMatchObject({ kind: "admitted", rate: { tokens: { remaining: 0 } } });
   });
 
@@ -69,14 +80,20 @@ onBothForms("settlement", (bench) => {
     const request = requestOf(tenant, { levels: fullLevels(), reservation: { tokens: 100, costNanoUsd: 500 } });
     await bench().admission.admit(request);
     await bench().admission.settle(settlementOf(request, { tokens: 0, costNanoUsd: 0 }));
-    const next = await bench().admission.admit(requestOf(tenant, { levels: fullLevels(), reservation: { tokens: 1, costNanoUsd: 0 } }));
+    const next = await bench().admission.admit(
+      requestOf(tenant, { levels: fullLevels(), reservation: { tokens: 1, costNanoUsd: 0 } }),
+    );
     expect(next).toMatchObject({ rate: { requests: { remaining: 48 }, tokens: { remaining: 999 } } });
   });
 
   // planted: a late settlement charges the whole cost and not the difference
   test("a late settlement of an abandoned request applies the difference, once", async () => {
     const tenant = await newTenant(bench());
-    const request = requestOf(tenant, { levels: fullLevels(), leaseMs: 1, reservation: { tokens: 100, costNanoUsd: 500 } });
+    const request = requestOf(tenant, {
+      levels: fullLevels(),
+      leaseMs: 1,
+      reservation: { tokens: 100, costNanoUsd: 500 },
+    });
     await bench().admission.admit(request);
     await wait(5);
     expect(await bench().ledger.sweep(tenant, request.requestId)).toEqual({ ok: true, value: "abandoned" });
@@ -91,7 +108,9 @@ onBothForms("settlement", (bench) => {
   test("without a record the event is kept, and its cost counts where budgets are known", async () => {
     const tenant = await newTenant(bench());
     const unleased = requestOf(tenant, { levels: fullLevels() });
-    expect((await bench().admission.settle(settlementOf(unleased, { tokens: 5, costNanoUsd: 70 }))).kind).toBe("settled");
+    expect((await bench().admission.settle(settlementOf(unleased, { tokens: 5, costNanoUsd: 70 }))).kind).toBe(
+      "settled",
+    );
     expect(await standing(bench(), tenant)).toEqual({ spent: 70, reserved: 0, tokens: 0, leases: 0 });
     await bench().command((pipeline) => pipeline.del(`t:{${tenant}}:gen`));
     const afterFlush = requestOf(tenant, { levels: fullLevels() });
@@ -123,8 +142,12 @@ onBothForms("settlement", (bench) => {
     const today = (await bench().command((pipeline) => pipeline.hget(key, "p"))) as string;
     // The day passes: what was reserved today now belongs to a day that is over.
     await bench().command((pipeline) => pipeline.del(key));
-    await bench().command((pipeline) => pipeline.hset(key, { "r:2020-02-29": "400", "s:2020-02-29": "50", p: "2020-02-29" }));
-    await bench().command((pipeline) => pipeline.hset(`t:{${tenant}}:rec:${request.requestId}`, { periods: "2020-02-29" }));
+    await bench().command((pipeline) =>
+      pipeline.hset(key, { "r:2020-02-29": "400", "s:2020-02-29": "50", p: "2020-02-29" }),
+    );
+    await bench().command((pipeline) =>
+      pipeline.hset(`t:{${tenant}}:rec:${request.requestId}`, { periods: "2020-02-29" }),
+    );
     const next = requestOf(tenant, { levels, reservation: { tokens: 0, costNanoUsd: 1_000 } });
     expect((await bench().admission.admit(next)).kind).toBe("admitted");
     await bench().admission.settle(settlementOf(request, { tokens: 0, costNanoUsd: 100 }));

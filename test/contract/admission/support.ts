@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe } from "vitest";
-import { type RedisEndpoint, startRedisEndpoint } from "../../../dev/redis/main.ts";
+import type { RedisEndpoint } from "../../../dev/redis/main.ts";
 import type { LevelLimits } from "../../../src/core/config.ts";
 import type { KeySnapshot } from "../../../src/core/identity.ts";
 import type { AdmissionRequest, LevelCharge, Reservation, Settlement } from "../../../src/core/ports.ts";
@@ -10,6 +10,9 @@ import { UpstashKeyDirectory } from "../../../src/stores/upstash/key-directory.t
 import { UpstashLedger } from "../../../src/stores/upstash/ledger.ts";
 import { type Call, Link } from "../../../src/stores/upstash/link.ts";
 import { UpstashMoney } from "../../../src/stores/upstash/money.ts";
+import { forms, startForm, TOKEN } from "../redis/forms.ts";
+
+export { TOKEN };
 
 /** Every store over one endpoint, and what a test needs to look behind them. */
 export interface Bench {
@@ -24,8 +27,6 @@ export interface Bench {
   /** Every key under a prefix with its type and content, as one comparable value. */
   dump(prefix: string): Promise<Readonly<Record<string, unknown>>>;
 }
-
-export const TOKEN = "test-token";
 
 export function linkTo(endpoint: RedisEndpoint, timeoutMs = 5_000): Link {
   return new Link({ url: endpoint.url, token: TOKEN, timeoutMs, connectMs: 0 });
@@ -52,13 +53,31 @@ export function benchOver(endpoint: RedisEndpoint, link: Link = linkTo(endpoint)
   };
 }
 
-/** Runs a suite on both forms of Redis; a form that this machine does not have is named as skipped. */
-export function onBothForms(name: string, suite: (bench: () => Bench) => void): void {
-  for (const form of ["redis-server", "embedded"] as const) {
+/**
+ * A database of a shared server for each file of this folder, beyond those of the endpoint's own tests. Only read where REDIS_URL
+ * names a server; a redis-server that is started here is each file's own.
+ */
+const DATABASES = [
+  "admit",
+  "breakers",
+  "exactness",
+  "faults",
+  "keys",
+  "law",
+  "ledger",
+  "money",
+  "settle",
+  "shared",
+] as const;
+const FIRST_DATABASE = 6;
+
+/** Runs a suite on every form of Redis that this machine has (test/contract/redis/forms.test.ts says which). */
+export function onBothForms(file: (typeof DATABASES)[number], name: string, suite: (bench: () => Bench) => void): void {
+  for (const form of forms) {
     describe(`${name}, on ${form}`, () => {
       let bench: Bench | undefined;
       beforeAll(async () => {
-        bench = benchOver(await startRedisEndpoint({ form, tokens: [TOKEN] }));
+        bench = benchOver(await startForm(form, FIRST_DATABASE + DATABASES.indexOf(file)));
       });
       afterAll(async () => {
         await bench?.endpoint.close();
@@ -88,7 +107,11 @@ export function snapshotOf(tenant: string, version = 1, keyId: string = KEY_ID):
 /** So slow a refill that nothing comes back during a test: the whole limit once a day, one unit an hour at the most for small limits. */
 export const SLOW_MS = 86_400_000;
 
-export function levelOf(limits: LevelLimits, level: LevelCharge["level"] = "key", subject: string = KEY_ID): LevelCharge {
+export function levelOf(
+  limits: LevelLimits,
+  level: LevelCharge["level"] = "key",
+  subject: string = KEY_ID,
+): LevelCharge {
   return { level, subject, limits: { refillPeriodMs: SLOW_MS, ...limits } };
 }
 

@@ -1,0 +1,65 @@
+import { randomUUID } from "node:crypto";
+import { afterEach, expect, test } from "vitest";
+import type { Overlay } from "../../../src/core/config.ts";
+import { UpstashAddressGuard } from "../../../src/stores/upstash/address-guard.ts";
+import { pingRedis } from "../../../src/stores/upstash/health.ts";
+import { Link } from "../../../src/stores/upstash/link.ts";
+import { UpstashOverlay } from "../../../src/stores/upstash/overlay.ts";
+import { linkTo, newTenant, onBothForms, requestOf, TOKEN } from "./support.ts";
+
+const asOverlay = (value: unknown) => value as Overlay;
+
+onBothForms("shared", "overlay, address guard and health", (bench) => {
+  afterEach(() => bench().endpoint.setFaults());
+
+  // planted: the overlay's version is not compared
+  test("an overlay is what was published last, never an older one, and every admission tells its version", async () => {
+    const overlay = new UpstashOverlay(bench().link, asOverlay);
+    expect(await overlay.load()).toBeUndefined();
+    expect(await overlay.publish({ version: 3, disabledBackends: ["home"] })).toBe(true);
+    expect(await overlay.publish({ version: 2 })).toBe(false);
+    expect(await overlay.load()).toEqual({ version: 3, disabledBackends: ["home"] });
+    const tenant = await newTenant(bench());
+    expect(await bench().admission.admit(requestOf(tenant, { levels: [] }))).toMatchObject({
+      shared: { overlayVersion: 3 },
+    });
+    bench().endpoint.setFaults({ fault: "reset", times: 1 });
+    expect(await overlay.load()).toBeUndefined();
+  });
+
+  // planted: one window for all addresses
+  test("an address is stopped after its share of attempts, another is not", async () => {
+    const guard = new UpstashAddressGuard(bench().link, { perMinute: 3, timeoutMs: 2_000 });
+    const address = randomUUID();
+    const seen: boolean[] = [];
+    for (let attempt = 0; attempt < 5; attempt++) seen.push((await guard.allow(address)).allowed);
+    // The window slides: an attempt at a minute's turn may still count the one before.
+    expect(seen.filter(Boolean).length).toBe(3);
+    const refused = await guard.allow(address);
+    expect(refused.allowed).toBe(false);
+    expect(refused.retryAfterMs).toBeGreaterThan(0);
+    expect((await guard.allow(randomUUID())).allowed).toBe(true);
+  });
+
+  for (const fault of ["reset", "hang"] as const) {
+    // planted: an error of the limiter is thrown
+    test(`the guard lets pass while Redis is away (${fault}), within its timeout`, async () => {
+      const guard = new UpstashAddressGuard(linkTo(bench().endpoint, 300), { perMinute: 1, timeoutMs: 100 });
+      const address = randomUUID();
+      await guard.allow(address);
+      bench().endpoint.setFaults({ fault });
+      const startedAt = Date.now();
+      expect(await guard.allow(address)).toEqual({ allowed: true, retryAfterMs: 0 });
+      expect(Date.now() - startedAt).toBeLessThan(2_000);
+    });
+  }
+
+  // planted: any answer is healthy
+  test("health says whether Redis answers, and in one word why not", async () => {
+    expect(await pingRedis(bench().link)).toMatchObject({ healthy: true });
+    const stranger = new Link({ url: bench().endpoint.url, token: "wrong", timeoutMs: 1_000, connectMs: 0 });
+    expect(await pingRedis(stranger)).toMatchObject({ healthy: false, detail: "rejected" });
+    const nowhere = new Link({ url: "http://127.0.0.1:9", token: TOKEN, timeoutMs: 1_000, connectMs: 0 });
+    expect(await pingRedis(nowhere)).toMatchObject({ healthy: false, detail: "network" });
+  });
+});
