@@ -77,7 +77,7 @@ function startWrangler(
       ...["--persist-to", join(runDir, "state"), ...flags],
     ],
     cwd: projectRoot,
-    env: { ...quietWrangler, WRANGLER_REGISTRY_PATH: join(dataDir.runDir("registry")), FORCE_COLOR: "0" },
+    env: { ...quietWrangler, WRANGLER_REGISTRY_PATH: join(dataDir.runDir("registry")) },
     logFile: dataDir.logFile(name),
     readyOn: "stdout",
     readReady(line) {

@@ -23,6 +23,7 @@ export const quietWrangler: Readonly<Record<string, string>> = {
   CLOUDFLARE_CF_FETCH_ENABLED: "false",
   WRANGLER_LOG_PATH: join(projectRoot, ".dev", "logs", "wrangler"),
   CI: "true",
+  FORCE_COLOR: "0",
 };
 
 /**
