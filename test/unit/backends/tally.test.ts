@@ -93,7 +93,7 @@ test("what was received is kept as received, credentials masked to their last fo
   expect((await finished("digits")).bodyText).toContain("12345678901234567890");
 });
 
-// planted: generation ran on after the close
+// planted: an aborted call counted all of its tokens
 test("a client that leaves stops the generation, and the tally says at which token", async () => {
   await startAndLeave("left", "[[sim:tps=100]][[sim:tokens=1000]]", { stream: true }, (frames) => frames >= 6);
   const call = await finished("left");
@@ -194,10 +194,13 @@ test("the tally file has a line for each finished call at once", async () => {
   expect(overHttp.calls).toEqual([call]);
 });
 
+/** V8 parses this and overflows its stack when it is to write it again; plain arrays it can write. */
+const DEEP = `${'{"0":'.repeat(30_000)}1${"}".repeat(30_000)}`;
+
 // planted: deep bodies broke the reading of the whole tally
 test("bodies that are no JSON, or nest too deep, are told of without harm", async () => {
   await rawPost(backend.url, { headers: { "x-request-id": "broken" }, body: "{" });
-  await rawPost(backend.url, { headers: { "x-request-id": "deep" }, body: "[".repeat(100_000) + "]".repeat(100_000) });
+  await rawPost(backend.url, { headers: { "x-request-id": "deep" }, body: DEEP });
   expect(await finished("broken")).toMatchObject({ status: 400, bodyText: "{", outcome: "refused" });
-  expect(await finished("deep")).toMatchObject({ status: 400, bodyBytes: 200_000 });
+  expect(await finished("deep")).toMatchObject({ status: 400, bodyBytes: DEEP.length });
 });
