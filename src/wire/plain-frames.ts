@@ -17,9 +17,10 @@ const MAX_TEMPLATES = 4;
 const FREE_LESSONS = 8;
 
 interface Template {
-  /** The bytes before, between and behind the strings that may differ. */
-  readonly segments: readonly Uint8Array[];
-  /** Whether spaces may stand within the last segment, which holds no string (Anthropic pads its frames with them). */
+  /** The bytes before each of the strings that may differ, and those behind the last. */
+  readonly head: readonly Uint8Array[];
+  readonly tail: Uint8Array;
+  /** Whether spaces may stand within the tail, which holds no string (Anthropic pads its frames with them). */
   readonly looseEnd: boolean;
 }
 
@@ -51,37 +52,35 @@ export class PlainFrames {
     this.lessons++;
     const holes = this.keys.flatMap((key) => holesBehind(raw, key)).sort((one, other) => one.start - other.start);
     if (holes.length === 0) return;
-    const segments: Uint8Array[] = [];
+    const head: Uint8Array[] = [];
     let from = 0;
     for (const { start, end } of holes) {
-      segments.push(raw.slice(from, start));
+      head.push(raw.slice(from, start));
       from = end;
     }
     const end = raw.slice(from);
     const looseEnd = end.indexOf(QUOTE, 1) === -1;
-    segments.push(looseEnd ? end.filter((byte) => byte !== SPACE) : end);
-    const template = { segments, looseEnd };
+    const tail = looseEnd ? end.filter((byte) => byte !== SPACE) : end;
+    const template = { head, tail, looseEnd };
     // What was taken for the places of the strings is believed only after a parser has seen it.
-    if (!isSample(sampleOf(segments)) || !fits(raw, template)) return;
+    if (!isSample(sampleOf(template)) || !fits(raw, template)) return;
     this.templates.unshift(template);
     this.templates.length = Math.min(this.templates.length, MAX_TEMPLATES);
   }
 }
 
-function fits(raw: Uint8Array, { segments, looseEnd }: Template): boolean {
+function fits(raw: Uint8Array, { head, tail, looseEnd }: Template): boolean {
   let at = 0;
-  const last = segments.length - 1;
-  for (const [s, segment] of segments.entries()) {
-    const loose = looseEnd && s === last;
-    for (let i = 0; i < segment.length; at++) {
-      if (raw[at] === segment[i]) i++;
-      else if (!loose || raw[at] !== SPACE) return false;
-    }
-    if (s === last) return at === raw.length;
+  for (const segment of head) {
+    for (let i = 0; i < segment.length; i++, at++) if (raw[at] !== segment[i]) return false;
     at = stringEnd(raw, at);
     if (at === -1) return false;
   }
-  return false;
+  for (let i = 0; i < tail.length; at++) {
+    if (raw[at] === tail[i]) i++;
+    else if (!looseEnd || raw[at] !== SPACE) return false;
+  }
+  return at === raw.length;
 }
 
 /** The index of the quote that ends the JSON string whose content starts at `from`; -1 where the content is not that of a string. */
@@ -137,7 +136,6 @@ function holesBehind(raw: Uint8Array, key: Uint8Array): { start: number; end: nu
   return holes;
 }
 
-function sampleOf(segments: readonly Uint8Array[]): Uint8Array {
-  const bytes = segments.flatMap((segment, s) => (s === 0 ? [...segment] : [0x78, ...segment]));
-  return new Uint8Array(bytes);
+function sampleOf({ head, tail }: Template): Uint8Array {
+  return new Uint8Array([...head.flatMap((segment) => [...segment, 0x78]), ...tail]);
 }

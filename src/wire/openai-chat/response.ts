@@ -6,12 +6,21 @@ import { mergeExtra } from "../extra.ts";
 import { protocolFailure } from "../frames.ts";
 import { isList, rest } from "../read.ts";
 import { streamFailure } from "../upstream-failure.ts";
-import { decodeFinish, decodeUsage, encodeFinish, encodeUsage, extras, extrasOf, isBroken, NAME } from "./words.ts";
+import {
+  decodeFinish,
+  decodeUsage,
+  encodeFinish,
+  encodeUsage,
+  extras,
+  extrasOf,
+  isBroken,
+  NAME,
+  unspokenUsage,
+} from "./words.ts";
 
 const KNOWN_TOP = new Set(["id", "object", "created", "model", "choices", "usage"]);
 const KNOWN_CHOICE = new Set(["index", "message", "finish_reason"]);
 const KNOWN_MESSAGE = new Set(["role", "content", "reasoning", "reasoning_content", "refusal", "tool_calls"]);
-const KNOWN_USAGE = new Set(["prompt_tokens", "completion_tokens", "total_tokens"]);
 
 /** Reads a `chat.completion`. One without a finish for each choice is no answer; an error under a success status is a failure. */
 export function decodeAnswer(json: Json): Result<ChatAnswer> {
@@ -27,7 +36,8 @@ export function decodeAnswer(json: Json): Result<ChatAnswer> {
   }
   choices.sort((one, other) => one.index - other.index);
   const usage = decodeUsage(json.usage);
-  const fields = { ...rest(json, KNOWN_TOP), ...unspokenUsage(json.usage) };
+  const unspoken = unspokenUsage(json.usage);
+  const fields = { ...rest(json, KNOWN_TOP), ...(unspoken && { usage: unspoken }) };
   return ok({
     operation: "chat",
     id: typeof json.id === "string" ? json.id : "",
@@ -37,11 +47,6 @@ export function decodeAnswer(json: Json): Result<ChatAnswer> {
     ...(usage && { usage }),
     ...(Object.keys(fields).length > 0 && { extra: { wire: NAME, fields } }),
   });
-}
-
-/** The whole report, where it says more than the vocabulary can (audio tokens, accepted predictions). */
-function unspokenUsage(usage: Json | undefined): { usage?: JsonObject } {
-  return isJsonObject(usage) && rest(usage, KNOWN_USAGE) ? { usage } : {};
 }
 
 function decodeChoice(json: Json): Result<AnswerChoice> {

@@ -1,6 +1,6 @@
 import type { StreamEvent } from "../../core/answer.ts";
 import type { Failure } from "../../core/failure.ts";
-import type { Json, JsonObject } from "../../core/json.ts";
+import { isJsonObject, type Json, type JsonObject } from "../../core/json.ts";
 import { mergeUsage, type Usage } from "../../core/usage.ts";
 import type { FrameWriter, WriterContext } from "../../core/wire.ts";
 import { sseComment, sseFrame } from "../../lib/sse.ts";
@@ -24,6 +24,7 @@ export class OpenAiChatWriter implements FrameWriter {
   /** Position of each tool call among its choice's calls, by choice and block. */
   private readonly calls = new Map<number, number[]>();
   private usage: Usage | undefined;
+  private unspokenUsage: JsonObject = {};
 
   constructor(context: WriterContext) {
     this.context = context;
@@ -76,7 +77,10 @@ export class OpenAiChatWriter implements FrameWriter {
   end(): string {
     // Whoever ends a stream that has not finished must not be able to make it look finished.
     if (this.begun.size === 0 || this.unfinished.size > 0) return this.failure(UNFINISHED, this.context.id);
-    const usage = this.context.includeUsage && this.usage ? this.chunk([], { usage: encodeUsage(this.usage) }) : "";
+    const usage =
+      this.context.includeUsage && this.usage
+        ? this.chunk([], { usage: encodeUsage(this.usage, this.unspokenUsage) })
+        : "";
     return usage + TERMINATOR;
   }
 
@@ -87,7 +91,8 @@ export class OpenAiChatWriter implements FrameWriter {
   private other(choice: number, data: JsonObject): string {
     const extra = extrasOf(data);
     if (extra?.top) {
-      const { usage: _told, ...top } = extra.top;
+      const { usage, ...top } = extra.top;
+      if (isJsonObject(usage)) this.unspokenUsage = usage;
       this.head = { ...this.head, ...top };
     }
     return extra?.message || extra?.choice ? this.delta(choice, extra.message ?? {}, extra.choice) : "";

@@ -1,7 +1,8 @@
 import type { FinishReason } from "../../core/answer.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../core/json.ts";
 import type { Usage } from "../../core/usage.ts";
-import { count, given } from "../read.ts";
+import { mergeExtra } from "../extra.ts";
+import { count, given, rest } from "../read.ts";
 
 export const NAME = "openai-chat";
 
@@ -59,24 +60,41 @@ export function decodeUsage(value: Json | undefined): Usage | undefined {
   return Object.keys(usage).length > 0 ? usage : undefined;
 }
 
-/** The other way. A total is told only where both of its parts are known. `raw` is the same report in this format's own words, with what has no word here. */
-export function encodeUsage(usage: Usage, raw: JsonObject = {}): JsonObject {
+const KNOWN_USAGE = new Set([
+  "prompt_tokens",
+  "completion_tokens",
+  "total_tokens",
+  "prompt_tokens_details",
+  "completion_tokens_details",
+]);
+const KNOWN_DETAILS = new Set(["cached_tokens", "cache_write_tokens", "reasoning_tokens"]);
+
+/** What a usage report says beyond the vocabulary: audio tokens, accepted predictions. */
+export function unspokenUsage(value: Json | undefined): JsonObject | undefined {
+  if (!isJsonObject(value)) return undefined;
+  const { prompt_tokens_details: prompt, completion_tokens_details: completion } = value;
+  const unspoken: JsonObject = {
+    ...rest(value, KNOWN_USAGE),
+    ...given({
+      prompt_tokens_details: isJsonObject(prompt) ? rest(prompt, KNOWN_DETAILS) : undefined,
+      completion_tokens_details: isJsonObject(completion) ? rest(completion, KNOWN_DETAILS) : undefined,
+    }),
+  };
+  return Object.keys(unspoken).length > 0 ? unspoken : undefined;
+}
+
+/** The other way. A total is told only where both of its parts are known. */
+export function encodeUsage(usage: Usage, unspoken: JsonObject = {}): JsonObject {
   const { inputTokens, outputTokens, cachedInputTokens, cacheWriteTokens, reasoningTokens } = usage;
   const prompt = given({ cached_tokens: cachedInputTokens, cache_write_tokens: cacheWriteTokens });
   const completion = given({ reasoning_tokens: reasoningTokens });
   const total = inputTokens === undefined || outputTokens === undefined ? undefined : inputTokens + outputTokens;
-  return {
-    ...raw,
+  const spoken = {
     ...given({ prompt_tokens: inputTokens, completion_tokens: outputTokens, total_tokens: total }),
-    ...details("prompt_tokens_details", raw, prompt),
-    ...details("completion_tokens_details", raw, completion),
+    ...(Object.keys(prompt).length > 0 && { prompt_tokens_details: prompt }),
+    ...(Object.keys(completion).length > 0 && { completion_tokens_details: completion }),
   };
-}
-
-function details(key: string, raw: JsonObject, known: JsonObject): JsonObject {
-  if (Object.keys(known).length === 0) return {};
-  const other = raw[key];
-  return { [key]: isJsonObject(other) ? { ...other, ...known } : known };
+  return mergeExtra(spoken, unspoken);
 }
 
 /** What has no word in the vocabulary, kept for callers of this format: fields of the choice, of its message or delta, or of the whole. */
