@@ -1,0 +1,98 @@
+/**
+ * The load generator, in a process of its own. Reads one order as JSON from its arguments, loads one URL, prints one JSON line.
+ * Bounded in count; loopback only.
+ */
+import { Agent, request } from "node:http";
+import { connect } from "node:net";
+import { performance } from "node:perf_hooks";
+
+export interface LoadOrder {
+  readonly kind: "requests" | "first-byte" | "slow-readers";
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly count: number;
+  readonly concurrency: number;
+  /** `slow-readers`: how long they read, one frame a second. */
+  readonly forMs?: number;
+}
+
+export interface LoadReport {
+  readonly done: number;
+  readonly failed: number;
+  readonly bytes: number;
+  /** Milliseconds to the first byte of the body, sorted. */
+  readonly firstByteMs: readonly number[];
+}
+
+interface Exchange {
+  readonly ok: boolean;
+  readonly bytes: number;
+  readonly firstByteMs: number;
+}
+
+function exchange(order: LoadOrder, agent: Agent): Promise<Exchange> {
+  return new Promise((resolve) => {
+    const startedAt = performance.now();
+    let firstByteMs = 0;
+    let bytes = 0;
+    const outgoing = request(order.url, { method: "POST", agent, headers: { ...order.headers, "content-length": Buffer.byteLength(order.body) } });
+    const end = (ok: boolean) => resolve({ ok, bytes, firstByteMs });
+    outgoing.on("error", () => end(false));
+    outgoing.on("response", (incoming) => {
+      incoming.on("data", (chunk: Buffer) => {
+        if (bytes === 0) firstByteMs = performance.now() - startedAt;
+        bytes += chunk.length;
+      });
+      incoming.on("end", () => end(incoming.statusCode === 200));
+      incoming.on("error", () => end(false));
+    });
+    outgoing.end(order.body);
+  });
+}
+
+async function requests(order: LoadOrder): Promise<LoadReport> {
+  const agent = new Agent({ keepAlive: true, maxSockets: order.concurrency });
+  let left = order.count;
+  const results: Exchange[] = [];
+  await Promise.all(
+    Array.from({ length: order.concurrency }, async () => {
+      while (left-- > 0) results.push(await exchange(order, agent));
+    }),
+  );
+  agent.destroy();
+  return {
+    done: results.filter(({ ok }) => ok).length,
+    failed: results.filter(({ ok }) => !ok).length,
+    bytes: results.reduce((sum, { bytes }) => sum + bytes, 0),
+    firstByteMs: results.map(({ firstByteMs }) => firstByteMs).sort((a, b) => a - b),
+  };
+}
+
+/** Clients that take about one frame a second from their socket and leave the rest to back pressure. */
+async function slowReaders(order: LoadOrder): Promise<LoadReport> {
+  const { hostname, port, pathname } = new URL(order.url);
+  const head = Object.entries({ ...order.headers, host: `${hostname}:${port}`, "content-length": String(Buffer.byteLength(order.body)) });
+  const text = `POST ${pathname} HTTP/1.1\r\n${head.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${order.body}`;
+  const frameBytes = 300;
+  let bytes = 0;
+  let failed = 0;
+  const sockets = Array.from({ length: order.count }, () => {
+    const socket = connect({ host: hostname, port: Number(port), highWaterMark: frameBytes });
+    socket.on("error", () => failed++);
+    socket.on("readable", () => undefined);
+    socket.write(text);
+    return socket;
+  });
+  const until = performance.now() + (order.forMs ?? 20_000);
+  while (performance.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    for (const socket of sockets) bytes += (socket.read(Math.min(frameBytes, socket.readableLength)) as Buffer | null)?.length ?? 0;
+  }
+  for (const socket of sockets) socket.destroy();
+  return { done: sockets.length - failed, failed, bytes, firstByteMs: [] };
+}
+
+const order = JSON.parse(process.argv[2] ?? "{}") as LoadOrder;
+console.log(JSON.stringify(order.kind === "slow-readers" ? await slowReaders(order) : await requests(order)));
+process.exit(0);
