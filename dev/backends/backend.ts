@@ -155,8 +155,9 @@ function plainAnswer(record: CallRecord, state: BackendState): Script {
     PLAIN_ROUTES[`${record.method} ${record.path.slice(0, lastSlash)}/*`];
   if (route !== undefined) return route(record, state);
   // FastAPI's own words, outside of vLLM's error form.
-  const otherMethod = record.method === "GET" ? "POST" : "GET";
-  const exists = `${otherMethod} ${record.path}` in PLAIN_ROUTES || `${otherMethod} ${record.path}` in OPERATIONS;
+  const exists = ["GET", "POST"].some(
+    (method) => `${method} ${record.path}` in PLAIN_ROUTES || `${method} ${record.path}` in OPERATIONS,
+  );
   return exists ? jsonScript(405, { detail: "Method Not Allowed" }) : jsonScript(404, { detail: "Not Found" });
 }
 

@@ -105,8 +105,9 @@ const CONTROL_ROUTES: Readonly<Record<string, ControlRoute>> = {
   "GET /sim/pacing": ({ state }) => ok(pacingView(state)),
   "POST /sim/pacing": setPacing,
   "POST /sim/door": setDoor,
-  "POST /sim/reset": ({ state }) => {
+  "POST /sim/reset": async ({ state, door }) => {
     resetState(state);
+    await door.set("open");
     return ok({ reset: true });
   },
   "GET /sim/tally": ({ query, state }) => ok({ calls: state.tally.calls(query.get("request") ?? undefined) }),

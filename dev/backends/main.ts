@@ -1,4 +1,3 @@
-import { pathToFileURL } from "node:url";
 import { startBackend } from "./backend.ts";
 import { parseOptions } from "./options.ts";
 
@@ -18,7 +17,7 @@ async function main(): Promise<void> {
   process.once("SIGTERM", stop);
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (import.meta.main) {
   main().catch((error: unknown) => {
     console.error(`simulated backend: ${error instanceof Error ? error.message : String(error)}`);
     process.exit(1);

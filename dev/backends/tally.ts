@@ -77,8 +77,8 @@ export interface TallyCall {
   readonly outcome: Outcome;
 }
 
-/** What `tallyFile` and memory may hold at most; the oldest finished calls go first. */
-const MAXIMUM_CALLS = 50_000;
+/** What memory may hold at most; the oldest calls go first. */
+const MAXIMUM_CALLS = 20_000;
 const MAXIMUM_BODY_BYTES = 256 * 1024 * 1024;
 
 const CREDENTIAL_HEADERS = new Set([

@@ -141,6 +141,9 @@ test("the door shuts the listener or resets at accept, and opens again on the sa
     expect((await send("POST", "/sim/door", { mode: "open" }, backend.controlUrl)).status).toBe(200);
     expect((await fetch(`${backend.url}/health`)).status).toBe(200);
   }
+  await send("POST", "/sim/door", { mode: "closed" }, backend.controlUrl);
+  await send("POST", "/sim/reset", undefined, backend.controlUrl);
+  expect((await fetch(`${backend.url}/health`)).status).toBe(200);
   await backend.setDoor("closed", 30);
   await expect(fetch(`${backend.url}/health`)).rejects.toThrow();
   await expect
