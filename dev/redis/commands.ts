@@ -60,9 +60,13 @@ export function unknownCommand(command: Command): ErrorReply {
     if (quoted.length >= 128) break;
     quoted += `'${argument.slice(0, 128 - quoted.length)}' `;
   }
-  return new ErrorReply(
-    `ERR unknown command '${(command[0] ?? "").slice(0, 128)}', with args beginning with: ${quoted}`,
-  );
+  const name = (command[0] ?? "").slice(0, 128);
+  return new ErrorReply(asErrorLine(`ERR unknown command '${name}', with args beginning with: ${quoted}`));
+}
+
+/** An error as one line: Redis cuts line ends off and turns those within into spaces. */
+export function asErrorLine(message: string): string {
+  return message.replace(/[\r\n]+$/, "").replace(/[\r\n]/g, " ");
 }
 
 /** Redis' words for a wrong number of arguments. */

@@ -64,7 +64,9 @@ export interface ScoreBound {
 /** `5`, `(5`, `-inf`. */
 export function parseScoreBound(bytes: Bytes): ScoreBound {
   const exclusive = bytes.startsWith("(");
-  return { score: parseFloat64(exclusive ? bytes.slice(1) : bytes, "ERR min or max is not a float"), exclusive };
+  const digits = exclusive ? bytes.slice(1) : bytes;
+  // Here, and not for scores, Redis lets strtod read nothing as 0.
+  return { score: digits === "" ? 0 : parseFloat64(digits, "ERR min or max is not a float"), exclusive };
 }
 
 /** Reads options one after another. */

@@ -1,4 +1,4 @@
-import { arityFits, COMMANDS, EXEC_ABORT, specOf, unknownCommand, wrongArity } from "../commands.ts";
+import { arityFits, asErrorLine, COMMANDS, EXEC_ABORT, specOf, unknownCommand, wrongArity } from "../commands.ts";
 import { type Command, ErrorReply, type Reply } from "../protocol.ts";
 import { CommandError } from "./arguments.ts";
 import type { Handler } from "./commands/handlers.ts";
@@ -67,7 +67,7 @@ export class Engine {
     try {
       return handler(this.#store, command.slice(1));
     } catch (error) {
-      if (error instanceof CommandError) return new ErrorReply(error.message);
+      if (error instanceof CommandError) return new ErrorReply(asErrorLine(error.message));
       throw error;
     }
   }

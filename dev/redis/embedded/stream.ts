@@ -19,8 +19,8 @@ export class Stream {
   entries: StreamEntry[] = [];
   lastId: StreamId = { ms: 0, sequence: 0 };
 
-  /** Adds an entry under `*`, `ms-*` or a full id; returns the id it got. */
-  add(wanted: Bytes, fields: readonly Bytes[], nowMs: number): StreamId {
+  /** Adds an entry; returns the id it got. */
+  add(wanted: WantedId, fields: readonly Bytes[], nowMs: number): StreamId {
     const id = this.#nextId(wanted, nowMs);
     this.entries.push({ id, fields });
     this.lastId = id;
@@ -38,24 +38,31 @@ export class Stream {
     return before - this.entries.length;
   }
 
-  #nextId(wanted: Bytes, nowMs: number): StreamId {
+  #nextId(wanted: WantedId, nowMs: number): StreamId {
     const { lastId } = this;
     if (wanted === "*") {
       return nowMs > lastId.ms ? { ms: nowMs, sequence: 0 } : { ms: lastId.ms, sequence: lastId.sequence + 1 };
     }
-    const id = wanted.endsWith("-*") ? this.#sequenceFor(parseId(wanted.slice(0, -2), 0).ms) : parseId(wanted, 0);
-    if (id.ms === 0 && id.sequence === 0) {
-      throw new CommandError("ERR The ID specified in XADD must be greater than 0-0");
-    }
+    const id = { ms: wanted.ms, sequence: wanted.sequence ?? this.#nextSequence(wanted.ms) };
     if (compareIds(id, lastId) <= 0) {
       throw new CommandError("ERR The ID specified in XADD is equal or smaller than the target stream top item");
     }
     return id;
   }
 
-  #sequenceFor(ms: number): StreamId {
-    return { ms, sequence: ms === this.lastId.ms ? this.lastId.sequence + 1 : 0 };
+  #nextSequence(ms: number): number {
+    return ms === this.lastId.ms ? this.lastId.sequence + 1 : 0;
   }
+}
+
+/** An id as XADD takes it: `*` for the present, no sequence for the next one of its millisecond. */
+export type WantedId = "*" | { readonly ms: number; readonly sequence: number | undefined };
+
+/** Reads `*`, `ms-*`, `ms` or `ms-sequence`. */
+export function parseWantedId(bytes: Bytes): WantedId {
+  if (bytes === "*") return "*";
+  if (!bytes.endsWith("-*")) return parseId(bytes, 0);
+  return { ms: parseId(bytes.slice(0, -2), 0).ms, sequence: undefined };
 }
 
 /** Reads `ms` or `ms-sequence`; a missing sequence is the one given. */

@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -94,7 +95,7 @@ export async function startRedisProcess(binary: string, dataDir: string | undefi
     clearTimeout(timer);
   };
   const giveUpAtMs = Date.now() + READY_DEADLINE_MS;
-  while (!existsSync(socketPath)) {
+  while (!(await accepts(socketPath))) {
     if (exit !== undefined) throw new StartError(`redis-server does not start: ${exit}`);
     if (Date.now() > giveUpAtMs) {
       await stop();
@@ -103,6 +104,17 @@ export async function startRedisProcess(binary: string, dataDir: string | undefi
     await sleep(5);
   }
   return { socketPath, exit: () => exit, stop };
+}
+
+/** The socket file is there a moment before anything listens on it. */
+async function accepts(socketPath: string): Promise<boolean> {
+  const socket = connect(socketPath);
+  const connected = await new Promise<boolean>((resolve) => {
+    socket.once("connect", () => resolve(true));
+    socket.once("error", () => resolve(false));
+  });
+  socket.destroy();
+  return connected;
 }
 
 function lastLine(output: string): string {

@@ -64,8 +64,8 @@ function remaining(store: Store, key: Bytes, measure: (expireAtMs: number) => nu
 }
 
 function expire(store: Store, args: readonly Bytes[], name: string, baseMs: number, unitMs: number): Reply {
-  const expireAtMs = baseMs + parseCount(at(args, 1)) * unitMs;
   const flags = readExpireFlags(args);
+  const expireAtMs = baseMs + parseCount(at(args, 1)) * unitMs;
   if (Math.abs(expireAtMs) > Number.MAX_SAFE_INTEGER) {
     throw new CommandError(`ERR invalid expire time in '${name}' command`);
   }
@@ -87,7 +87,8 @@ function readExpireFlags(args: readonly Bytes[]): ReadonlySet<string> {
   const flags = new Set<string>();
   for (const argument of args.slice(2)) {
     const flag = argument.toUpperCase();
-    if (!["NX", "XX", "GT", "LT"].includes(flag)) throw new CommandError(`ERR Unsupported option ${argument}`);
+    if (!["NX", "XX", "GT", "LT"].includes(flag))
+      throw new CommandError(`ERR Unsupported option ${argument.split("\0", 1)[0] ?? ""}`);
     flags.add(flag);
   }
   if (flags.has("NX") && flags.size > 1) {

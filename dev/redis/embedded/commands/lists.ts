@@ -21,8 +21,8 @@ export const listCommands: Handlers = {
     return slice === undefined ? [] : list.slice(slice.from, slice.to);
   },
   lindex: (store, args) => {
-    const list = read(store, args) ?? [];
-    return list.at(parseCount(at(args, 1))) ?? null;
+    const list = read(store, args);
+    return list?.at(parseCount(at(args, 1))) ?? null;
   },
   lset: (store, args) => {
     const list = read(store, args);

@@ -48,8 +48,8 @@ export const sortedSetCommands: Handlers = {
     const [start, stop] = [parseCount(at(args, 1)), parseCount(at(args, 2))];
     return removeSlice(store, at(args, 0), (set) => sliceOf(start, stop, set.size));
   },
-  zpopmin: (store, args) => pop(store, args, "first", "zpopmin"),
-  zpopmax: (store, args) => pop(store, args, "last", "zpopmax"),
+  zpopmin: (store, args) => pop(store, args, "first"),
+  zpopmax: (store, args) => pop(store, args, "last"),
 };
 
 function read(store: Store, args: readonly Bytes[]): SortedSet {
@@ -64,6 +64,11 @@ function withScores(members: readonly ScoredMember[]): Bytes[] {
   return members.flatMap(({ member, score }) => [member, formatNumber(score, 17)]);
 }
 
+interface Limit {
+  readonly offset: number;
+  readonly count: number;
+}
+
 interface RangeKind {
   by: "rank" | "score";
   reversed: boolean;
@@ -74,20 +79,25 @@ interface RangeKind {
 function range(store: Store, args: readonly Bytes[], kind: RangeKind): Reply {
   const options = new OptionReader(args, 3);
   let scored = false;
-  let limit: { offset: number; count: number } | undefined;
+  let limit: Limit | undefined;
   for (let option = options.next(); option !== undefined; option = options.next()) {
     if (option === "WITHSCORES") scored = true;
-    else if (option === "LIMIT") limit = { offset: parseCount(options.value()), count: parseCount(options.value()) };
+    else if (option === "LIMIT") limit = readLimit(options);
     else if (option === "REV" && kind.named === "zrange") kind.reversed = true;
     else if (option === "BYSCORE" && kind.named === "zrange") kind.by = "score";
     else throw new CommandError(SYNTAX_ERROR);
   }
-  if (limit !== undefined && kind.by === "rank") {
+  if (limit !== undefined && limit.count !== -1 && kind.by === "rank") {
     throw new CommandError("ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX");
   }
   const members = kind.by === "rank" ? byRank(store, args, kind.reversed) : byScore(store, args, kind.reversed);
-  const limited = limit === undefined ? members : applyLimit(members, limit);
+  const limited = limit === undefined || kind.by === "rank" ? members : applyLimit(members, limit);
   return scored ? withScores(limited) : limited.map(({ member }) => member);
+}
+
+function readLimit(options: OptionReader): Limit {
+  const [offset, count] = [options.value(), options.value()];
+  return { offset: parseCount(offset), count: parseCount(count) };
 }
 
 function byRank(store: Store, args: readonly Bytes[], reversed: boolean): readonly ScoredMember[] {
@@ -109,10 +119,7 @@ function byScore(store: Store, args: readonly Bytes[], reversed: boolean): reado
   return reversed ? members.toReversed() : members;
 }
 
-function applyLimit(
-  members: readonly ScoredMember[],
-  { offset, count }: { offset: number; count: number },
-): readonly ScoredMember[] {
+function applyLimit(members: readonly ScoredMember[], { offset, count }: Limit): readonly ScoredMember[] {
   if (offset < 0) return [];
   return members.slice(offset, count < 0 ? undefined : offset + count);
 }
@@ -130,8 +137,8 @@ function removeSlice(
   return removed;
 }
 
-function pop(store: Store, args: readonly Bytes[], end: "first" | "last", name: string): Reply {
-  if (args.length > 2) throw new CommandError(`ERR wrong number of arguments for '${name}' command`);
+function pop(store: Store, args: readonly Bytes[], end: "first" | "last"): Reply {
+  if (args.length > 2) throw new CommandError(SYNTAX_ERROR);
   const complaint = "ERR value is out of range, must be positive";
   const count = args.length === 1 ? 1 : parseCount(at(args, 1), complaint);
   if (count < 0) throw new CommandError(complaint);

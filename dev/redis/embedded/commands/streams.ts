@@ -1,7 +1,16 @@
 import type { Bytes, Reply } from "../../protocol.ts";
 import { at, CommandError, OptionReader, parseCount, SYNTAX_ERROR } from "../arguments.ts";
 import type { Store } from "../store.ts";
-import { compareIds, formatId, parseId, parseRangeEnd, Stream, type StreamEntry, type StreamId } from "../stream.ts";
+import {
+  compareIds,
+  formatId,
+  parseId,
+  parseRangeEnd,
+  parseWantedId,
+  Stream,
+  type StreamEntry,
+  type StreamId,
+} from "../stream.ts";
 import type { Handlers } from "./handlers.ts";
 
 /** Commands on streams, without groups. https://redis.io/docs/latest/commands/?group=stream */
@@ -11,9 +20,10 @@ export const streamCommands: Handlers = {
   xrange: (store, args) => range(store, args, at(args, 1), at(args, 2), false),
   xrevrange: (store, args) => range(store, args, at(args, 2), at(args, 1), true),
   xdel: (store, args) => {
-    const ids = args.slice(1).map((id) => parseId(id, 0));
     const stream = store.read(at(args, 0), "stream");
-    return stream?.retain((entry) => !ids.some((id) => compareIds(id, entry.id) === 0)) ?? 0;
+    if (stream === undefined) return 0;
+    const ids = args.slice(1).map((id) => parseId(id, 0));
+    return stream.retain((entry) => !ids.some((id) => compareIds(id, entry.id) === 0));
   },
   xtrim: (store, args) => {
     const options = new OptionReader(args, 1);
@@ -32,9 +42,14 @@ function add(store: Store, args: readonly Bytes[]): Reply {
   const creates = options.next() !== "NOMKSTREAM";
   if (creates) options.unread();
   const trim = readTrim(options);
-  const [id, ...fields] = options.rest();
+  const wanted = options.next();
+  const id = wanted === undefined ? undefined : parseWantedId(wanted);
+  const fields = options.rest();
   if (id === undefined || fields.length === 0 || fields.length % 2 !== 0) {
     throw new CommandError("ERR wrong number of arguments for 'xadd' command");
+  }
+  if (id !== "*" && id.ms === 0 && id.sequence === 0) {
+    throw new CommandError("ERR The ID specified in XADD must be greater than 0-0");
   }
   const present = store.read(key, "stream");
   if (present === undefined && !creates) return null;
@@ -52,8 +67,8 @@ function readTrim(options: OptionReader): Trim | undefined {
     options.unread();
     return undefined;
   }
-  const sign = options.next();
-  if (sign !== "~" && sign !== "=") options.unread();
+  const sign = options.rest().length >= 2 ? options.next() : undefined;
+  if (sign !== undefined && sign !== "~" && sign !== "=") options.unread();
   const value = options.value();
   const trim = kind === "MAXLEN" ? { longest: parseCount(value) } : { oldest: parseId(value, 0) };
   if ("longest" in trim && trim.longest < 0) {
@@ -82,7 +97,9 @@ function range(store: Store, args: readonly Bytes[], first: Bytes, last: Bytes, 
     if (option !== "COUNT") throw new CommandError(SYNTAX_ERROR);
     count = Math.max(parseCount(options.value()), 0);
   }
-  const entries = store.read(at(args, 0), "stream")?.range(from, to) ?? [];
+  const stream = store.read(at(args, 0), "stream");
+  if (stream !== undefined && count === 0) return null;
+  const entries = stream?.range(from, to) ?? [];
   const ordered = reversed ? entries.toReversed() : entries;
   return (count === undefined ? ordered : ordered.slice(0, count)).map(toReply);
 }

@@ -42,13 +42,24 @@ export const decodeJson: LuaFunction = (state) => {
   if (text === null) return lauxlib.luaL_error(state, toLua("expected 1 argument"));
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(text).toString("utf8"));
+    value = JSON.parse(withoutWideEscapes(fromLua(text)));
   } catch (error) {
     return lauxlib.luaL_error(state, toLua(`Expected value but found invalid token (${toBytes(String(error))})`));
   }
   pushJson(state, value, 1);
   return 1;
 };
+
+/** A pair of surrogates, any other `\u`, or an escape that must not be taken for the beginning of one. */
+const ESCAPE = /\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|\\u[\da-fA-F]{4}|\\[^u]/g;
+
+/** Escapes beyond ASCII as the bytes they stand for: the parser then meets bytes only, and passes them on, valid UTF-8 or not. */
+function withoutWideEscapes(text: Bytes): Bytes {
+  return text.replace(ESCAPE, (sequence) => {
+    const isWide = sequence.startsWith("\\u") && Number.parseInt(sequence.slice(2, 6), 16) >= 128;
+    return isWide ? toBytes(JSON.parse(`"${sequence}"`) as string) : sequence;
+  });
+}
 
 /** The JSON of the value on top of the stack, which stays there. */
 function encodeTop(state: LuaState, depth: number): Bytes {
@@ -137,7 +148,7 @@ function encodeText(bytes: Bytes): Bytes {
 function pushJson(state: LuaState, value: unknown, depth: number): void {
   if (depth > DEEPEST) lauxlib.luaL_error(state, toLua("Found too many nested data structures (1001)"));
   lauxlib.luaL_checkstack(state, 4, null);
-  if (typeof value === "string") lua.lua_pushstring(state, toLua(toBytes(value)));
+  if (typeof value === "string") lua.lua_pushstring(state, toLua(value));
   else if (typeof value === "number") lua.lua_pushnumber(state, value);
   else if (typeof value === "boolean") lua.lua_pushboolean(state, value);
   else if (value === null || typeof value !== "object") lua.lua_pushlightuserdata(state, JSON_NULL);
@@ -151,7 +162,7 @@ function pushJson(state: LuaState, value: unknown, depth: number): void {
     lua.lua_createtable(state, 0, 0);
     for (const [name, item] of Object.entries(value)) {
       pushJson(state, item, depth + 1);
-      lua.lua_setfield(state, -2, toLua(toBytes(name)));
+      lua.lua_setfield(state, -2, toLua(name));
     }
   }
 }

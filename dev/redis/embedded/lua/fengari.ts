@@ -100,7 +100,7 @@ const EXPECTED_VERSION = "Fengari 0.1";
 
 // These are read once, when fengari's modules load; the others are looked up at every use.
 patchStrings();
-patchNumberText();
+patchArithmetic();
 const fengari = require("fengari") as {
   FENGARI_VERSION: string;
   lua: Lua;
@@ -137,14 +137,18 @@ function patchStrings(): void {
   };
 }
 
-/** A number is written as `%.14g` writes it, without ".0" behind a whole one. */
-function patchNumberText(): void {
+/** A number is written as `%.14g` writes it, without ".0" behind a whole one; a remainder has the rounding of 5.1's formula. */
+function patchArithmetic(): void {
   const configuration = require("fengari/src/luaconf.js") as {
     LUA_COMPAT_FLOATSTRING: boolean;
     lua_number2str(value: number): string;
   };
   configuration.LUA_COMPAT_FLOATSTRING = true;
   configuration.lua_number2str = (value) => formatNumber(value, 14);
+  const limits = require("fengari/src/llimits.js") as {
+    luai_nummod(state: LuaState, dividend: number, divisor: number): number;
+  };
+  limits.luai_nummod = (_state, dividend, divisor) => dividend - Math.floor(dividend / divisor) * divisor;
 }
 
 /** Every number is a double, and is read as strtod reads it. */

@@ -69,7 +69,9 @@ function convert(state: LuaState, index: number, specifier: Specifier): Bytes {
 }
 
 function wholeDigits(value: number, radix: number, precision: number | undefined): string {
-  const whole = BigInt(Number.isFinite(value) ? Math.trunc(value) : 0);
+  // What C's cast gives for a number that does not fit.
+  const fits = Math.abs(value) < 2 ** 63;
+  const whole = fits ? BigInt(Math.trunc(value)) : -(2n ** 63n);
   const digits = (radix === 10 ? whole : BigInt.asUintN(64, whole)).toString(radix);
   const negative = digits.startsWith("-");
   return (negative ? "-" : "") + (negative ? digits.slice(1) : digits).padStart(precision ?? 0, "0");
