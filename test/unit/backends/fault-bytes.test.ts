@@ -17,7 +17,7 @@ const HEADERS = { "x-request-id": "fault", "anthropic-version": "2023-06-01" };
 
 type Way = "stream" | "json" | "anthropic";
 
-function ask(fault: string, way: Way = "stream", patienceMs = 4000): Promise<RawAnswer> {
+function ask(fault: string, way: Way = "stream", patienceMs = 10_000): Promise<RawAnswer> {
   const marker = fault === "" ? "" : `[[sim:fault=${fault}]]`;
   const messages = [{ role: "user", content: `${PROMPT}${marker}` }];
   const anthropic = way === "anthropic";

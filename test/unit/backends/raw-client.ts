@@ -41,7 +41,7 @@ export function rawPost(url: string, request: RawRequest): Promise<RawAnswer> {
       socket.destroy();
       resolve({ ...parseAnswer(Buffer.concat(received)), endedBy });
     };
-    const timer = setTimeout(() => finish("timeout"), request.patienceMs ?? 4000);
+    const timer = setTimeout(() => finish("timeout"), request.patienceMs ?? 10_000);
     socket.on("data", (chunk: Buffer) => received.push(chunk));
     socket.on("end", () => finish("fin"));
     socket.on("error", () => finish("reset"));
@@ -95,9 +95,9 @@ export function framesOf(body: Buffer): unknown[] {
     .map((line) => (line === "data: [DONE]" ? "[DONE]" : JSON.parse(line.slice(6))));
 }
 
-/** Waits until a condition holds, looking every 5 ms; fails after two seconds. */
+/** Waits until a condition holds, looking every 5 ms; fails after eight seconds. */
 export async function eventually<T>(look: () => T | undefined, what: string): Promise<T> {
-  const until = Date.now() + 2000;
+  const until = Date.now() + 8000;
   for (;;) {
     const seen = look();
     if (seen !== undefined) return seen;

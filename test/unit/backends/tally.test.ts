@@ -118,8 +118,11 @@ test("leaving a JSON call counts the tokens that existed by then and delivers no
     }),
     signal: leaving.signal,
   });
-  setTimeout(() => leaving.abort(), 100);
-  await expect(call).rejects.toThrow();
+  const refused = expect(call).rejects.toThrow();
+  await eventually(() => backend.tally("json")[0], "the call");
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  leaving.abort();
+  await refused;
   const seen = await finished("json");
   expect(seen).toMatchObject({ outcome: "aborted", tokensDelivered: 0, bytesDelivered: 0 });
   expect(seen.tokensGenerated).toBeGreaterThan(2);
