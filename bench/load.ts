@@ -36,7 +36,11 @@ function exchange(order: LoadOrder, agent: Agent): Promise<Exchange> {
     const startedAt = performance.now();
     let firstByteMs = 0;
     let bytes = 0;
-    const outgoing = request(order.url, { method: "POST", agent, headers: { ...order.headers, "content-length": Buffer.byteLength(order.body) } });
+    const outgoing = request(order.url, {
+      method: "POST",
+      agent,
+      headers: { ...order.headers, "content-length": Buffer.byteLength(order.body) },
+    });
     const end = (ok: boolean) => resolve({ ok, bytes, firstByteMs });
     outgoing.on("error", () => end(false));
     outgoing.on("response", (incoming) => {
@@ -72,7 +76,11 @@ async function requests(order: LoadOrder): Promise<LoadReport> {
 /** Clients that take about one frame a second from their socket and leave the rest to back pressure. */
 async function slowReaders(order: LoadOrder): Promise<LoadReport> {
   const { hostname, port, pathname } = new URL(order.url);
-  const head = Object.entries({ ...order.headers, host: `${hostname}:${port}`, "content-length": String(Buffer.byteLength(order.body)) });
+  const head = Object.entries({
+    ...order.headers,
+    host: `${hostname}:${port}`,
+    "content-length": String(Buffer.byteLength(order.body)),
+  });
   const text = `POST ${pathname} HTTP/1.1\r\n${head.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${order.body}`;
   const frameBytes = 300;
   let bytes = 0;
@@ -87,7 +95,8 @@ async function slowReaders(order: LoadOrder): Promise<LoadReport> {
   const until = performance.now() + (order.forMs ?? 20_000);
   while (performance.now() < until) {
     await new Promise((resolve) => setTimeout(resolve, 1_000));
-    for (const socket of sockets) bytes += (socket.read(Math.min(frameBytes, socket.readableLength)) as Buffer | null)?.length ?? 0;
+    for (const socket of sockets)
+      bytes += (socket.read(Math.min(frameBytes, socket.readableLength)) as Buffer | null)?.length ?? 0;
   }
   for (const socket of sockets) socket.destroy();
   return { done: sockets.length - failed, failed, bytes, firstByteMs: [] };

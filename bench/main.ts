@@ -1,0 +1,170 @@
+/**
+ * `npm run bench [-- --rounds 5 --quick --peers]`: what a request and a frame cost, as CPU of the process (from the operating system), in ratios to floors
+ * that run on the same runtime in the same run, interleaved round by round. Results go to bench/results/.
+ */
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { startGuard } from "../dev/guard-handle.ts";
+import { startStack } from "../dev/stack.ts";
+import { type Contender, gatewayContender, startFloors } from "./contenders.ts";
+import type { LoadOrder, LoadReport } from "./load.ts";
+import { cpuMicros, median, residentBytes } from "./machine.ts";
+import { startPortkey } from "./peers/portkey.ts";
+import { type Figures, report } from "./report.ts";
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "5" },
+    quick: { type: "boolean", default: false },
+    "no-peers": { type: "boolean", default: false },
+    "no-memory": { type: "boolean", default: false },
+  },
+});
+const rounds = Number(values.rounds);
+const scale = values.quick ? 0.25 : 1;
+
+/** Frames of one stream, and what is asked for: `burst` as fast as the backend can, `paced` one by one at 50 a second. */
+const FRAMES = 200;
+const SHAPES = {
+  json: { stream: false, content: "Hello", count: 2_000 * scale, concurrency: 16, units: 1 },
+  burst: { stream: true, content: `[[sim:frames=${FRAMES}]]`, count: 150 * scale, concurrency: 8, units: FRAMES },
+  paced: {
+    stream: true,
+    content: "[[sim:frames=100]] [[sim:tps=50]]",
+    count: 150 * scale,
+    concurrency: 75,
+    units: 100,
+  },
+} as const;
+type Shape = keyof typeof SHAPES;
+
+function load(order: LoadOrder): Promise<LoadReport> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [join(import.meta.dirname, "load.ts"), JSON.stringify(order)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let text = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    child.on("exit", () => {
+      try {
+        resolve(JSON.parse(text) as LoadReport);
+      } catch {
+        reject(new Error("the load generator ended without a report"));
+      }
+    });
+  });
+}
+
+function orderFor(contender: Contender, shape: Shape, count: number, concurrency: number): LoadOrder {
+  const { stream, content } = SHAPES[shape];
+  return {
+    kind: "requests",
+    url: `${contender.url}/v1/chat/completions`,
+    headers: contender.headers,
+    body: JSON.stringify({ model: contender.model, stream, messages: [{ role: "user", content }] }),
+    count,
+    concurrency,
+  };
+}
+
+/** CPU micro-seconds of the contender's process for one request (or one frame) of this shape. */
+async function measure(contender: Contender, shape: Shape): Promise<number> {
+  const { count, concurrency, units } = SHAPES[shape];
+  const before = cpuMicros(contender.pid());
+  const done = await load(orderFor(contender, shape, count, concurrency));
+  if (done.failed > 0) throw new Error(`${contender.name}: ${done.failed} of ${count} ${shape} requests failed`);
+  return (cpuMicros(contender.pid()) - before) / (count * units);
+}
+
+/** Milliseconds from the request to the first byte of the answer's body, one request at a time. */
+async function firstByte(contender: Contender): Promise<number> {
+  const done = await load(orderFor(contender, "burst", 60, 1));
+  return median(done.firstByteMs);
+}
+
+const workDir = mkdtempSync(join(tmpdir(), "llm-gateway-bench-"));
+const stack = await startStack({
+  mode: "serve",
+  dataDir: join(workDir, "stack"),
+  configFile: new URL("../config/bench.yaml", import.meta.url).pathname,
+  surroundings: { PATH: process.env.PATH, HOME: process.env.HOME },
+  gatewayEnv: { VLLM_MODEL: "simulated-bench" },
+  backendFlags: ["--ttft-ms", "0", "--tokens-per-second", "0"],
+  key: { tier: "bench", user: "bench" },
+});
+const guard = startGuard();
+const floors = await startFloors(stack, workDir, { guard, restart: false });
+const portkey = values["no-peers"] ? undefined : await startPortkey(stack, workDir);
+const gateway = gatewayContender(stack);
+const direct: Contender = {
+  name: "direct",
+  url: stack.home?.url ?? "",
+  headers: { "content-type": "application/json" },
+  model: "simulated-bench",
+  pid: () => process.pid,
+};
+const contenders: readonly Contender[] = [gateway, ...floors, ...(portkey ? [portkey] : [])];
+
+try {
+  const figures: Figures = {};
+  const keep = (name: string, what: string, value: number) => {
+    figures[name] ??= {};
+    const row = figures[name];
+    row[what] = [...(row[what] ?? []), value];
+  };
+  console.log("warming up");
+  for (const contender of contenders)
+    for (const shape of ["json", "burst"] as const)
+      await load(orderFor(contender, shape, shape === "json" ? 500 : 20, 8));
+  for (let round = 0; round < rounds; round++) {
+    // Each round begins with another contender, so that a drift of the machine's speed meets all of them.
+    const turn = contenders.map((_, index) => contenders[(index + round) % contenders.length] ?? gateway);
+    for (const shape of Object.keys(SHAPES) as Shape[]) {
+      for (const contender of turn) keep(contender.name, shape, await measure(contender, shape));
+    }
+    keep("direct", "firstByteMs", await firstByte(direct));
+    for (const contender of turn) keep(contender.name, "firstByteMs", await firstByte(contender));
+    console.log(`round ${round + 1} of ${rounds}`);
+  }
+  for (const contender of contenders) keep(contender.name, "residentMiB", residentBytes(contender.pid()) / 2 ** 20);
+  if (!values["no-memory"]) {
+    for (const contender of [gateway, ...floors.slice(-1)]) {
+      const before = residentBytes(contender.pid());
+      let peak = before;
+      const watch = setInterval(() => {
+        peak = Math.max(peak, residentBytes(contender.pid()));
+      }, 250);
+      const slow = await load({
+        ...orderFor(contender, "burst", 500, 500),
+        kind: "slow-readers",
+        body: JSON.stringify({
+          model: contender.model,
+          stream: true,
+          messages: [{ role: "user", content: "[[sim:frames=2000]]" }],
+        }),
+        forMs: 20_000,
+      });
+      clearInterval(watch);
+      keep(contender.name, "slowReaders500GrowthMiB", (peak - before) / 2 ** 20);
+      console.log(`${contender.name}: 500 slow readers, ${slow.failed} failed`);
+    }
+  }
+  const machine = `${cpus()[0]?.model ?? "unknown CPU"}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
+  const text = report(figures, { machine, rounds, redis: stack.redis?.form ?? "remote", quick: values.quick });
+  console.log(text);
+  const results = join(import.meta.dirname, "results");
+  mkdirSync(results, { recursive: true });
+  const name = new Date().toISOString().slice(0, 10);
+  writeFileSync(join(results, `${name}.md`), text);
+  writeFileSync(join(results, `${name}.json`), `${JSON.stringify({ machine, rounds, figures }, null, 1)}\n`);
+} finally {
+  await Promise.all([...floors.map((floor) => floor.stop()), portkey?.stop()]);
+  await stack.stop();
+  await guard.close();
+  rmSync(workDir, { recursive: true, force: true });
+}
