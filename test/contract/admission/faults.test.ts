@@ -1,3 +1,5 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { UpstashAdmission } from "../../../src/stores/upstash/admission.ts";
 import { Link } from "../../../src/stores/upstash/link.ts";
@@ -124,8 +126,8 @@ onBothForms("faults", "admission while Redis misbehaves", (bench) => {
     });
   }
 
-  // planted: an answer of 500 is read as replies
-  test("an endpoint that answers nonsense or an error is unavailable", async () => {
+  // planted: every error is called `network`
+  test("an endpoint that answers an error is unavailable, and says which kind", async () => {
     const tenant = await newTenant(bench());
     bench().endpoint.setFaults({ fault: "status", status: 503, times: 1 });
     expect(await bench().admission.admit(requestOf(tenant, { levels }))).toMatchObject({
@@ -136,6 +138,28 @@ onBothForms("faults", "admission while Redis misbehaves", (bench) => {
     const refused = await new UpstashAdmission(stranger).admit(requestOf(tenant, { levels }));
     expect(refused).toMatchObject({ kind: "unavailable", detail: "rejected" });
   });
+
+  for (const [body, detail] of [
+    ["<html>busy</html>", "protocol"],
+    ["[]", "protocol"],
+    ["{}", "network"],
+    ['[{"result":"OK"},{"result":null}]', "protocol"],
+  ] as const) {
+    // planted: what is neither admitted, refused nor unknown is admitted
+    test(`an endpoint that answers ${body} is unavailable`, async () => {
+      const server = createServer((request, response) => {
+        request.resume();
+        request.on("end", () => response.end(body));
+      });
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const { port } = server.address() as AddressInfo;
+      const link = new Link({ url: `http://127.0.0.1:${port}`, token: TOKEN, timeoutMs: 2_000, connectMs: 0 });
+      const reply = await new UpstashAdmission(link).admit(requestOf("any", { levels }));
+      server.closeAllConnections();
+      server.close();
+      expect(reply).toMatchObject({ kind: "unavailable", detail });
+    });
+  }
 
   // planted: `#restUntil` never set
   test("after three failures a dead Redis is left alone for a while, then tried once", async () => {

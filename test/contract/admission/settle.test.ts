@@ -60,7 +60,7 @@ onBothForms("settle", "settlement", (bench) => {
     expect(next).toMatchObject({ kind: "refused", unit: "tokens", rate: { tokens: { remaining: 0 } } });
   });
 
-  // planted: `math.max(0, …)` left out of the refund
+  // planted: both `math.max(0, …)` of a debt left out, of the refund and of reading
   test("a refund after the bucket has refilled does not lift it above its capacity", async () => {
     const tenant = await newTenant(bench());
     const levels = [levelOf({ tokensPerMinute: 100, refillPeriodMs: 200 })];

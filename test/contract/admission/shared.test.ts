@@ -42,7 +42,7 @@ onBothForms("shared", "overlay, address guard and health", (bench) => {
   });
 
   for (const fault of ["reset", "hang"] as const) {
-    // planted: an error of the limiter is thrown
+    // planted: an error of the limiter is thrown (reset); neither the limiter nor the link has a deadline (hang)
     test(`the guard lets pass while Redis is away (${fault}), within its timeout`, async () => {
       const guard = new UpstashAddressGuard(linkTo(bench().endpoint, 300), { perMinute: 1, timeoutMs: 100 });
       const address = randomUUID();
@@ -54,7 +54,7 @@ onBothForms("shared", "overlay, address guard and health", (bench) => {
     });
   }
 
-  // planted: any answer is healthy
+  // planted: a link that fails is healthy
   test("health says whether Redis answers, and in one word why not", async () => {
     expect(await pingRedis(bench().link)).toMatchObject({ healthy: true });
     const stranger = new Link({ url: bench().endpoint.url, token: "wrong", timeoutMs: 1_000, connectMs: 0 });

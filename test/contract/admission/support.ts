@@ -190,10 +190,12 @@ export function eventOf(tenant: string, requestId: string, parts: Partial<WideEv
 async function dump(command: Bench["command"], prefix: string): Promise<Readonly<Record<string, unknown>>> {
   const keys = (await command((pipeline) => pipeline.keys(`${prefix}*`))) as string[];
   const entries = await Promise.all(
-    keys.sort().map(async (key) => {
-      const type = (await command((pipeline) => pipeline.type(key))) as string;
-      return [key, { type, content: await contentOf(command, key, type) }] as const;
-    }),
+    keys
+      .toSorted((one, other) => (one < other ? -1 : 1))
+      .map(async (key) => {
+        const type = (await command((pipeline) => pipeline.type(key))) as string;
+        return [key, { type, content: await contentOf(command, key, type) }] as const;
+      }),
   );
   return Object.fromEntries(entries);
 }

@@ -65,7 +65,8 @@ for index, level in ipairs(list) do
   end
   if level.money then
     level.current, level.ends_at = period_of(level.kind)
-    local held = redis.call("HMGET", level.money, "s:" .. level.current, "r:" .. level.current)
+    local held = redis.call("HMGET", level.money, "s:" .. level.current, "r:" .. level.current, "p")
+    level.newest = held[3]
     if (tonumber(held[1]) or 0) + (tonumber(held[2]) or 0) + cost > level.budget then
       local helps = cost <= level.budget and level.ends_at
       refuse(index, "money", helps and level.ends_at - now or NEVER)

@@ -68,15 +68,16 @@ local function until_full(debt, limit)
   return 0
 end
 local function write_bucket(level)
+  local at, period = whole(now), whole(level.period)
   local full_after = 0
-  redis.call("HSET", level.bucket, "at", whole(now), "p", whole(level.period))
-  if level.requests then
-    redis.call("HSET", level.bucket, "r", whole(level.request_debt))
-    full_after = until_full(level.request_debt, level.requests)
-  end
-  if level.tokens then
-    redis.call("HSET", level.bucket, "t", whole(level.token_debt))
-    full_after = math.max(full_after, until_full(level.token_debt, level.tokens))
+  if level.requests then full_after = until_full(level.request_debt, level.requests) end
+  if level.tokens then full_after = math.max(full_after, until_full(level.token_debt, level.tokens)) end
+  if level.requests and level.tokens then
+    redis.call("HSET", level.bucket, "at", at, "p", period, "r", whole(level.request_debt), "t", whole(level.token_debt))
+  elseif level.requests then
+    redis.call("HSET", level.bucket, "at", at, "p", period, "r", whole(level.request_debt))
+  else
+    redis.call("HSET", level.bucket, "at", at, "p", period, "t", whole(level.token_debt))
   end
   redis.call("PEXPIRE", level.bucket, whole(full_after + 1000))
 end
@@ -113,7 +114,8 @@ end
 
 /**
  * Money of one level: a hash with `s:<period>` (spent), `r:<period>` (reserved) and `p` (the newest period seen). Money belongs to
- * the period in which it was reserved. An older period's fields go when nothing is reserved in it any more.
+ * the period in which it was reserved. An older period's fields go when nothing is reserved in it any more. The caller has read `p`
+ * into `level.newest`.
  */
 export const money = `
 local function forget_period(level, old, newest)
@@ -127,16 +129,14 @@ local function keep_money(level, newest, ends_at)
   else
     redis.call("PERSIST", level.money)
   end
-  local before = redis.call("HGET", level.money, "p")
-  if before == newest then return end
+  if level.newest == newest then return end
   redis.call("HSET", level.money, "p", newest)
-  forget_period(level, before, newest)
+  forget_period(level, level.newest, newest)
 end
 local function move_money(level, period, reserved, spent)
   if spent ~= 0 then redis.call("HINCRBY", level.money, "s:" .. period, whole(spent)) end
   if reserved ~= 0 then redis.call("HINCRBY", level.money, "r:" .. period, whole(reserved)) end
-  local newest = redis.call("HGET", level.money, "p")
-  if newest then forget_period(level, period, newest) end
+  if level.newest then forget_period(level, period, level.newest) end
 end
 local function split_periods(text, list)
   local index = 0

@@ -34,7 +34,7 @@ local refund = (leased or late) and tokens ~= reserved_tokens
 for _, level in ipairs(list) do
   if refund and level.tokens then read_bucket(level) end
   if leased and level.leases then redis.call("ZREM", level.leases, request_id) end
-  if level.money then redis.call("HGET", level.money, "p") end
+  if level.money then level.newest = redis.call("HGET", level.money, "p") end
 end
 redis.call("ZADD", due, whole(now), request_id)
 redis.call("PEXPIRE", due, ARGV[5])
