@@ -132,9 +132,11 @@ export interface DeadLetterOffice {
 
 export interface OverlayAdministration {
   current(): Promise<Result<Overlay | undefined>>;
-  /** Writes the next version, to Postgres and then to Redis; `caller_conflict` where `overlay.version` is not the next one. */
-  publish(
-    overlay: Overlay,
-    actor: string,
-  ): Promise<Result<{ readonly overlay: Overlay; readonly pending: readonly string[] }>>;
+  /** Writes the next version; the same again is no change. `caller_conflict` where `overlay.version` is not the next one. */
+  publish(overlay: Overlay, actor: string): Promise<Result<Overlay>>;
+}
+
+/** Tells every isolate, through Redis, of an overlay. True once Redis holds it. */
+export interface OverlayAnnouncer {
+  publish(overlay: Overlay): Promise<boolean>;
 }

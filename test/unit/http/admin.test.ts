@@ -230,6 +230,18 @@ describe("admin API: everything else", () => {
     expect([response.status, await response.json()]).toMatchObject([400, { error: { param } }]);
   });
 
+  // planted: the overlay was published without asking whether it fits
+  it("refuses an overlay that does not fit the configuration, and says when Redis could not be told", async () => {
+    const misfit = await build({ misfits: () => ["weights.chat"] }).call("PUT", "/overlay", { version: 1 });
+    expect([misfit.status, await misfit.json()]).toMatchObject([400, { error: { param: "weights.chat" } }]);
+    const overlayAnnouncer = { publish: () => Promise.resolve(false) };
+    const pending = await build({ overlayAnnouncer }).call("PUT", "/overlay", { version: 1 });
+    expect([pending.status, await pending.json()]).toMatchObject([
+      202,
+      { overlay: { version: 1 }, pending: ["redis"] },
+    ]);
+  });
+
   it("replays dead letters of a tenant, and wants the tenant beside ids", async () => {
     const { call } = build();
     expect(await (await call("POST", "/ledger/replay", { tenant: "acme" })).json()).toEqual({
@@ -293,8 +305,10 @@ function build(overrides: Partial<AdminDependencies> = {}) {
     deadLetters: { dead: () => Promise.resolve(ok([])), replay: () => Promise.resolve(ok(4)) },
     overlay: {
       current: () => Promise.resolve(ok(undefined)),
-      publish: (overlay) => Promise.resolve(ok({ overlay, pending: [] })),
+      publish: (overlay) => Promise.resolve(ok(overlay)),
     },
+    overlayAnnouncer: { publish: () => Promise.resolve(true) },
+    misfits: () => [],
     ...overrides,
   };
   const app = adminRoutes(admin, (error) => reported.push(error));

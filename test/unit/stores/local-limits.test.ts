@@ -28,7 +28,7 @@ test("keys do not share; a key without a limit has none; a limit of nothing allo
 test("whatever the pace, a minute never grants more than the share twice over", () => {
   const gap = fc.oneof({ weight: 40, arbitrary: fc.nat(100) }, { weight: 1, arbitrary: fc.constant(600_000) });
   fc.assert(
-    fc.property(fc.array(gap, { maxLength: 200 }), fc.integer({ min: 4, max: 12 }), (gaps, limit) => {
+    fc.property(fc.array(gap, { minLength: 100, maxLength: 200 }), fc.integer({ min: 4, max: 12 }), (gaps, limit) => {
       const limits = new ShareLimits(0.5);
       const granted: number[] = [];
       let now = 0;

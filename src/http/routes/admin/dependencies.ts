@@ -4,10 +4,12 @@ import type {
   KeyAnnouncer,
   MoneyOpener,
   OverlayAdministration,
+  OverlayAnnouncer,
   RequestReader,
   TenantAdministration,
   UsageReader,
 } from "../../../core/admin.ts";
+import type { Overlay } from "../../../core/config.ts";
 import type { Clock } from "../../../core/ports.ts";
 
 /** What the admin routes are given; `compose.ts` decides what stands behind each. */
@@ -33,6 +35,9 @@ export interface AdminDependencies {
   readonly requests: RequestReader;
   readonly deadLetters: DeadLetterOffice;
   readonly overlay: OverlayAdministration;
+  readonly overlayAnnouncer: OverlayAnnouncer;
+  /** Paths of an overlay that do not fit the base of this gateway (`weights.chat`). */
+  readonly misfits: (overlay: Overlay) => readonly string[];
 }
 
 /** Who did it, in audit rows: the admin API knows one operator. */
