@@ -6,7 +6,7 @@ import type { Command } from "../../../dev/redis/protocol.ts";
  * each other's types; numbers are such that both forms print them alike.
  */
 
-const key = fc.constantFrom("a", "b", "c", "d");
+const key = fc.constantFrom("a", "a", "b", "c");
 const field = fc.constantFrom("f", "g", "h", "");
 const value = fc.oneof(
   fc.constantFrom(
@@ -25,6 +25,8 @@ const value = fc.oneof(
   ),
   fc.integer({ min: -100, max: 100 }).map(String),
 );
+/** Few enough that lists hold some twice. */
+const element = fc.constantFrom("x", "y", "10");
 const wholeNumber = fc.oneof(
   { weight: 8, arbitrary: fc.integer({ min: -6, max: 6 }).map(String) },
   {
@@ -82,124 +84,159 @@ const limit = maybe(word("LIMIT"), wholeNumber, wholeNumber);
 const scored = maybe(word("WITHSCORES"));
 const trim = maybe(oneOf("MAXLEN", "MINID"), oneOf("=", "="), fc.constantFrom("0", "1", "2", "-1", "x"));
 
-/** The arguments of each command; a name may come more than once. */
-const SHAPES: readonly (readonly [string, ...Part[]])[] = [
-  ["GET", key],
-  ["SET", key, value, setOptions],
-  ["SETNX", key, value],
-  ["SETEX", key, seconds, value],
-  ["PSETEX", key, milliseconds, value],
-  ["GETSET", key, value],
-  ["GETDEL", key],
-  ["GETEX", key],
-  ["GETEX", key, fc.oneof(maybe(word("PERSIST")), maybe(word("EX"), seconds), maybe(word("PXAT"), futureMs))],
-  ["APPEND", key, value],
-  ["STRLEN", key],
-  ["MGET", some(key)],
-  ["MSET", pairsOf(key, value)],
-  ["MSETNX", pairsOf(key, value)],
-  ["INCR", key],
-  ["DECR", key],
-  ["INCRBY", key, wholeNumber],
-  ["DECRBY", key, wholeNumber],
-  ["DEL", some(key)],
-  ["UNLINK", some(key)],
-  ["EXISTS", some(key)],
-  ["TOUCH", some(key)],
-  ["TYPE", key],
-  ["EXPIRE", key, seconds, expireFlags],
-  ["PEXPIRE", key, milliseconds, expireFlags],
-  ["EXPIREAT", key, futureSeconds, expireFlags],
-  ["PEXPIREAT", key, futureMs, expireFlags],
-  ["TTL", key],
-  ["PTTL", key],
-  ["EXPIRETIME", key],
-  ["PEXPIRETIME", key],
-  ["PERSIST", key],
-  ["RENAME", key, key],
-  ["RENAMENX", key, key],
-  ["KEYS", oneOf("*", "[a-b]", "[^a]", "?", "\\a", "a*", "", "[b-a]", "x?")],
-  ["HSET", key, pairsOf(field, value)],
-  ["HMSET", key, pairsOf(field, value)],
-  ["HSET", key, field, value, field],
-  ["HSETNX", key, field, value],
-  ["HGET", key, field],
-  ["HMGET", key, some(field)],
-  ["HGETALL", key],
-  ["HDEL", key, some(field)],
-  ["HINCRBY", key, field, wholeNumber],
-  ["HEXISTS", key, field],
-  ["HLEN", key],
-  ["HKEYS", key],
-  ["HVALS", key],
-  ["HSTRLEN", key, field],
-  ["ZADD", key, fc.subarray(["NX", "XX", "GT", "LT", "CH", "INCR"], { maxLength: 3 }), pairsOf(score, field)],
-  ["ZADD", key, pairsOf(score, field)],
-  ["ZADD", key, score],
-  ["ZREM", key, some(field)],
-  ["ZSCORE", key, field],
-  ["ZMSCORE", key, some(field)],
-  ["ZCARD", key],
-  ["ZCOUNT", key, bound, bound],
-  ["ZINCRBY", key, score, field],
-  ["ZRANK", key, field],
-  ["ZREVRANK", key, field],
-  ["ZRANGE", key, wholeNumber, wholeNumber, maybe(word("REV")), scored],
-  ["ZRANGE", key, wholeNumber, wholeNumber, limit],
-  ["ZRANGE", key, bound, bound, word("BYSCORE"), maybe(word("REV")), limit, scored],
-  ["ZRANGEBYSCORE", key, bound, bound, scored, limit],
-  ["ZREVRANGE", key, wholeNumber, wholeNumber, scored],
-  ["ZREVRANGEBYSCORE", key, bound, bound, limit],
-  ["ZREMRANGEBYSCORE", key, bound, bound],
-  ["ZREMRANGEBYRANK", key, wholeNumber, wholeNumber],
-  ["ZPOPMIN", key, maybe(wholeNumber)],
-  ["ZPOPMAX", key, maybe(wholeNumber)],
-  ["LPUSH", key, some(value)],
-  ["RPUSH", key, some(value)],
-  ["LPUSHX", key, some(value)],
-  ["RPUSHX", key, some(value)],
-  ["LPOP", key, maybe(wholeNumber)],
-  ["RPOP", key, maybe(wholeNumber)],
-  ["LRANGE", key, wholeNumber, wholeNumber],
-  ["LLEN", key],
-  ["LREM", key, wholeNumber, value],
-  ["LTRIM", key, wholeNumber, wholeNumber],
-  ["LINDEX", key, wholeNumber],
-  ["LSET", key, wholeNumber, value],
-  ["LMOVE", key, key, oneOf("LEFT", "right"), oneOf("RIGHT", "left", "up")],
-  ["RPOPLPUSH", key, key],
-  ["SADD", key, some(value)],
-  ["SREM", key, some(value)],
-  ["SMEMBERS", key],
-  ["SISMEMBER", key, value],
-  ["SMISMEMBER", key, some(value)],
-  ["SCARD", key],
-  ["XADD", key, maybe(word("NOMKSTREAM")), trim, streamId, pairsOf(field, value)],
-  ["XADD", key, streamId, field, value],
-  ["XLEN", key],
-  ["XRANGE", key, rangeEnd, rangeEnd, maybe(word("COUNT"), wholeNumber)],
-  ["XREVRANGE", key, rangeEnd, rangeEnd],
-  ["XDEL", key, some(streamId)],
-  ["XTRIM", key, trim],
-  ["PING"],
-  ["PING", value],
-  ["ECHO", value],
-];
+type Shape = readonly [string, ...Part[]];
+
+/** The arguments of each command, by the type that it works on; a name may come more than once. */
+const FAMILIES: Readonly<Record<string, readonly Shape[]>> = {
+  strings: [
+    ["GET", key],
+    ["SET", key, value, setOptions],
+    ["SETNX", key, value],
+    ["SETEX", key, seconds, value],
+    ["PSETEX", key, milliseconds, value],
+    ["GETSET", key, value],
+    ["GETDEL", key],
+    ["GETEX", key],
+    ["GETEX", key, fc.oneof(maybe(word("PERSIST")), maybe(word("EX"), seconds), maybe(word("PXAT"), futureMs))],
+    ["APPEND", key, value],
+    ["STRLEN", key],
+    ["MGET", some(key)],
+    ["MSET", pairsOf(key, value)],
+    ["MSETNX", pairsOf(key, value)],
+    ["INCR", key],
+    ["DECR", key],
+    ["INCRBY", key, wholeNumber],
+    ["DECRBY", key, wholeNumber],
+    ["PING"],
+    ["PING", value],
+    ["ECHO", value],
+  ],
+  keys: [
+    ["DEL", some(key)],
+    ["UNLINK", some(key)],
+    ["EXISTS", some(key)],
+    ["TOUCH", some(key)],
+    ["TYPE", key],
+    ["SET", key, value],
+    ["EXPIRE", key, seconds, expireFlags],
+    ["PEXPIRE", key, milliseconds, expireFlags],
+    ["EXPIREAT", key, futureSeconds, expireFlags],
+    ["PEXPIREAT", key, futureMs, expireFlags],
+    ["TTL", key],
+    ["PTTL", key],
+    ["EXPIRETIME", key],
+    ["PEXPIRETIME", key],
+    ["PERSIST", key],
+    ["RENAME", key, key],
+    ["RENAMENX", key, key],
+    ["KEYS", oneOf("*", "[a-b]", "[^a]", "?", "\\a", "a*", "", "[b-a]", "x?")],
+  ],
+  hashes: [
+    ["HSET", key, pairsOf(field, value)],
+    ["HMSET", key, pairsOf(field, value)],
+    ["HSET", key, field, value, field],
+    ["HSETNX", key, field, value],
+    ["HGET", key, field],
+    ["HMGET", key, some(field)],
+    ["HGETALL", key],
+    ["HDEL", key, some(field)],
+    ["HINCRBY", key, field, wholeNumber],
+    ["HEXISTS", key, field],
+    ["HLEN", key],
+    ["HKEYS", key],
+    ["HVALS", key],
+    ["HSTRLEN", key, field],
+  ],
+  sortedSets: [
+    ["ZADD", key, fc.subarray(["NX", "XX", "GT", "LT", "CH", "INCR"], { maxLength: 3 }), pairsOf(score, field)],
+    ["ZADD", key, pairsOf(score, field)],
+    ["ZADD", key, score],
+    ["ZREM", key, some(field)],
+    ["ZSCORE", key, field],
+    ["ZMSCORE", key, some(field)],
+    ["ZCARD", key],
+    ["ZCOUNT", key, bound, bound],
+    ["ZINCRBY", key, score, field],
+    ["ZRANK", key, field],
+    ["ZREVRANK", key, field],
+    ["ZRANGE", key, wholeNumber, wholeNumber, maybe(word("REV")), scored],
+    ["ZRANGE", key, wholeNumber, wholeNumber, limit],
+    ["ZRANGE", key, bound, bound, word("BYSCORE"), maybe(word("REV")), limit, scored],
+    ["ZRANGEBYSCORE", key, bound, bound, scored, limit],
+    ["ZREVRANGE", key, wholeNumber, wholeNumber, scored],
+    ["ZREVRANGEBYSCORE", key, bound, bound, limit],
+    ["ZREMRANGEBYSCORE", key, bound, bound],
+    ["ZREMRANGEBYRANK", key, wholeNumber, wholeNumber],
+    ["ZPOPMIN", key, maybe(wholeNumber)],
+    ["ZPOPMAX", key, maybe(wholeNumber)],
+  ],
+  lists: [
+    ["LPUSH", key, some(value)],
+    ["RPUSH", key, some(value)],
+    ["RPUSH", key, some(element)],
+    ["LPUSHX", key, some(element)],
+    ["RPUSHX", key, some(value)],
+    ["LPOP", key, maybe(wholeNumber)],
+    ["RPOP", key, maybe(wholeNumber)],
+    ["LRANGE", key, wholeNumber, wholeNumber],
+    ["LLEN", key],
+    ["LREM", key, wholeNumber, element],
+    ["LTRIM", key, wholeNumber, wholeNumber],
+    ["LINDEX", key, wholeNumber],
+    ["LSET", key, wholeNumber, element],
+    ["LMOVE", key, key, oneOf("LEFT", "right"), oneOf("RIGHT", "left", "up")],
+    ["RPOPLPUSH", key, key],
+  ],
+  sets: [
+    ["SADD", key, some(value)],
+    ["SREM", key, some(value)],
+    ["SMEMBERS", key],
+    ["SISMEMBER", key, value],
+    ["SMISMEMBER", key, some(value)],
+    ["SCARD", key],
+  ],
+  streams: [
+    ["XADD", key, maybe(word("NOMKSTREAM")), trim, streamId, pairsOf(field, value)],
+    ["XADD", key, streamId, field, value],
+    ["XLEN", key],
+    ["XRANGE", key, rangeEnd, rangeEnd, maybe(word("COUNT"), wholeNumber)],
+    ["XREVRANGE", key, rangeEnd, rangeEnd],
+    ["XDEL", key, some(streamId)],
+    ["XTRIM", key, trim],
+  ],
+};
 
 /** The lower-case names that the sequences can hold. */
-export const COVERED_COMMANDS: readonly string[] = [...new Set(SHAPES.map(([name]) => name.toLowerCase()))];
+export const COVERED_COMMANDS: readonly string[] = [
+  ...new Set(Object.values(FAMILIES).flatMap((shapes) => shapes.map(([name]) => name.toLowerCase()))),
+];
 
-const command: fc.Arbitrary<Command> = fc.oneof(
-  ...SHAPES.map(([name, ...parts]) =>
-    fc.tuple(...parts).map((values): Command => [name, ...(values.flat() as string[])]),
-  ),
+function commandOf(shapes: readonly Shape[]): fc.Arbitrary<Command> {
+  return fc.oneof(
+    ...shapes.map(([name, ...parts]) =>
+      fc.tuple(...parts).map((values): Command => [name, ...(values.flat() as string[])]),
+    ),
+  );
+}
+
+const anyCommand = commandOf(Object.values(FAMILIES).flat());
+
+/** A command of another type or one with an argument too few or too many: what a sequence meets now and then. */
+const stray: fc.Arbitrary<Command> = fc.oneof(
+  anyCommand,
+  anyCommand.map((parts) => (parts.length > 1 ? parts.slice(0, -1) : parts)),
+  fc.tuple(anyCommand, value).map(([parts, extra]) => [...parts, extra]),
 );
 
-/** Mostly well-formed commands; now and then one loses its last argument or gets one more. */
-const sloppy: fc.Arbitrary<Command> = fc.oneof(
-  { weight: 20, arbitrary: command },
-  { weight: 1, arbitrary: command.map((parts) => (parts.length > 1 ? parts.slice(0, -1) : parts)) },
-  { weight: 1, arbitrary: fc.tuple(command, value).map(([parts, extra]) => [...parts, extra]) },
+/** Sequences that stay with one type for most of the time, so that they go deep and still meet wrong types. */
+export const commandSequence: fc.Arbitrary<readonly Command[]> = fc.oneof(
+  ...Object.values(FAMILIES).map((shapes) =>
+    fc.array(fc.oneof({ weight: 12, arbitrary: commandOf(shapes) }, { weight: 1, arbitrary: stray }), {
+      minLength: 1,
+      maxLength: 60,
+      size: "max",
+    }),
+  ),
 );
 
 /** Numbers as they come in ARGV. */
@@ -240,5 +277,3 @@ export const luaExpression: fc.Arbitrary<string> = fc.letrec<{ node: string; lea
     tie("node").map((node) => `#('' .. ${node})`),
   ),
 })).node;
-
-export const commandSequence: fc.Arbitrary<readonly Command[]> = fc.array(sloppy, { minLength: 1, maxLength: 40 });
