@@ -132,7 +132,7 @@ describe.each(forms)("who may see and write what on $name", (form) => {
     expect(await spend).toHaveLength(2);
   });
 
-  // planted: the primary key of `requests` made of id and time.
+  // planted: the charges' foreign key without its cascade (their primary keys cannot go: the inserts name them).
   it("writes a request and its charges once, however often the event comes", async () => {
     const first = await ledger.transaction(settle(ledger, "req_twice", "red"));
     const second = await ledger.transaction(settle(ledger, "req_twice", "red"));
@@ -172,6 +172,7 @@ describe.each(forms)("who may see and write what on $name", (form) => {
     await root`delete from requests where id = ${row.id}`;
   });
 
+  // planted: DELETE granted to `admin` as well.
   it("lets `admin` see and set up all tenants, and neither change the past nor delete", async () => {
     expect(await admin`select count(*)::int as n from api_keys where id like 'key\_%'`).toMatchObject([{ n: 3 }]);
     await admin`insert into config_overlays (version, body, author) values (1, '{"version": 1}', 'test')`;

@@ -45,6 +45,7 @@ describe.each(forms)("faults of the Neon endpoint on $name", (form) => {
     expect(await elapsedMs(tenCalls)).toBeLessThan(3_900);
   });
 
+  // planted: `refuse` answered with 503.
   it("refuses connections", async () => {
     await endpoint.control({ refuse: true, times: 1 });
     await expect(one()).rejects.toThrow("Error connecting to database");
@@ -62,6 +63,7 @@ describe.each(forms)("faults of the Neon endpoint on $name", (form) => {
     expect(await written()).toEqual([]);
   });
 
+  // planted: the status sent after the statement ran.
   it("answers with another status, which the driver calls a server error", async () => {
     await endpoint.control({ status: 500 });
     await expect(run`insert into writes values (2)`).rejects.toThrow("Server error (HTTP status 500)");
@@ -76,6 +78,7 @@ describe.each(forms)("faults of the Neon endpoint on $name", (form) => {
     expect(await written()).toEqual([3]);
   });
 
+  // planted: `times` not counted down.
   it("hits one role and so many calls only, where told so", async () => {
     await endpoint.control({ status: 503, role: "somebody_else" });
     expect(await one()).toEqual([{ n: 1 }]);
@@ -103,6 +106,7 @@ describe.each(forms)("faults of the Neon endpoint on $name", (form) => {
     expect((await readControl()).counters).toMatchObject({ calls: {}, statements: {} });
   });
 
+  // planted: unknown fields let through.
   it("refuses a fault that it does not know", async () => {
     const url = new URL("/__control", endpoint.url);
     for (const body of ['{"delayMs":"10"}', '{"delay":10}', "[", "7"]) {

@@ -118,7 +118,7 @@ describe.each(forms)("migrations on $name", (form) => {
     expect(tables.filter((table) => table.owner !== "owner" || table.forced !== true)).toEqual([]);
   });
 
-  // planted: `app` created with BYPASSRLS.
+  // planted: `GRANT owner TO app` in a migration.
   it("makes logins that own nothing and cannot get around the policies", async () => {
     const roles =
       await root`select rolname as name, rolcanlogin as login, rolsuper or rolbypassrls or rolcreaterole or rolcreatedb as mighty,

@@ -105,6 +105,7 @@ describe.each(forms)("roles at the Neon endpoint on $name", (form) => {
     await root.query(`alter role ${READER} password 'local'`);
   });
 
+  // planted: the database's name not looked at (PGlite).
   it("names a database that is not there", async () => {
     const elsewhere = endpoint.connectionString(READER).replace(/\/[^/]*$/, "/elsewhere");
     await expect(neon(elsewhere)`select 1`).rejects.toMatchObject({ code: "3D000" });

@@ -91,12 +91,14 @@ describe.each(forms)("transactions and errors through Neon's protocol on $name",
     expect(row?.leftover).toBeNull();
   });
 
+  // planted: comments in front of COPY not skipped. (PGlite then ends with its process.)
   it("takes one command a statement, and no COPY", async () => {
     await expect(run.query("select 1; select 2")).rejects.toMatchObject({ code: "42601" });
     await expect(run.query("/* quietly */ copy notes from stdin")).rejects.toMatchObject({ code: "0A000" });
     expect(await run`select 1 as alive`).toEqual([{ alive: 1 }]);
   });
 
+  // planted: an unknown isolation level taken as none.
   it("refuses what is no request of this protocol with 400 and a message", async () => {
     const headers = { "Neon-Connection-String": endpoint.connectionString(), "Neon-Raw-Text-Output": "true" };
     const post = (body: string, sent: Record<string, string> = headers) =>

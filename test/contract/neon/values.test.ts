@@ -103,6 +103,7 @@ describe.each(forms)("values through Neon's protocol on $name", (form) => {
     expect(rows).toEqual([['{"a,b",NULL,"q\\""}', "7", "t", '{"a": 1}']]);
   });
 
+  // planted: the first number of a command tag taken for the row count (0 after every INSERT).
   it("answers rows as objects or lists, with command and row count", async () => {
     const full = neon(endpoint.connectionString(), { fullResults: true });
     await full`create table counted (n int)`;
