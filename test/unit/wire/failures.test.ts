@@ -1,0 +1,113 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { duration } from "../../../src/wire/openai-chat/error.ts";
+import { wireFor, wires } from "../../../src/wire/registry.ts";
+
+const chat = wires["openai-chat"];
+const messages = wires["anthropic-messages"];
+
+describe("rate headers", () => {
+  const rate = {
+    requests: { limit: 60, remaining: 59.7, resetMs: 62_500, resetAtMs: Date.UTC(2026, 10, 21, 12, 0, 0) + 1 },
+    tokens: { limit: 10_000, remaining: 0, resetMs: 12, resetAtMs: Date.UTC(2026, 10, 21, 12, 1, 0) },
+  };
+
+  // planted: the reset in milliseconds; `remaining` rounded up
+  it("carry the names and units of each format", () => {
+    expect(chat.rateHeaders(rate)).toEqual({
+      "x-ratelimit-limit-requests": "60",
+      "x-ratelimit-remaining-requests": "59",
+      "x-ratelimit-reset-requests": "1m2.5s",
+      "x-ratelimit-limit-tokens": "10000",
+      "x-ratelimit-remaining-tokens": "0",
+      "x-ratelimit-reset-tokens": "12ms",
+    });
+    expect(messages.rateHeaders(rate)).toEqual({
+      "anthropic-ratelimit-requests-limit": "60",
+      "anthropic-ratelimit-requests-remaining": "59",
+      "anthropic-ratelimit-requests-reset": "2026-11-21T12:00:01Z",
+      "anthropic-ratelimit-tokens-limit": "10000",
+      "anthropic-ratelimit-tokens-remaining": "0",
+      "anthropic-ratelimit-tokens-reset": "2026-11-21T12:01:00Z",
+    });
+    expect(chat.rateHeaders({})).toEqual({});
+    expect(
+      messages.rateHeaders({ requests: { ...rate.requests, resetAtMs: Number.POSITIVE_INFINITY } })[
+        "anthropic-ratelimit-requests-reset"
+      ],
+    ).toBe("9999-12-31T23:59:59Z");
+  });
+
+  it("write durations as Go does", () => {
+    expect([0, 1, 999.2, 1000, 1500, 60_000, 62_500, 360_000, 3_600_000, 90_061_001].map(duration)).toEqual([
+      "0s",
+      "1ms",
+      "1s",
+      "1s",
+      "1.5s",
+      "1m0s",
+      "1m2.5s",
+      "6m0s",
+      "1h0m0s",
+      "25h1m1.001s",
+    ]);
+    fc.assert(
+      fc.property(fc.nat(100_000_000), (ms) => {
+        const [, hours = 0, minutes = 0, seconds = 0, rest = 0] =
+          /^(?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)s)?(?:(\d+)ms)?$/.exec(duration(ms)) ?? [];
+        expect(
+          Math.round(Number(hours) * 3_600_000 + Number(minutes) * 60_000 + Number(seconds) * 1000 + Number(rest)),
+        ).toBe(ms);
+      }),
+    );
+  });
+});
+
+describe("headers of failures", () => {
+  const headersOf = (failure: Parameters<typeof chat.encodeFailure>[0]) =>
+    [chat, messages].map((wire) => wire.encodeFailure(failure, "r").headers);
+
+  // planted: `Retry-After` rounded down
+  it("say when to come back, in both units, rounded up", () => {
+    for (const headers of headersOf({ type: "caller_rate_limited", message: "m", retryAfterMs: 1200.5 })) {
+      expect(headers).toMatchObject({ "retry-after": "2", "retry-after-ms": "1201" });
+    }
+    for (const headers of headersOf({ type: "backend_unavailable", message: "m" }))
+      expect(headers["retry-after"]).toBe("2");
+    for (const headers of headersOf({ type: "backend_timeout", message: "m" }))
+      expect(headers["retry-after"]).toBeUndefined();
+  });
+
+  it("say that a spent budget is not to be tried again, and nothing of when", () => {
+    for (const headers of headersOf({ type: "caller_budget_exhausted", message: "m", retryAfterMs: 5 })) {
+      expect(headers["x-should-retry"]).toBe("false");
+      expect(headers["retry-after"]).toBeUndefined();
+    }
+  });
+
+  it("obey the failure where it knows better than its type", () => {
+    for (const headers of headersOf({ type: "backend_unavailable", message: "m", retryable: false }))
+      expect(headers["x-should-retry"]).toBe("false");
+  });
+});
+
+describe("Anthropic's error body", () => {
+  it("names the field in its sentence, for want of a place of its own", () => {
+    const body = (message: string) =>
+      JSON.parse(messages.encodeFailure({ type: "caller_bad_request", message, param: "top_k" }, "req_1").body);
+    expect(body("must be an integer")).toEqual({
+      type: "error",
+      error: { type: "invalid_request_error", message: "top_k: must be an integer" },
+      request_id: "req_1",
+    });
+    expect(body("`top_k` must be an integer").error.message).toBe("`top_k` must be an integer");
+  });
+});
+
+describe("wireFor", () => {
+  it("finds the format in which a backend speaks an operation", () => {
+    expect(wireFor(["openai-embeddings", "openai-chat"], "chat")).toBe(chat);
+    expect(wireFor(["openai-embeddings", "openai-chat"], "embed")).toBe(wires["openai-embeddings"]);
+    expect(wireFor(["anthropic-messages"], "embed")).toBeUndefined();
+  });
+});
