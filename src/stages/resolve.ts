@@ -26,7 +26,7 @@ export async function resolve(exchange: Authenticated, gateway: Gateway): Promis
       ),
     );
   }
-  const inputTokens = estimateInputTokens(draft);
+  const inputTokens = estimateInputTokens(draft, exchange.body);
   if (inputTokens > route.maxInputTokens) {
     return fail(
       badRequest(

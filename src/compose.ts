@@ -1,0 +1,232 @@
+import type { Hono } from "hono";
+import { bindEnvironment } from "./config/bind.ts";
+import { type Environment, parseEnvironment } from "./config/environment.ts";
+import { readOverlay } from "./config/overlay.ts";
+import { resolve } from "./config/resolve.ts";
+import type { TenantAdministration } from "./core/admin.ts";
+import type { BaseConfig, Config } from "./core/config.ts";
+import type { KeySnapshot } from "./core/identity.ts";
+import type { Clock, EventQueue, OverlayStore, SharedState } from "./core/ports.ts";
+import { createApp } from "./http/app.ts";
+import type { AdminDependencies } from "./http/routes/admin.ts";
+import type { OperationsDependencies } from "./http/routes/operations.ts";
+import { unconfigured } from "./http/unconfigured.ts";
+import { constantTimeEqual, hmacBase64Url, hmacKey } from "./lib/hash.ts";
+import { policies } from "./policies/registry.ts";
+import { BreakerView } from "./routing/breaker-view.ts";
+import { hashSecret } from "./stages/api-key.ts";
+import type { Gateway } from "./stages/gateway.ts";
+import { runtimeChance } from "./stores/isolate/chance.ts";
+import { eventBatcher } from "./stores/isolate/events.ts";
+import { principalCache } from "./stores/isolate/principals.ts";
+import { ShareLimits } from "./stores/local-limits.ts";
+import { NeonBudgetRebuilder } from "./stores/neon/budgets.ts";
+import { Neon } from "./stores/neon/client.ts";
+import { pingNeon } from "./stores/neon/health.ts";
+import { NeonKeyAdministration } from "./stores/neon/key-administration.ts";
+import { NeonKeys } from "./stores/neon/keys.ts";
+import { namedOrigins } from "./stores/neon/origins.ts";
+import { NeonOverlay } from "./stores/neon/overlay.ts";
+import { NeonRequests } from "./stores/neon/requests.ts";
+import { NeonTenantAdministration } from "./stores/neon/tenants.ts";
+import { NeonUsage } from "./stores/neon/usage.ts";
+import { UpstashAddressGuard } from "./stores/upstash/address-guard.ts";
+import { UpstashAdmission } from "./stores/upstash/admission.ts";
+import { pingRedis } from "./stores/upstash/health.ts";
+import { UpstashKeyDirectory } from "./stores/upstash/key-directory.ts";
+import { UpstashLedger } from "./stores/upstash/ledger.ts";
+import { Link } from "./stores/upstash/link.ts";
+import { UpstashMoney } from "./stores/upstash/money.ts";
+import { UpstashOrigins } from "./stores/upstash/origins.ts";
+import { UpstashOverlay } from "./stores/upstash/overlay.ts";
+import { bugLine, logLine } from "./telemetry/log-line.ts";
+import { prometheusText } from "./telemetry/prometheus.ts";
+import { fetchTransport } from "./transports/fetch.ts";
+
+/** The bindings that are not text; settings and secrets are read by the names that the config gives them. */
+export interface WorkerEnvironment {
+  readonly LEDGER_QUEUE?: { send(message: unknown): Promise<unknown> };
+  readonly [name: string]: unknown;
+}
+
+const VERSION = "0.1.0";
+const PRINCIPALS_KEPT = 10_000;
+/** Between two loads of a newer overlay: the first may have died with its request. */
+const RELOAD_MS = 500;
+const clock: Clock = { now: () => Date.now() };
+
+let composed: Pick<Hono, "fetch"> | undefined;
+
+/** The gateway of this isolate, built at its first request. A wrong environment answers 503 with the names of what is wrong. */
+export function composeOnce(env: WorkerEnvironment, base: BaseConfig): Pick<Hono, "fetch"> {
+  composed ??= compose(env, base);
+  return composed;
+}
+
+function compose(env: WorkerEnvironment, base: BaseConfig): Pick<Hono, "fetch"> {
+  const parsed = parseEnvironment(env, base);
+  if (!parsed.ok) return unconfigured(parsed.problems);
+  const { environment } = parsed;
+  const bound = bindEnvironment(base, environment);
+  const stores = openStores(environment, bound);
+  const gateway = composeGateway(environment, bound, stores, queueOf(env.LEDGER_QUEUE));
+  return createApp({
+    gateway,
+    origins: stores.origins,
+    admin: composeAdmin(environment, bound, stores, gateway),
+    operations: composeOperations(environment, stores),
+  });
+}
+
+/** One link to Redis; Postgres as `app` for what a request may need and as `admin` for operators. */
+function openStores(environment: Environment, base: BaseConfig) {
+  const { redis, postgres } = environment;
+  const { redisMs, redisConnectMs, postgresMs } = base.stores;
+  const link = new Link({ url: redis.url, token: redis.token, timeoutMs: redisMs, connectMs: redisConnectMs, clock });
+  const open = (connectionString: string) =>
+    new Neon({
+      connectionString,
+      timeoutMs: postgresMs,
+      ...(postgres.fetchEndpoint !== undefined && { fetchEndpoint: postgres.fetchEndpoint }),
+    });
+  const app = open(postgres.url);
+  const admin = open(postgres.adminUrl);
+  const money = new UpstashMoney(link);
+  const tenants = new NeonTenantAdministration(admin);
+  return {
+    link,
+    app,
+    admin,
+    money,
+    tenants,
+    keys: new UpstashKeyDirectory(link, new NeonKeys(app), clock),
+    rebuilder: new NeonBudgetRebuilder(app, money, clock),
+    overlays: new UpstashOverlay(link, readOverlay),
+    ledger: new UpstashLedger(link),
+    origins: new UpstashOrigins(link, () => namedOrigins(admin)),
+  };
+}
+
+type Stores = ReturnType<typeof openStores>;
+type GatewayStores = Pick<Stores, "link" | "keys" | "overlays" | "rebuilder">;
+
+/** What the steps use, on the stores given. `base` is bound to the environment already. */
+function composeGateway(environment: Environment, base: BaseConfig, stores: GatewayStores, queue: EventQueue): Gateway {
+  const holder = holdConfig(base, stores.overlays);
+  const guard = { perMinute: base.addressGuardPerMinute, timeoutMs: base.stores.redisMs, clock };
+  return {
+    clock,
+    chance: runtimeChance(clock.now),
+    config: holder.config,
+    noticeOverlay: holder.notice,
+    availableBackends: environment.availableBackends,
+    keys: stores.keys,
+    principals: principalCache(PRINCIPALS_KEPT),
+    verifySecret: (snapshot, secret) => verifySecret(environment, snapshot, secret),
+    addressGuard: new UpstashAddressGuard(stores.link, guard),
+    admission: new UpstashAdmission(stores.link),
+    localLimits: new ShareLimits(base.localLimitShare),
+    rebuilder: stores.rebuilder,
+    breakers: new BreakerView((backend) => base.backends[backend]?.breaker, clock.now),
+    policies,
+    transport: fetchTransport(environment.backends),
+    enqueue: eventBatcher(queue, clock),
+    log: (event) => console.log(logLine(event)),
+    reportBug: (bug, requestId) => console.error(bugLine(bug, requestId, clock.now())),
+    async hashEndUser(tenant, name) {
+      const pepper = environment.peppers.byVersion.get(environment.peppers.current) ?? "";
+      return hmacBase64Url(await hmacKey(pepper), `${tenant}\n${name}`);
+    },
+  };
+}
+
+function composeAdmin(environment: Environment, base: BaseConfig, stores: Stores, gateway: Gateway): AdminDependencies {
+  const { admin, link, origins, tenants } = stores;
+  const { current, byVersion } = environment.peppers;
+  const announcingOrigins: TenantAdministration = {
+    list: (page) => tenants.list(page),
+    async create(tenant, actor) {
+      const created = await tenants.create(tenant, actor);
+      if (created.ok && tenant.corsOrigins.length > 0) await origins.add(tenant.corsOrigins);
+      return created;
+    },
+  };
+  return {
+    adminKey: environment.adminKey,
+    clock,
+    randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
+    pepper: { version: current, secret: byVersion.get(current) ?? "" },
+    known: () => ({
+      tiers: new Set(Object.keys(gateway.config().tiers)),
+      defaultTier: base.defaultTier,
+      aliases: new Set(Object.keys(gateway.config().routes)),
+    }),
+    misfits: (overlay) => resolve(base, overlay).ignored,
+    keys: new NeonKeyAdministration(admin),
+    announcer: stores.keys,
+    tenants: announcingOrigins,
+    money: stores.money,
+    usage: new NeonUsage(admin),
+    requests: new NeonRequests(admin),
+    deadLetters: new UpstashLedger(link),
+    overlay: new NeonOverlay(admin),
+    overlayAnnouncer: stores.overlays,
+  };
+}
+
+function composeOperations(environment: Environment, stores: Stores): OperationsDependencies {
+  const { metricsToken, adminKey } = environment;
+  return {
+    version: VERSION,
+    tokens: metricsToken === undefined ? [adminKey] : [metricsToken, adminKey],
+    async probe() {
+      const startedAt = clock.now();
+      const [redis, postgres] = await Promise.all([pingRedis(stores.link), pingNeon(stores.app)]);
+      return [
+        {
+          name: "redis",
+          healthy: redis.healthy,
+          ms: redis.ioMs,
+          ...(redis.detail !== undefined && { reason: redis.detail }),
+        },
+        { name: "postgres", ...postgres, ms: clock.now() - startedAt },
+      ];
+    },
+    async metrics() {
+      const counters = await stores.ledger.counters();
+      return counters.ok ? prometheusText(counters.value) : undefined;
+    },
+  };
+}
+
+async function verifySecret({ peppers }: Environment, snapshot: KeySnapshot, secret: string): Promise<boolean> {
+  const pepper = peppers.byVersion.get(snapshot.pepperVersion);
+  // A key under a pepper that is no longer configured cannot be checked, so it is not accepted.
+  return pepper !== undefined && constantTimeEqual(await hashSecret(pepper, secret), snapshot.hash);
+}
+
+/** The config version of this isolate: the base, and over it the newest overlay that Redis has told of. */
+function holdConfig(base: BaseConfig, overlays: OverlayStore) {
+  let config: Config = resolve(base, undefined).config;
+  let loadingSince = 0;
+  return {
+    config: () => config,
+    notice(shared: SharedState, waitUntil: (promise: Promise<unknown>) => void): void {
+      if ((shared.overlayVersion ?? 0) <= config.overlayVersion || clock.now() - loadingSince < RELOAD_MS) return;
+      loadingSince = clock.now();
+      const loaded = overlays.load().then((overlay) => {
+        if (overlay && overlay.version > config.overlayVersion) config = resolve(base, overlay).config;
+      });
+      waitUntil(loaded);
+    },
+  };
+}
+
+/** Without a queue the ledger lives from its sweeps: Redis holds every event until it is written. */
+function queueOf(binding: WorkerEnvironment["LEDGER_QUEUE"]): EventQueue {
+  return {
+    async send(events) {
+      await binding?.send({ kind: "events", events });
+    },
+  };
+}

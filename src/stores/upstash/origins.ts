@@ -1,0 +1,31 @@
+import type { Link } from "./link.ts";
+
+const ORIGINS = "cors:origins";
+/** Stands in the set from the moment that it was filled, so that a flushed Redis is told apart from "nobody names an origin". */
+const FILLED = "*";
+
+/** Web origins that any tenant names: a set in Redis, filled from Postgres where Redis has lost it. Fails closed. */
+export class UpstashOrigins {
+  readonly #link: Link;
+  readonly #source: () => Promise<readonly string[] | undefined>;
+
+  constructor(link: Link, source: () => Promise<readonly string[] | undefined>) {
+    this.#link = link;
+    this.#source = source;
+  }
+
+  async isNamed(origin: string): Promise<boolean> {
+    const answer = await this.#link.run([(pipeline) => pipeline.smismember(ORIGINS, [origin, FILLED])]);
+    const flags = answer.ok ? answer.replies[0]?.result : undefined;
+    if (!Array.isArray(flags)) return false;
+    if (flags[1] === 1) return flags[0] === 1;
+    const named = await this.#source();
+    if (named === undefined) return false;
+    await this.add(named);
+    return named.includes(origin);
+  }
+
+  async add(origins: readonly string[]): Promise<void> {
+    await this.#link.run([(pipeline) => pipeline.sadd(ORIGINS, FILLED, ...origins)]);
+  }
+}
