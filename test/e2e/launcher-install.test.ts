@@ -49,7 +49,7 @@ beforeEach(() => {
 afterEach(() => cleanUp(launched.splice(0), [folder]));
 
 describe("scripts/ensure.mjs", () => {
-  // planted: the stamp not written (installed each time); the exit code not passed on
+  // planted: node_modules never found good; the exit code not passed on
   test("installs once, then runs at once, and passes arguments, environment and exit code through", async () => {
     const first = ensure(["hello.ts", "3", "two words"]);
     expect(await first.ended).toBe(3);
@@ -92,6 +92,7 @@ describe("scripts/ensure.mjs", () => {
     expect(errors).toEqual([expect.stringMatching(/^error: npm ci failed \(exit \d+\): .+`npm ci`/)]);
   });
 
+  // planted: the spawn error taken for success
   test("says in one line that npm is missing", async () => {
     // A Node without npm beside it.
     const node = join(folder, "bin", "node");
