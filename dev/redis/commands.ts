@@ -64,6 +64,13 @@ export function unknownCommand(command: Command): ErrorReply {
   return new ErrorReply(asErrorLine(`ERR unknown command '${name}', with args beginning with: ${quoted}`));
 }
 
+/** SCRIPT's own closed list: KILL and DEBUG would change the server for all, or the one connection. */
+export function unknownScriptSubcommand(command: Command): ErrorReply | undefined {
+  const subcommand = command[1];
+  if (subcommand === undefined || ["load", "exists", "flush"].includes(subcommand.toLowerCase())) return undefined;
+  return new ErrorReply(asErrorLine(`ERR unknown subcommand '${subcommand.slice(0, 128)}'. Try SCRIPT HELP.`));
+}
+
 /** An error as one line: Redis cuts line ends off and turns those within into spaces. */
 export function asErrorLine(message: string): string {
   return message.replace(/[\r\n]+$/, "").replace(/[\r\n]/g, " ");

@@ -1,5 +1,5 @@
 import { sha1Hex } from "../bytes.ts";
-import { arityFits, keysOf, specOf } from "../commands.ts";
+import { arityFits, keysOf, specOf, unknownScriptSubcommand } from "../commands.ts";
 import { type Bytes, type Command, ErrorReply, OK, type Reply } from "../protocol.ts";
 import { parseScript, UNDECLARED_KEY, WHOLE_DATABASE } from "../scripts.ts";
 import { CommandError, parseInt64 } from "./arguments.ts";
@@ -37,7 +37,9 @@ export class ScriptRunner {
   run(name: string, args: readonly Bytes[]): Reply {
     try {
       const [first = "", ...rest] = args;
-      if (name === "script") return this.#manage(first.toLowerCase(), rest);
+      if (name === "script") {
+        return unknownScriptSubcommand([name, first]) ?? this.#manage(first.toLowerCase(), rest);
+      }
       const { keys, argv } = splitArguments(rest);
       const script = name.startsWith("evalsha") ? this.#scripts.get(first.toLowerCase()) : this.#load(first);
       if (script === undefined) return NO_SCRIPT;
@@ -54,6 +56,7 @@ export class ScriptRunner {
     return script.call(keys, args);
   }
 
+  /** SCRIPT LOAD, EXISTS and FLUSH. */
   #manage(subcommand: string, args: readonly Bytes[]): Reply {
     const wrongCount = () => new ErrorReply(`ERR wrong number of arguments for 'script|${subcommand}' command`);
     switch (subcommand) {
@@ -64,7 +67,7 @@ export class ScriptRunner {
       }
       case "exists":
         return args.length === 0 ? wrongCount() : args.map((sha) => (this.#scripts.has(sha.toLowerCase()) ? 1 : 0));
-      case "flush": {
+      default: {
         const mode = args[0]?.toUpperCase();
         if (args.length > 1 || (mode !== undefined && mode !== "SYNC" && mode !== "ASYNC")) {
           throw new CommandError("ERR SCRIPT FLUSH only support SYNC|ASYNC option");
@@ -73,8 +76,6 @@ export class ScriptRunner {
         this.#lua.forgetAll();
         return OK;
       }
-      default:
-        return new ErrorReply(`ERR unknown subcommand '${subcommand}'. Try SCRIPT HELP.`);
     }
   }
 

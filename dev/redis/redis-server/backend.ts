@@ -1,7 +1,7 @@
-import { EXEC_ABORT, specOf, unknownCommand } from "../commands.ts";
+import { EXEC_ABORT, specOf, unknownCommand, unknownScriptSubcommand } from "../commands.ts";
 import { type Command, ErrorReply, type RedisBackend, type Reply, StartError } from "../protocol.ts";
 import { parseRedisUrl, type RedisAddress, RedisConnection } from "./connection.ts";
-import { type RedisProcess, startRedisProcess } from "./process.ts";
+import { OLDEST_MAJOR, type RedisProcess, startRedisProcess } from "./process.ts";
 import { ScriptTable, type Translation } from "./scripts.ts";
 
 const MULTI: Command = ["MULTI"];
@@ -52,7 +52,10 @@ class RedisServerBackend implements RedisBackend {
 
   /** Commands outside the closed list never reach the server: one that changes the connection would change it for all. */
   #prepare(command: Command): Translation | ErrorReply {
-    return specOf(command) === undefined ? unknownCommand(command) : this.#scripts.translate(command);
+    const spec = specOf(command);
+    if (spec === undefined) return unknownCommand(command);
+    if (spec.name !== "script") return this.#scripts.translate(command);
+    return unknownScriptSubcommand(command) ?? this.#scripts.translate(command);
   }
 
   async #send(commands: readonly Command[]): Promise<readonly Reply[]> {
@@ -93,6 +96,7 @@ async function open(
   const connection = new RedisConnection(address);
   try {
     await loaded(connection);
+    await requireVersion(connection);
   } catch (error) {
     connection.close();
     await process?.stop();
@@ -100,6 +104,16 @@ async function open(
     throw new StartError(`${complaint} (${error instanceof Error ? error.message : String(error)})`);
   }
   return new RedisServerBackend(connection, process);
+}
+
+/** Servers of others may be of any age; the one that is started here was asked before. */
+async function requireVersion(connection: RedisConnection): Promise<void> {
+  const [info] = await connection.send([["INFO", "server"]]);
+  const version = typeof info === "string" ? /redis_version:(\S+)/.exec(info)?.[1] : undefined;
+  if (Number.parseInt(version ?? "", 10) >= OLDEST_MAJOR) return;
+  throw new StartError(
+    `The Redis of REDIS_URL has version ${version ?? "unknown"}: ${OLDEST_MAJOR}.0 or newer is needed`,
+  );
 }
 
 /** Waits while the server still reads its file of commands, as it does after a start with much data. */

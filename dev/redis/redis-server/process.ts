@@ -23,7 +23,7 @@ const STOP_DEADLINE_MS = 10_000;
 const READY_DEADLINE_MS = 10_000;
 
 /** The oldest version that has every command of the closed list (EVAL_RO came with 7.0). */
-const OLDEST_MAJOR = 7;
+export const OLDEST_MAJOR = 7;
 
 /** A redis-server of our own, reached through a socket file that only this user can open. */
 export interface RedisProcess {

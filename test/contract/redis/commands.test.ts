@@ -153,6 +153,9 @@ describe.each(forms)("commands on %s", (form) => {
         body: { error: `ERR unknown command '${name}', with args beginning with: 'a' ` },
       });
     }
+    expect((await post(endpoint, "/", ["SCRIPT", "KILL"])).body).toEqual({
+      error: "ERR unknown subcommand 'KILL'. Try SCRIPT HELP.",
+    });
     expect((await post(endpoint, "/", ["GET"])).body).toEqual({
       error: "ERR wrong number of arguments for 'get' command",
     });

@@ -45,7 +45,7 @@ function agree(command: Command, embedded: Reply, real: Reply): void {
   expect(context).toEqual({ ...context, embedded: context.real });
 }
 
-/** What all keys hold at the end. */
+/** What all keys hold at the end, and whether they expire. */
 async function contents(backend: RedisBackend): Promise<unknown> {
   const [keys] = await backend.execute([["KEYS", "*"]]);
   const names = (keys as string[]).toSorted(byText);
@@ -63,7 +63,8 @@ async function contents(backend: RedisBackend): Promise<unknown> {
     const reader = readers[type instanceof StatusReply ? type.text : ""];
     const command = reader?.(name) ?? ["TYPE", name];
     const [value = null] = await backend.execute([command]);
-    state.push([name, comparable(command, value)]);
+    const [timeLeftMs] = await backend.execute([["PTTL", name]]);
+    state.push([name, comparable(command, value), timeLeftMs === -1 ? "stays" : "expires"]);
   }
   return state;
 }
@@ -106,7 +107,7 @@ describe.runIf(forms.includes("redis-server"))("the embedded form beside a real 
         for (const [index, command] of sequence.entries()) agree(command, ours[index] ?? null, theirs[index] ?? null);
         expect(await contents(embedded)).toEqual(await contents(real));
       }),
-      { numRuns: Number(process.env.REDIS_RUNS ?? 300) },
+      { numRuns: Number(process.env.REDIS_RUNS ?? 1000) },
     );
   });
 

@@ -91,6 +91,8 @@ const FAMILIES: Readonly<Record<string, readonly Shape[]>> = {
   strings: [
     ["GET", key],
     ["SET", key, value, setOptions],
+    ["SET", key, value, word("KEEPTTL")],
+    ["SET", key, value, word("EX"), fc.constant("5000")],
     ["SETNX", key, value],
     ["SETEX", key, seconds, value],
     ["PSETEX", key, milliseconds, value],
@@ -150,6 +152,7 @@ const FAMILIES: Readonly<Record<string, readonly Shape[]>> = {
   sortedSets: [
     ["ZADD", key, fc.subarray(["NX", "XX", "GT", "LT", "CH", "INCR"], { maxLength: 3 }), pairsOf(score, field)],
     ["ZADD", key, pairsOf(score, field)],
+    ["ZADD", key, oneOf("GT", "LT", "NX", "XX"), maybe(oneOf("CH", "INCR")), pairsOf(score, field)],
     ["ZADD", key, score],
     ["ZREM", key, some(field)],
     ["ZSCORE", key, field],

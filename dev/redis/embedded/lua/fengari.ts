@@ -121,6 +121,8 @@ export const { lua, lauxlib, lualib } = fengari;
  * "\x12\x03" are one. The bytes themselves neither clash nor lose their order.
  */
 function patchStrings(): void {
+  // First of all, as when fengari is loaded by its front door: this module and the configuration need each other.
+  require("fengari/src/defs.js");
   interface TableString {
     hash: string | null;
     getstr(): LuaString;

@@ -12,7 +12,8 @@ const GLOBALS_SLOT = 2;
 
 /**
  * Makes the globals those of a script in Redis: what reaches the machine is gone, what 5.1 had and 5.3 has not is back, and
- * nothing can be changed. As in Redis, `pcall` gives the text of an error that `redis.call` raised. It returns the table behind the globals, into which KEYS and ARGV are put.
+ * nothing can be changed. As in Redis, `pcall` gives the text of an error that `redis.call` raised. It returns the globals and the
+ * table behind them, into which KEYS and ARGV are put.
  */
 const SETUP = `
   local all, own = ...
@@ -20,11 +21,12 @@ const SETUP = `
   local base = {}
   local function refuse() error("Attempt to modify a readonly table", 2) end
   local function readonly(table) return setmetatable({}, { __index = table, __newindex = refuse, __metatable = false }) end
-  for _, name in all.ipairs({ "assert", "collectgarbage", "error", "getmetatable", "ipairs", "next", "pairs", "rawequal", "rawget", "rawset", "select", "setmetatable", "tostring", "type", "xpcall" }) do
+  for _, name in all.ipairs({ "assert", "collectgarbage", "error", "getmetatable", "ipairs", "next", "pairs",
+    "rawequal", "rawget", "rawset", "select", "setmetatable", "tostring", "type", "xpcall" }) do
     base[name] = all[name]
   end
   function base.load(part, name)
-    if all.type(part) ~= "function" then error("bad argument #1 to 'load' (function expected, got " .. all.type(part) .. ")", 2) end
+    if all.type(part) ~= "function" then error("bad argument #1 to 'load' (function expected)", 2) end
     return all.load(part, name)
   end
   local function flatten(ok, thrown, ...)
