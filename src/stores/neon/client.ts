@@ -49,6 +49,13 @@ export class Neon {
     }
   }
 
+  /** Whether Postgres answers; the reason is one or two words, safe to show. */
+  async ping(): Promise<{ readonly healthy: boolean; readonly reason?: string }> {
+    const outcome = await this.run((db) => db.execute(sql`select 1`));
+    if (outcome.kind === "ok") return { healthy: true };
+    return { healthy: false, reason: outcome.kind === "refused" ? `sqlstate ${outcome.code}` : outcome.detail };
+  }
+
   /** One transaction in which row-level security lets this tenant's rows through. Gives one result a query. */
   async runAs<const Queries extends readonly BatchItem<"pg">[]>(
     tenant: string,

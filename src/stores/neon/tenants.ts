@@ -1,4 +1,4 @@
-import { asc, gt } from "drizzle-orm";
+import { asc, gt, sql } from "drizzle-orm";
 import type { NewTenant, Page, PageRequest, TenantAdministration, TenantListing } from "../../core/admin.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import { failureOf, type Neon } from "./client.ts";
@@ -45,6 +45,14 @@ export class NeonTenantAdministration implements TenantAdministration {
     );
     if (outcome.kind !== "ok") return fail(failureOf(outcome));
     return ok(pageOf(outcome.value.map(listingOf), page.limit, (tenant) => tenant.tenant));
+  }
+
+  /** Every web origin that some tenant names, each once; undefined while the database is away. */
+  async origins(): Promise<readonly string[] | undefined> {
+    const outcome = await this.#neon.run((db) =>
+      db.selectDistinct({ origin: sql<string>`unnest(${tenants.corsOrigins})` }).from(tenants),
+    );
+    return outcome.kind === "ok" ? outcome.value.map(({ origin }) => origin) : undefined;
   }
 }
 

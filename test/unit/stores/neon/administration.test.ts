@@ -116,6 +116,21 @@ describe("lists", () => {
     expect(new Set(seen)).toEqual(new Set(wanted.map((key) => key.keyId)));
   });
 
+  it("give every origin that some tenant names, once", async () => {
+    await tenants.create(
+      { tenant: "again", corsOrigins: ["https://app.example.com", "https://b.example.com"] },
+      "tester",
+    );
+    const origins = await tenants.origins();
+    expect(origins).toHaveLength(2);
+    expect(new Set(origins)).toEqual(new Set(["https://app.example.com", "https://b.example.com"]));
+    await database.endpoint.control({ status: 500 });
+    const [none, ping] = [await tenants.origins(), await database.as("admin").ping()];
+    await database.endpoint.control({});
+    expect([none, ping]).toEqual([undefined, { healthy: false, reason: "network" }]);
+    expect(await database.as("admin").ping()).toEqual({ healthy: true });
+  });
+
   it("give tenants by name, and a name only once", async () => {
     expect(await tenants.create({ tenant: "acme", corsOrigins: [] }, "tester")).toMatchObject({
       failure: { type: "caller_conflict", param: "tenant" },
