@@ -24,7 +24,7 @@ function message(type: string, ...parts: readonly Buffer[]): Buffer {
 
 const NO_NAME = zeroEnded("");
 
-/** Parse, Bind, Describe, Execute and Sync of one unnamed statement: parameters and results in text format. */
+/** Parse, Bind, Describe, Execute, CopyFail and Sync of one unnamed statement: parameters and results in text format. */
 export function statementMessages(query: string, params: readonly (string | null)[]): Buffer {
   const values = params.flatMap((param) => {
     if (param === null) return [int32(-1)];
@@ -36,6 +36,8 @@ export function statementMessages(query: string, params: readonly (string | null
     message("B", NO_NAME, NO_NAME, int16(0), int16(params.length), ...values, int16(0)),
     message("D", Buffer.from("P"), NO_NAME),
     message("E", NO_NAME, int32(0)),
+    // Ends a COPY FROM STDIN, which would wait for ever; ignored after anything else.
+    message("f", zeroEnded("COPY cannot travel over HTTP")),
     message("S"),
   ]);
 }

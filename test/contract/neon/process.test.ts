@@ -109,4 +109,32 @@ describe("the Neon endpoint as a process", () => {
     }
     expect(await neon(connectionString(url))`select 1 as n`).toEqual([{ n: 1 }]);
   }, 60_000);
+
+  // planted: always told that there is nothing to migrate.
+  it("is migrated by the command line, once, with one clear line when it cannot be", async () => {
+    const url = await ready(start("--data-dir", join(directory, "migrated")));
+    const environment = { ...process.env, DATABASE_OWNER_URL: connectionString(url) };
+    expect(await migrateWith(environment)).toMatchObject({
+      code: 0,
+      output: expect.stringMatching(/^migrated: 0000_tables, .*\n$/),
+    });
+    expect(await migrateWith(environment)).toEqual({ code: 0, output: "nothing to migrate\n" });
+    const wrong = { ...environment, DATABASE_OWNER_URL: connectionString(url, "nobody") };
+    const output = "migrate: password authentication failed for user 'nobody'\n";
+    expect(await migrateWith(wrong)).toEqual({ code: 1, output });
+    const { DATABASE_OWNER_URL: _, ...without } = environment;
+    expect(await migrateWith(without)).toMatchObject({
+      code: 1,
+      output: expect.stringContaining("set DATABASE_OWNER_URL"),
+    });
+  }, 60_000);
+
+  async function migrateWith(env: NodeJS.ProcessEnv): Promise<{ code: number | null; output: string }> {
+    const child = spawn(process.execPath, [join(MAIN, "../migrate.ts")], { env, stdio: ["ignore", "pipe", "pipe"] });
+    started.push(child);
+    const chunks: Buffer[] = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+    await once(child, "close");
+    return { code: child.exitCode, output: Buffer.concat(chunks).toString() };
+  }
 });

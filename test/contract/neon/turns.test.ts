@@ -31,4 +31,12 @@ describe("PGlite's one session", () => {
     });
     await Promise.all(calls);
   });
+
+  // planted: no CopyFail behind the statement. (PGlite then spins for ever, and with it the test run.)
+  it("survives a COPY that no guard saw", async () => {
+    await run(ROOT_ROLE, ["create table copied (n int)"], false);
+    const copy = await run(ROOT_ROLE, ["/* a /* b */ */ copy copied from stdin"], false);
+    expect(copy).toMatchObject({ ok: false, error: { code: "57014" } });
+    expect(await run(ROOT_ROLE, ["select 1"], false)).toMatchObject({ ok: true, results: [{ rows: [["1"]] }] });
+  });
 });
