@@ -1,5 +1,5 @@
 import type { Operation } from "../core/draft.ts";
-import { OPERATION_OF } from "../core/formats.ts";
+import { formatFor } from "../core/formats.ts";
 import type { Wire, WireName } from "../core/wire.ts";
 import { anthropicMessages } from "./anthropic-messages/index.ts";
 import { openAiChat } from "./openai-chat/index.ts";
@@ -14,6 +14,6 @@ export const wires: Readonly<Record<WireName, Wire>> = {
 
 /** The wire in which a backend of these formats speaks `operation`; undefined where it cannot. */
 export function wireFor(formats: readonly WireName[], operation: Operation): Wire | undefined {
-  const name = formats.find((format) => OPERATION_OF[format] === operation);
+  const name = formatFor({ formats }, operation);
   return name && wires[name];
 }

@@ -1,15 +1,8 @@
 import type { ContentBlock, Message, Role } from "../../core/draft.ts";
 import { asksForSomething, type Fields, isList } from "../read.ts";
+import type { Findings } from "../translations.ts";
 
 const ROLES: Readonly<Record<string, Role>> = { user: "user", assistant: "assistant", system: "system" };
-
-/** What was found in the messages that another format could not carry. */
-export interface Findings {
-  /** Lost without changing the meaning; named. */
-  readonly unknown: Set<string>;
-  /** Lost only with the meaning; refused. */
-  readonly untranslatable: string[];
-}
 
 /** `system` and `messages` as one list, the system prompt first. Content strings are taken as they are. */
 export function decodeMessages(body: Fields, findings: Findings): readonly Message[] {

@@ -1,6 +1,7 @@
 import type { ContentBlock, Message, Role } from "../../core/draft.ts";
 import { isJsonObject, type Json } from "../../core/json.ts";
 import { asksForSomething, type Fields, given, isList } from "../read.ts";
+import type { Findings } from "../translations.ts";
 
 /** `function` is the old name of `tool`. */
 const ROLES: Readonly<Record<string, Role>> = {
@@ -15,14 +16,6 @@ const ROLES: Readonly<Record<string, Role>> = {
 const SPOKEN = new Set(["role", "content", "name", "reasoning", "reasoning_content"]);
 /** Beside a part's text these only steer a provider's prompt cache: the words mean the same without them. */
 const CACHE_HINTS = new Set(["cache_control", "prompt_cache_breakpoint"]);
-
-/** What was found in the messages that another format could not carry. */
-export interface Findings {
-  /** Lost without changing the meaning; named. */
-  readonly unknown: Set<string>;
-  /** Lost only with the meaning; refused. */
-  readonly untranslatable: string[];
-}
 
 /** `messages` of a chat request. Content strings are taken as they are. */
 export function decodeMessages(body: Fields, findings: Findings): readonly Message[] {
@@ -54,8 +47,8 @@ function readContent(fields: Fields, role: Role | undefined, blocks: ContentBloc
   if (typeof content === "string") {
     blocks.push({ type: "text", text: content });
   } else if (content === undefined) {
-    // An assistant's turn may consist of tool calls alone.
-    if (role !== "assistant") fields.missing("content");
+    // An assistant's turn may consist of tool calls alone, and an old-style function may have returned nothing.
+    if (role !== "assistant" && fields.value("role") !== "function") fields.missing("content");
   } else if (isList(content)) {
     for (const part of fields.children("content")) blocks.push(readPart(part, findings));
   } else {

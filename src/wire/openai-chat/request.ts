@@ -2,7 +2,8 @@ import type { Body, ChatDraft } from "../../core/draft.ts";
 import { isJsonObject, type JsonObject } from "../../core/json.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import { asksForSomething, type Complaint, Fields, given } from "../read.ts";
-import { decodeMessages, type Findings } from "./messages.ts";
+import type { Findings } from "../translations.ts";
+import { decodeMessages } from "./messages.ts";
 
 /** Fields with a word in the draft. */
 const SPOKEN = new Set([

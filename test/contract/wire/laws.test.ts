@@ -175,7 +175,7 @@ describe.each(chats.map((wire) => [wire.name, wire] as const))("%s", (name, wire
     expect(arbitrary).toBeDefined();
   });
 
-  // planted: the index of a tool call taken from its block
+  // planted: the index of a new tool call one too high
   it("reads the stream that it writes, however it is cut", () => {
     fc.assert(
       fc.property(arbitrary ?? fc.constant(undefined), fc.integer({ min: 1, max: 50 }), (answer, size) => {

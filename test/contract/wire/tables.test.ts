@@ -40,7 +40,7 @@ describe.each(Object.values(wires).map((wire) => [wire.name, wire] as const))("%
     expect(wire.decodeAnswer(json)).toEqual({ ok: true, value: answer });
   });
 
-  // planted: the raw usage details not kept; `reasoning` not written
+  // planted: usage details without a word not written back; `reasoning` not written
   it.each(answers.map((row) => [row.name, row] as const))(
     "writes the answer that it read, every field of it: %s",
     (_, { json, answer }) => {

@@ -342,6 +342,8 @@ describe("translations", () => {
   it("are bounded in number and length, whatever a caller names its fields", () => {
     const fields = Array.from({ length: 200 }, (_, i) => `"${"x".repeat(500)}${i}\\n":1`).join(",");
     const { notes = [] } = encode(`{"model":"chat",${fields},${HI},"stop":"x"}`, { ...OA, maxOutputTokens: 9 });
+    const hostile = `{"model":"chat","messages":[{"role":"user","content":"?","${"y".repeat(5000)}":1}]}`;
+    expect(encode(hostile, { ...OA, maxOutputTokens: 9 }).refused?.length).toBeLessThanOrEqual(64);
     expect(notes.length).toBeLessThanOrEqual(32);
     expect(notes.every((note) => note.length < 80 && !note.includes("\n"))).toBe(true);
   });
