@@ -24,7 +24,7 @@ const { values } = parseArgs({
   },
 });
 const rounds = Number(values.rounds);
-const scale = values.quick ? 0.25 : 1;
+const scale = values.quick ? 0.2 : 1;
 
 /** Frames of one stream, and what is asked for: `burst` as fast as the backend can, `paced` one by one at 50 a second. */
 const FRAMES = 200;
@@ -94,7 +94,7 @@ const stack = await startStack({
   configFile: new URL("../config/bench.yaml", import.meta.url).pathname,
   surroundings: { PATH: process.env.PATH, HOME: process.env.HOME },
   gatewayEnv: { VLLM_MODEL: "simulated-bench" },
-  backendFlags: ["--ttft-ms", "0", "--tokens-per-second", "0"],
+  backendFlags: ["--ttft-ms", "0", "--tokens-per-second", "0", "--max-num-seqs", "2000", "--max-queued", "2000"],
   key: { tier: "bench", user: "bench" },
 });
 const guard = startGuard();
