@@ -18,7 +18,6 @@ function lines(...events: readonly WideEvent[]): string[] {
 }
 
 describe("what a request adds", () => {
-  // planted: the tokens of the event in place of those of its attempts
   test("a completed request: one of everything, tokens and money of its attempt", () => {
     expect(stored(eventOf())).toEqual({
       "gateway_requests_total|chat|anthropic-messages|home|standard|completed|miss": 1,
@@ -85,6 +84,7 @@ describe("what a request adds", () => {
     );
   });
 
+  // planted: the tokens of the event in place of those of its attempts
   test("what is unknown is not counted as zero, and a clock that went back adds no negative time", () => {
     const counters = stored(eventOf({ endedAt: 500, attempts: [attemptOf({ usage: { inputTokens: 5 } })] }));
     expect(counters).not.toHaveProperty(["gateway_tokens_total|home|small|output"]);
