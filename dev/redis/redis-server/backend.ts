@@ -121,7 +121,7 @@ async function loaded(connection: RedisConnection): Promise<void> {
   for (;;) {
     const [reply] = await connection.send([["PING"]]);
     if (!(reply instanceof ErrorReply)) return;
-    if (!reply.message.startsWith("LOADING")) throw new Error(reply.message);
+    if (!reply.message.startsWith("LOADING")) throw new StartError(`Redis refuses the connection: ${reply.message}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -33,7 +33,7 @@ interface Batch {
 }
 
 /**
- * One connection on which batches are pipelined: each is written at once, so that nothing comes between its commands.
+ * One connection on which batches are pipelined: each is written whole, so that nothing comes between its commands.
  * After a loss it connects again with the next batch; what was under way is rejected, because nobody knows whether it ran.
  */
 export class RedisConnection {
@@ -41,6 +41,8 @@ export class RedisConnection {
   #socket: Socket | undefined;
   #connecting: Promise<void> | undefined;
   #batches: Batch[] = [];
+  /** What is written at the end of this turn of the event loop. */
+  #outgoing = "";
   #closed: boolean = false;
 
   constructor(address: RedisAddress) {
@@ -102,8 +104,16 @@ export class RedisConnection {
     if (socket === undefined) return Promise.reject(new Error("the connection to Redis was lost"));
     return new Promise((resolve, reject) => {
       this.#batches.push({ size: commands.length, replies: [], resolve, reject });
-      socket.write(commands.map(encodeCommand).join(""), "latin1");
+      if (this.#outgoing === "") setImmediate(() => this.#flush(socket));
+      for (const command of commands) this.#outgoing += encodeCommand(command);
     });
+  }
+
+  /** One write for all batches of a turn of the event loop: the system call is the dearest part of a small command. */
+  #flush(socket: Socket): void {
+    const outgoing = this.#outgoing;
+    this.#outgoing = "";
+    if (socket === this.#socket) socket.write(outgoing, "latin1");
   }
 
   #deliver(reply: Reply): void {

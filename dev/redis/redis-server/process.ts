@@ -8,15 +8,20 @@ import { StartError } from "../protocol.ts";
 
 /**
  * Starts redis-server in the background, and ends it when standard input closes. The parent holds the other end of that
- * pipe, so the server goes with it even when the parent is killed with SIGKILL and can run no handler.
+ * pipe, so the server and its socket go with it even when the parent is killed with SIGKILL and can run no handler.
  */
 const WATCHER = `
 exec 3<&0
+run_dir=$1
+shift
 "$@" </dev/null 3<&- &
 server=$!
 { read -r _ <&3; kill "$server" 2>/dev/null; } &
 exec 3<&-
 wait "$server"
+code=$?
+rm -rf "$run_dir"
+exit $code
 `;
 
 const STOP_DEADLINE_MS = 10_000;
@@ -64,7 +69,7 @@ export async function startRedisProcess(binary: string, dataDir: string | undefi
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
   // A group of its own: Ctrl-C in the terminal must reach the endpoint alone, which then stops the server after its last call.
-  const child = spawn("sh", ["-c", WATCHER, "sh", binary, ...flags], {
+  const child = spawn("sh", ["-c", WATCHER, "sh", runDir, binary, ...flags], {
     detached: true,
     stdio: ["pipe", "pipe", "pipe"],
   });
@@ -79,12 +84,12 @@ export async function startRedisProcess(binary: string, dataDir: string | undefi
   const ended = new Promise<void>((resolve) => {
     child.once("error", (error) => {
       exit ??= error.message;
+      rmSync(runDir, { recursive: true, force: true });
       resolve();
     });
     child.once("exit", (code, signal) => {
       exit ??= `redis-server ended with ${signal ?? `code ${String(code)}`}: ${lastLine(output)}`;
       child.stdin.destroy();
-      rmSync(runDir, { recursive: true, force: true });
       resolve();
     });
   });
