@@ -45,6 +45,8 @@ import { fetchTransport } from "./transports/fetch.ts";
 
 /** The bindings that are not text; settings and secrets are read by the names that the config gives them. */
 export interface WorkerEnvironment {
+  /** `all`: a log line for every request. Else only for those that did not complete: each one's event is in the ledger anyway. */
+  readonly LOG_REQUESTS?: string;
   readonly LEDGER_QUEUE?: { send(message: unknown): Promise<unknown> };
   readonly [name: string]: unknown;
 }
@@ -69,7 +71,7 @@ function compose(env: WorkerEnvironment, base: BaseConfig): Pick<Hono, "fetch"> 
   const { environment } = parsed;
   const bound = bindEnvironment(base, environment);
   const stores = openStores(environment, bound);
-  const gateway = composeGateway(environment, bound, stores, queueOf(env.LEDGER_QUEUE));
+  const gateway = composeGateway(environment, bound, stores, queueOf(env.LEDGER_QUEUE), env.LOG_REQUESTS === "all");
   return createApp({
     gateway,
     origins: stores.origins,
@@ -111,7 +113,13 @@ type Stores = ReturnType<typeof openStores>;
 type GatewayStores = Pick<Stores, "link" | "keys" | "overlays" | "rebuilder">;
 
 /** What the steps use, on the stores given. `base` is bound to the environment already. */
-function composeGateway(environment: Environment, base: BaseConfig, stores: GatewayStores, queue: EventQueue): Gateway {
+function composeGateway(
+  environment: Environment,
+  base: BaseConfig,
+  stores: GatewayStores,
+  queue: EventQueue,
+  logsAll: boolean,
+): Gateway {
   const holder = holdConfig(base, stores.overlays);
   const guard = { perMinute: base.addressGuardPerMinute, timeoutMs: base.stores.redisMs, clock };
   return {
@@ -131,7 +139,9 @@ function composeGateway(environment: Environment, base: BaseConfig, stores: Gate
     policies,
     transport: fetchTransport(environment.backends),
     enqueue: eventBatcher(queue, clock),
-    log: (event) => console.log(logLine(event)),
+    log: (event) => {
+      if (logsAll || event.outcome !== "completed") console.log(logLine(event));
+    },
     reportBug: (bug, requestId) => console.error(bugLine(bug, requestId, clock.now())),
     async hashEndUser(tenant, name) {
       const pepper = environment.peppers.byVersion.get(environment.peppers.current) ?? "";

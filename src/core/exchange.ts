@@ -20,13 +20,23 @@ export interface Received {
   readonly credentials: Credentials;
   readonly controls: Controls;
   readonly trace: Trace;
-  /** Aborted when the client leaves. */
-  readonly signal: AbortSignal;
-  /** Says that the client has left where the stream noticed it before the connection did. Harmless when called twice. */
-  readonly leave: () => void;
+  /** Whether the client is still there, and word of it when it leaves. */
+  readonly departure: Departure;
   /** Keeps the isolate alive for a promise after the reply. */
   readonly waitUntil: (promise: Promise<unknown>) => void;
   readonly notes: Notes;
+}
+
+/**
+ * The client's departure. A plain object: the runtime's own signal costs an event target for each that is made, and every request
+ * would make one of its own.
+ */
+export interface Departure {
+  readonly gone: boolean;
+  /** Calls back at once where the client has gone already. The function that comes back takes the listener away. */
+  onGone(listener: () => void): () => void;
+  /** Says so where a stream's end noticed it before the connection did. Harmless when called twice. */
+  leave(): void;
 }
 
 export interface Credentials {

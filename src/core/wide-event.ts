@@ -1,5 +1,5 @@
-import type { FailureType, LimitLevel, LimitUnit } from "./failure.ts";
 import type { Operation } from "./draft.ts";
+import type { FailureType, LimitLevel, LimitUnit } from "./failure.ts";
 import type { Usage } from "./usage.ts";
 import type { Translation, WireName } from "./wire.ts";
 

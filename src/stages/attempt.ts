@@ -86,7 +86,7 @@ async function whole(
 ): Promise<Result<LiveAnswer>> {
   const { wire } = running.planned;
   const { inputTokens } = running.exchange;
-  const read = await readTextUpTo(response.body, ANSWER_MAX_BYTES);
+  const read = await readTextUpTo(response, ANSWER_MAX_BYTES);
   if (!read.ok) {
     const failure: Failure = isLate()
       ? timedOut("total")
@@ -127,7 +127,7 @@ async function whole(
 }
 
 async function failureOf(response: Response, wire: Wire, gateway: Gateway): Promise<Failure> {
-  const read = await readTextUpTo(response.body, FAILURE_MAX_BYTES);
+  const read = await readTextUpTo(response, FAILURE_MAX_BYTES);
   const failed: FailedResponse = {
     status: response.status,
     contentType: response.headers.get("content-type") ?? "",

@@ -132,7 +132,7 @@ export class BackendStream implements StreamingAnswer {
   /** The bytes are over: complete if every choice has finished, whatever became of the connection. */
   #broken(how: "reset" | "end_of_stream"): Step {
     if (this.#meter.complete) return { kind: "end" };
-    if (this.#running.exchange.signal.aborted) return { kind: "failure", failure: CANCELLED };
+    if (this.#running.exchange.departure.gone) return { kind: "failure", failure: CANCELLED };
     return { kind: "failure", failure: this.#late ? timedOut(this.#late) : cut(how) };
   }
 

@@ -20,15 +20,11 @@ export async function cacheKeyOf(draft: Draft, body: Body, scope: CacheScope): P
   delete meaning.stream;
   delete meaning.streamUsage;
   const unspoken = draft.operation === "chat" ? [...unknownFields, ...draft.untranslatable] : unknownFields;
-  const fields = [...unspoken].sort().map((name) => [name, sourceText(body, name)]);
+  const sources = new Map(body.members.map(({ key, valueStart, end }) => [key, body.text.slice(valueStart, end)]));
+  const fields = [...unspoken].sort().map((name) => [name, sources.get(name)]);
   const text = JSON.stringify([scope.tenant, scope.namespace, scope.alias, scope.versions, sorted(meaning), fields]);
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-function sourceText(body: Body, key: string): string | undefined {
-  const member = body.members.find((candidate) => candidate.key === key);
-  return member && body.text.slice(member.valueStart, member.end);
 }
 
 function sorted(value: Record<string, unknown>): [string, unknown][] {

@@ -1,4 +1,4 @@
-import type { Admitted, LiveAnswer } from "../core/exchange.ts";
+import type { Admitted, Departure, LiveAnswer } from "../core/exchange.ts";
 import { type Failure, isFallbackWorthy } from "../core/failure.ts";
 import { fail, type Result } from "../core/result.ts";
 import { within } from "../routing/plan.ts";
@@ -16,7 +16,7 @@ export async function dispatch(
   attempts: readonly PlannedAttempt[],
   gateway: Gateway,
 ): Promise<Result<LiveAnswer>> {
-  const { route, notes, signal } = exchange;
+  const { route, notes, departure } = exchange;
   const startedAt = gateway.clock.now();
   let last: Failure = {
     type: "backend_unavailable",
@@ -25,7 +25,7 @@ export async function dispatch(
     detail: "no_backend",
   };
   for (const [index, planned] of attempts.entries()) {
-    if (signal.aborted) return fail(CANCELLED);
+    if (departure.gone) return fail(CANCELLED);
     for (let retries = 0; ; retries++) {
       const spentMs = gateway.clock.now() - startedAt;
       const deadlines = within(planned.deadlines, route.delayBudgetMs - spentMs);
@@ -34,7 +34,7 @@ export async function dispatch(
         notes.decisions.push({ step: "dispatch", decision: "answered", reason: planned.backend.name });
         return tried;
       }
-      if (signal.aborted) return fail(CANCELLED);
+      if (departure.gone) return fail(CANCELLED);
       last = moreTelling(last, tried.failure);
       notes.decisions.push({
         step: "dispatch",
@@ -54,7 +54,7 @@ export async function dispatch(
         random: () => gateway.chance.random(),
       });
       if (delayMs === undefined) break;
-      await pause(delayMs, signal);
+      await pause(delayMs, departure);
     }
   }
   return fail(last);
@@ -70,14 +70,13 @@ function moreTelling(earlier: Failure, later: Failure): Failure {
   return cannotSay(later) && earlier.detail !== "no_backend" ? earlier : later;
 }
 
-function pause(delayMs: number, signal: AbortSignal): Promise<void> {
+function pause(delayMs: number, departure: Departure): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(done, delayMs);
-    function done() {
+    const timer = setTimeout(resolve, delayMs);
+    // Resolving twice is harmless; the timer of a client that left is no use to anybody.
+    departure.onGone(() => {
       clearTimeout(timer);
-      signal.removeEventListener("abort", done);
       resolve();
-    }
-    signal.addEventListener("abort", done, { once: true });
+    });
   });
 }

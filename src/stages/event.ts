@@ -1,8 +1,8 @@
 import type { Decoded, Resolved } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
-import type { Translation } from "../core/wire.ts";
 import type { Usage } from "../core/usage.ts";
 import type { AttemptRecord, Outcome, WideEvent } from "../core/wide-event.ts";
+import type { Translation } from "../core/wire.ts";
 
 export interface Ending {
   readonly outcome: Outcome;
@@ -25,7 +25,9 @@ const MAX_FIELD_LENGTH = 64;
 function bounded(translations: readonly Translation[]): readonly Translation[] {
   return translations
     .slice(0, MAX_TRANSLATIONS)
-    .map((one) => (one.field.length > MAX_FIELD_LENGTH ? { ...one, field: one.field.slice(0, MAX_FIELD_LENGTH) } : one));
+    .map((one) =>
+      one.field.length > MAX_FIELD_LENGTH ? { ...one, field: one.field.slice(0, MAX_FIELD_LENGTH) } : one,
+    );
 }
 
 type Known = Decoded & Partial<Resolved>;

@@ -55,7 +55,7 @@ function keepingAlive(exchange: Admitted, answering: Answering, gateway: Gateway
         else controller.enqueue(bytes);
       },
       async cancel() {
-        exchange.leave();
+        exchange.departure.leave();
         const answer = await answering;
         if (answer.ok && answer.value.kind === "stream") answer.value.cancel();
       },

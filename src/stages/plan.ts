@@ -16,10 +16,11 @@ export function planAttempts(exchange: Admitted, gateway: Gateway): readonly Pla
     breakers,
     now: gateway.clock.now(),
     random: () => gateway.chance.random(),
-    priceCeiling: dearestPrice(route, config),
+    priceCeiling: dearestPrice(route, config, gateway.availableBackends),
     noFallback: controls.noFallback,
   });
-  for (const { backend, reason } of planned.attempts) notes.decisions.push({ step: "plan", decision: backend.name, reason });
+  for (const { backend, reason } of planned.attempts)
+    notes.decisions.push({ step: "plan", decision: backend.name, reason });
   for (const { backend, reason } of planned.skipped) {
     notes.decisions.push({ step: "plan", decision: "skip", reason: `${backend}:${reason}` });
   }

@@ -1,4 +1,5 @@
 import type { Admitted, LiveAnswer, Received } from "../core/exchange.ts";
+import { serverTiming, timingOf } from "../telemetry/server-timing.ts";
 import type { Gateway } from "./gateway.ts";
 
 /** What every reply says: the request id, in both vocabularies that SDKs read. */
@@ -28,7 +29,7 @@ export function answerHeaders(exchange: Admitted, answer: LiveAnswer, gateway: G
     ...attemptHeaders(exchange),
     ...translationHeader(exchange),
     ...costHeader(exchange, answer),
-    "server-timing": serverTiming(exchange, gateway.clock.now()),
+    "server-timing": serverTiming(timingOf(exchange.notes.decisions, gateway.clock.now() - exchange.receivedAt)),
   };
 }
 
@@ -40,7 +41,7 @@ export function heldHeaders(exchange: Admitted, gateway: Gateway): Record<string
     "x-gateway-cache": exchange.cache.key === undefined ? "BYPASS" : "MISS",
     "x-gateway-route": exchange.route.alias,
     ...translationHeader(exchange),
-    "server-timing": serverTiming(exchange, gateway.clock.now()),
+    "server-timing": serverTiming(timingOf(exchange.notes.decisions, gateway.clock.now() - exchange.receivedAt)),
   };
 }
 
@@ -59,13 +60,4 @@ function translationHeader({ controls, notes }: Received): Record<string, string
   if (!controls.debugTranslation || notes.translations.length === 0) return {};
   const seen = new Set(notes.translations.map(({ what, field }) => `${what}:${field.replace(/[^\x21-\x7e]/g, "?")}`));
   return { "x-gateway-translation": [...seen].join(",").slice(0, 4_096) };
-}
-
-/** `Server-Timing` (W3C): the store's I/O, the backend's first token, and all of it together, in milliseconds. */
-function serverTiming(exchange: Admitted, now: number): string {
-  const admitMs = exchange.notes.decisions.reduce(
-    (sum, { step, ioMs }) => sum + (step === "admit" ? (ioMs ?? 0) : 0),
-    0,
-  );
-  return `admit;dur=${admitMs}, total;dur=${now - exchange.receivedAt}`;
 }

@@ -50,7 +50,7 @@ export async function resolve(exchange: Authenticated, gateway: Gateway): Promis
     levels: levelsOf(principal, config, route.alias),
     reservation: {
       tokens: inputTokens + outputTokens,
-      costNanoUsd: ceilingNanoUsd(dearestPrice(route, config), inputTokens, outputTokens),
+      costNanoUsd: ceilingNanoUsd(dearestPrice(route, config, gateway.availableBackends), inputTokens, outputTokens),
     },
     cache: await planCache(exchange, config, route, maxOutputTokens, gateway),
   });

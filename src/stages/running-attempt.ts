@@ -26,7 +26,7 @@ export class RunningAttempt {
   readonly #abort = new AbortController();
   readonly #startedAt: number;
   readonly #ordinal: number;
-  readonly #leave = () => this.stop();
+  readonly #forget: () => void;
   firstTokenMs: number | undefined;
   #closed = false;
 
@@ -36,8 +36,7 @@ export class RunningAttempt {
     this.gateway = gateway;
     this.#startedAt = gateway.clock.now();
     this.#ordinal = exchange.notes.attempts.length;
-    if (exchange.signal.aborted) this.stop();
-    else if (exchange.route.cancelOnDisconnect) exchange.signal.addEventListener("abort", this.#leave, { once: true });
+    this.#forget = exchange.route.cancelOnDisconnect ? exchange.departure.onGone(() => this.stop()) : () => undefined;
   }
 
   get signal(): AbortSignal {
@@ -62,7 +61,7 @@ export class RunningAttempt {
   close(outcome: AttemptRecord["outcome"], used?: { usage: Usage; estimated: boolean }, failure?: Failure): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.exchange.signal.removeEventListener("abort", this.#leave);
+    this.#forget();
     const { backend, model, wire, price } = this.planned;
     this.exchange.notes.attempts.push({
       ordinal: this.#ordinal,
@@ -86,7 +85,7 @@ export class RunningAttempt {
     failure: Failure,
     used?: { usage: Usage; estimated: boolean },
   ): { readonly ok: false; readonly failure: Failure } {
-    if (this.exchange.signal.aborted) {
+    if (this.exchange.departure.gone) {
       this.close("cancelled", used);
       return fail(CANCELLED);
     }

@@ -6,13 +6,13 @@ type WaitUntil = (promise: Promise<unknown>) => void;
 export interface BatchRule {
   /** How long the first event of a batch waits for others. */
   readonly lingerMs: number;
-  /** Cloudflare Queues takes 128 KB a message; events are at most 16 KiB. */
+  /** Events a message: an event is about 1 KiB, and Cloudflare Queues takes 128 KB. */
   readonly maxEvents: number;
   /** Events that the isolate holds at most; the oldest are let go (Redis' record covers them). */
   readonly maxHeld: number;
 }
 
-export const BATCH_RULE: BatchRule = { lingerMs: 50, maxEvents: 7, maxHeld: 1_000 };
+export const BATCH_RULE: BatchRule = { lingerMs: 100, maxEvents: 50, maxHeld: 1_000 };
 
 /** After this long without its send, a batch's leader is taken for dead: its request was cut off by the runtime. */
 const LEADER_LIMIT_MS = 5_000;
@@ -30,7 +30,7 @@ export function eventBatcher(queue: EventQueue, clock: Clock, rule: BatchRule = 
     const batch = held;
     held = [];
     for (let start = 0; start < batch.length; start += rule.maxEvents) {
-      await queue.send(batch.slice(start, start + rule.maxEvents)).catch(() => undefined);
+      await sendSplitting(queue, batch.slice(start, start + rule.maxEvents));
     }
   };
   return (event: WideEvent, waitUntil: WaitUntil): void => {
@@ -41,4 +41,16 @@ export function eventBatcher(queue: EventQueue, clock: Clock, rule: BatchRule = 
     leaderSince = now;
     waitUntil(send());
   };
+}
+
+/** A message that is too large for the queue goes in halves; a single event that does not go at all is left to the sweep. */
+async function sendSplitting(queue: EventQueue, events: readonly WideEvent[]): Promise<void> {
+  try {
+    await queue.send(events);
+  } catch {
+    if (events.length < 2) return;
+    const middle = events.length >> 1;
+    await sendSplitting(queue, events.slice(0, middle));
+    await sendSplitting(queue, events.slice(middle));
+  }
 }
