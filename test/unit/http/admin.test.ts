@@ -1,12 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { KeyListing, NewKey } from "../../../src/core/admin.ts";
 import type { Failure } from "../../../src/core/failure.ts";
-import { fail, ok } from "../../../src/core/result.ts";
-import { type AdminDependencies, adminRoutes } from "../../../src/http/routes/admin.ts";
+import { fail } from "../../../src/core/result.ts";
 import { hashSecret, parseApiKey } from "../../../src/stages/api-key.ts";
+import { build, KEY_ID, missing, NOW, stubKeys } from "./admin-bench.ts";
 
-const NOW = Date.parse("2026-11-21T12:00:00Z");
-const KEY_ID = "abcdefgh234567ab";
 const away: Failure = { type: "gateway_unavailable", message: "The database is away.", retryAfterMs: 1_500 };
 
 describe("admin API: the door", () => {
@@ -149,8 +146,6 @@ describe("admin API: keys", () => {
   });
 });
 
-const missing: Failure = { type: "caller_not_found", message: "There is no such key." };
-
 describe("admin API: everything else", () => {
   // planted: a failed store was answered with 500
   it("answers 503 with Retry-After while the database is away", async () => {
@@ -252,73 +247,3 @@ describe("admin API: everything else", () => {
     expect(await lone.json()).toMatchObject({ error: { param: "tenant" } });
   });
 });
-
-function stubKeys(minted: NewKey[] = []): AdminDependencies["keys"] {
-  const listing: KeyListing = {
-    keyId: KEY_ID,
-    tenant: "acme",
-    tier: "free",
-    scopes: ["inference"],
-    version: 1,
-    createdAt: NOW,
-  };
-  return {
-    mint: (key) => {
-      minted.push(key);
-      const { hash: _hash, pepperVersion: _version, ...rest } = key;
-      return Promise.resolve(ok({ ...rest, version: 1, createdAt: NOW }));
-    },
-    list: () => Promise.resolve(ok({ items: [listing] })),
-    revoke: () => Promise.resolve(ok({ ...listing, version: 2, revokedAt: NOW })),
-  };
-}
-
-function build(overrides: Partial<AdminDependencies> = {}) {
-  const minted: NewKey[] = [];
-  const queries: unknown[] = [];
-  const seen: string[] = [];
-  const reported: unknown[] = [];
-  const note = <Value>(what: string, value: Value): Value => {
-    seen.push(what);
-    return value;
-  };
-  const admin: AdminDependencies = {
-    adminKey: "admin-secret",
-    clock: { now: () => NOW },
-    randomBytes: (count) => note("random", crypto.getRandomValues(new Uint8Array(count))),
-    pepper: { version: 3, secret: "pepper" },
-    known: () => ({ tiers: new Set(["free", "premium"]), defaultTier: "free", aliases: new Set(["chat", "embed"]) }),
-    keys: stubKeys(minted),
-    announcer: { announce: () => Promise.resolve(true) },
-    tenants: {
-      create: (tenant) => Promise.resolve(ok({ ...tenant, createdAt: NOW })),
-      list: () => Promise.resolve(ok({ items: [] })),
-    },
-    money: { open: () => Promise.resolve(true) },
-    usage: {
-      usage: (query) => {
-        queries.push(query);
-        return Promise.resolve(ok([]));
-      },
-    },
-    requests: { find: () => Promise.resolve(fail(missing)) },
-    deadLetters: { dead: () => Promise.resolve(ok([])), replay: () => Promise.resolve(ok(4)) },
-    overlay: {
-      current: () => Promise.resolve(ok(undefined)),
-      publish: (overlay) => Promise.resolve(ok(overlay)),
-    },
-    overlayAnnouncer: { publish: () => Promise.resolve(true) },
-    misfits: () => [],
-    ...overrides,
-  };
-  const app = adminRoutes(admin, (error) => reported.push(error));
-  const call = (method: string, path: string, body?: unknown, authorization = "Bearer admin-secret") =>
-    Promise.resolve(
-      app.request(path, {
-        method,
-        headers: { authorization },
-        ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
-      }),
-    );
-  return { call, minted, queries, seen, reported };
-}
