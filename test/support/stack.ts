@@ -11,6 +11,9 @@ export interface Tally {
   readonly path: string;
   readonly model: string;
   readonly body: Readonly<Record<string, unknown>>;
+  /** The body as received: the digits of numbers are still there. */
+  readonly bodyText: string;
+  /** By lower-case name; credentials keep their last four characters. */
   readonly headers: Readonly<Record<string, string>>;
   readonly streamed: boolean;
   readonly outcome: "completed" | "aborted" | "failed" | "refused";
@@ -18,6 +21,8 @@ export interface Tally {
   readonly tokensDelivered: number;
   readonly usageReported?: Readonly<Record<string, unknown>>;
 }
+
+type ReceivedTally = Omit<Tally, "headers"> & { readonly headers: readonly (readonly [string, string])[] };
 
 export interface TestStack extends Stack {
   readonly openai: OpenAI;
@@ -93,8 +98,12 @@ export async function startTestStack(options: StackOptions = {}): Promise<TestSt
       const calls = await Promise.all(
         (["home", "cloud"] as const).map(async (backend) => {
           const response = await fetch(`${stack[backend]?.url}/sim/tally?request=${requestId}`);
-          const { calls: found } = (await response.json()) as { calls: (Tally & { startedAt?: number })[] };
-          return found.map((call) => ({ ...call, backend }));
+          const { calls: found } = (await response.json()) as { calls: ReceivedTally[] };
+          return found.map((call) => ({
+            ...call,
+            headers: Object.fromEntries(call.headers.map(([name, value]) => [name.toLowerCase(), value])),
+            backend,
+          }));
         }),
       );
       return calls.flat();
