@@ -1,7 +1,8 @@
-import { Ratelimit } from "@upstash/ratelimit";
+import { Ratelimit, type RatelimitConfig } from "@upstash/ratelimit";
+import type { Redis } from "@upstash/redis";
 import type { AddressGuard, Clock } from "../../core/ports.ts";
 import { GUARD_PREFIX } from "./keys.ts";
-import type { Link } from "./link.ts";
+import type { Command, Link } from "./link.ts";
 
 export interface AddressGuardOptions {
   readonly perMinute: number;
@@ -18,15 +19,13 @@ const ADDRESS_LENGTH = 64;
  * timeout and on any error it allows.
  */
 export class UpstashAddressGuard implements AddressGuard {
-  readonly #link: Link;
   readonly #limiter: Ratelimit;
   readonly #clock: Clock;
 
   constructor(link: Link, options: AddressGuardOptions) {
-    this.#link = link;
     this.#clock = options.clock ?? Date;
     this.#limiter = new Ratelimit({
-      redis: link.redis,
+      redis: redisFor(link),
       limiter: Ratelimit.slidingWindow(options.perMinute, "60 s"),
       prefix: GUARD_PREFIX,
       timeout: options.timeoutMs,
@@ -37,7 +36,6 @@ export class UpstashAddressGuard implements AddressGuard {
   }
 
   async allow(address: string): Promise<{ readonly allowed: boolean; readonly retryAfterMs: number }> {
-    if (this.#link.resting) return { allowed: true, retryAfterMs: 0 };
     try {
       const { success, reset } = await this.#limiter.limit(address.slice(0, ADDRESS_LENGTH));
       return { allowed: success, retryAfterMs: success ? 0 : Math.max(0, reset - this.#clock.now()) };
@@ -45,4 +43,29 @@ export class UpstashAddressGuard implements AddressGuard {
       return { allowed: true, retryAfterMs: 0 };
     }
   }
+}
+
+/** What the limiter needs of a client, over the link: so its deadline and its breaker hold here too. */
+function redisFor(link: Link): RatelimitConfig["redis"] & Pick<Redis, "eval"> {
+  async function run<Result>(command: Command): Promise<Result> {
+    const answer = await link.run([command]);
+    if (!answer.ok) throw new Error(`redis: ${answer.detail}`);
+    const [reply] = answer.replies;
+    if (reply?.error !== undefined) throw new Error(reply.error);
+    return reply?.result as Result;
+  }
+  const script = (name: string, text: string, keys: string[], args: readonly unknown[]): Command => [
+    name,
+    text,
+    String(keys.length),
+    ...keys,
+    ...args.map(String),
+  ];
+  return {
+    evalsha: (sha, keys, args) => run(script("EVALSHA", sha, keys, args)),
+    // Called where EVALSHA was answered NOSCRIPT; missing in the limiter's own type.
+    eval: (source, keys, args) => run(script("EVAL", source, keys, args)),
+    get: (key) => run(["GET", key]),
+    set: () => Promise.reject(new Error("the address guard sets no dynamic limit")),
+  };
 }

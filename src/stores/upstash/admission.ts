@@ -42,11 +42,7 @@ export class UpstashAdmission implements AdmissionStore {
     const { well, unwell } = this.#breakers.split(request.backends);
     const keys = [OVERLAY_VERSION, ...well.map(breakerKey)];
     if (request.cacheKey !== undefined) keys.push(cacheEntryKey(request.tenant, request.cacheKey));
-    const answer = await this.#link.run([
-      admitCall(request),
-      (pipeline) => pipeline.mget(...keys),
-      ...unwell.map(claimCall),
-    ]);
+    const answer = await this.#link.run([admitCall(request), ["MGET", ...keys], ...unwell.map(claimCall)]);
     if (!answer.ok) return { kind: "unavailable", detail: answer.detail, ioMs: answer.ioMs };
     const [script, values, ...claims] = answer.replies;
     if (script?.error !== undefined) return { kind: "unavailable", detail: errorWord(script.error), ioMs: answer.ioMs };
@@ -61,7 +57,7 @@ export class UpstashAdmission implements AdmissionStore {
     const calls: Call[] = [settleCall(settlement), ...breakers.filter(isNews).map(reportCall)];
     if (cacheWrite && fits(cacheWrite.value)) {
       const { key, value, ttlSeconds } = cacheWrite;
-      calls.push((pipeline) => pipeline.set(cacheEntryKey(tenant, key), value, { ex: ttlSeconds }));
+      calls.push(["SET", cacheEntryKey(tenant, key), value, "EX", String(ttlSeconds)]);
     }
     const answer = await this.#link.run(calls);
     if (!answer.ok) return { kind: "unavailable", detail: answer.detail, ioMs: answer.ioMs };

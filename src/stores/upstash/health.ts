@@ -9,7 +9,7 @@ export interface StoreHealth {
 
 /** Whether Redis answers, for `/readyz`. */
 export async function pingRedis(link: Link): Promise<StoreHealth> {
-  const answer = await link.run([(pipeline) => pipeline.ping()]);
+  const answer = await link.run([["PING"]]);
   if (!answer.ok) return { healthy: false, ioMs: answer.ioMs, detail: answer.detail };
   const healthy = answer.replies[0]?.result === "PONG";
   return { healthy, ioMs: answer.ioMs, ...(!healthy && { detail: "protocol" }) };

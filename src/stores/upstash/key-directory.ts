@@ -69,14 +69,14 @@ export class UpstashKeyDirectory implements KeyDirectory, KeyAnnouncer {
         keys: [keyVersionKey(tenant, keyId), snapshotKey(keyId)],
         args: [String(version), String(VERSION_TTL_MS), text, String(SNAPSHOT_TTL_MS)],
       },
-      (pipeline) => pipeline.zadd(ACTIVE_TENANTS, { score: this.#clock.now(), member: tenant }),
+      ["ZADD", ACTIVE_TENANTS, String(this.#clock.now()), tenant],
     ]);
     // 0: a newer version stands there. The announced one is refused all the same.
     return answer.ok && typeof answer.replies[0]?.result === "number";
   }
 
   async #kept(keyId: string): Promise<{ readonly savedAt: number; readonly snapshot: KeySnapshot } | undefined> {
-    const answer = await this.#link.run([(pipeline) => pipeline.get(snapshotKey(keyId))]);
+    const answer = await this.#link.run([["GET", snapshotKey(keyId)]]);
     const value = answer.ok ? jsonOf(answer.replies[0]?.result) : undefined;
     if (!isRecord(value) || typeof value.savedAt !== "number" || !isSnapshot(value.snapshot, keyId)) return undefined;
     return { savedAt: value.savedAt, snapshot: value.snapshot };

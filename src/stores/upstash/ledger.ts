@@ -47,21 +47,17 @@ export class UpstashLedger implements DeadLetterOffice {
 
   /** Tenants whose keys were loaded since Redis was last empty. Ask Postgres too: a flush forgets them until a key is used. */
   async activeTenants(): Promise<Result<readonly string[], string>> {
-    const reply = await this.#one((pipeline) => pipeline.zrange(ACTIVE_TENANTS, 0, -1));
+    const reply = await this.#one(["ZRANGE", ACTIVE_TENANTS, "0", "-1"]);
     return reply.ok ? ok(textsOf(reply.value.result)) : reply;
   }
 
   /** The oldest records that are due, at most `limit`. Two calls to Redis. */
   async due(tenant: string, limit: number, now: number = Date.now()): Promise<Result<readonly DueRecord[], string>> {
-    const listed = await this.#one((pipeline) =>
-      pipeline.zrange(dueKey(tenant), "-inf", now, { byScore: true, offset: 0, count: limit }),
-    );
+    const listed = await this.#one(["ZRANGEBYSCORE", dueKey(tenant), "-inf", String(now), "LIMIT", "0", String(limit)]);
     if (!listed.ok) return listed;
     const ids = textsOf(listed.value.result);
     if (ids.length === 0) return ok([]);
-    const read = await this.#run(
-      ids.map((id) => (pipeline) => pipeline.hmget(recordKey(tenant, id), "state", "event")),
-    );
+    const read = await this.#run(ids.map((id) => ["HMGET", recordKey(tenant, id), "state", "event"]));
     if (!read.ok) return read;
     return ok(ids.map((requestId, index) => dueRecord(requestId, read.value[index])));
   }
@@ -94,7 +90,7 @@ export class UpstashLedger implements DeadLetterOffice {
   /** Settles on behalf of a gateway whose own call never arrived: its event came by the queue. Tokens that nobody counted stay as reserved. */
   async settle(event: WideEvent): Promise<SettleReply> {
     const { tenant, requestId, usage, costNanoUsd } = event;
-    const read = await this.#one((pipeline) => pipeline.hmget(recordKey(tenant, requestId), "levels", "tokens"));
+    const read = await this.#one(["HMGET", recordKey(tenant, requestId), "levels", "tokens"]);
     if (!read.ok) return { kind: "unavailable", detail: read.failure, ioMs: 0 };
     const [levelsText, reservedText] = Array.isArray(read.value.result) ? read.value.result : [];
     const counted = usage && (usage.inputTokens ?? 0) + (usage.outputTokens ?? 0);
@@ -119,7 +115,7 @@ export class UpstashLedger implements DeadLetterOffice {
     const tenants = await this.#tenants(filter.tenant);
     if (!tenants.ok) return unavailable(tenants.failure);
     if (tenants.value.length === 0) return ok([]);
-    const read = await this.#run(tenants.value.map((tenant) => (pipeline) => pipeline.hgetall(deadKey(tenant))));
+    const read = await this.#run(tenants.value.map((tenant) => ["HGETALL", deadKey(tenant)]));
     if (!read.ok) return unavailable(read.failure);
     const letters = tenants.value.flatMap((tenant, index) => deadLetters(tenant, read.value[index]?.result));
     return ok(letters.slice(0, filter.limit));
@@ -148,7 +144,7 @@ export class UpstashLedger implements DeadLetterOffice {
 
   /** The counters of `/metrics` as the ledger raised them: field to value. */
   async counters(): Promise<Result<Readonly<Record<string, number>>, string>> {
-    const reply = await this.#one((pipeline) => pipeline.hgetall(COUNTERS));
+    const reply = await this.#one(["HGETALL", COUNTERS]);
     if (!reply.ok) return reply;
     return ok(Object.fromEntries(pairsOf(reply.value.result).map(([field, value]) => [field, Number(value)])));
   }
@@ -158,7 +154,7 @@ export class UpstashLedger implements DeadLetterOffice {
   }
 
   async #levelsOf(tenant: string, requestId: string): Promise<Result<readonly LevelCharge[], string>> {
-    const reply = await this.#one((pipeline) => pipeline.hget(recordKey(tenant, requestId), "levels"));
+    const reply = await this.#one(["HGET", recordKey(tenant, requestId), "levels"]);
     return reply.ok ? ok(readLevels(reply.value.result)) : reply;
   }
 

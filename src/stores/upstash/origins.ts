@@ -15,7 +15,7 @@ export class UpstashOrigins {
   }
 
   async isNamed(origin: string): Promise<boolean> {
-    const answer = await this.#link.run([(pipeline) => pipeline.smismember(ORIGINS, [origin, FILLED])]);
+    const answer = await this.#link.run([["SMISMEMBER", ORIGINS, origin, FILLED]]);
     const flags = answer.ok ? answer.replies[0]?.result : undefined;
     if (!Array.isArray(flags)) return false;
     if (flags[1] === 1) return flags[0] === 1;
@@ -26,6 +26,6 @@ export class UpstashOrigins {
   }
 
   async add(origins: readonly string[]): Promise<void> {
-    await this.#link.run([(pipeline) => pipeline.sadd(ORIGINS, FILLED, ...origins)]);
+    await this.#link.run([["SADD", ORIGINS, FILLED, ...origins]]);
   }
 }

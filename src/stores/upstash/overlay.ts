@@ -16,7 +16,7 @@ export class UpstashOverlay implements OverlayStore {
   }
 
   async load(): Promise<Overlay | undefined> {
-    const answer = await this.#link.run([(pipeline) => pipeline.get(OVERLAY)]);
+    const answer = await this.#link.run([["GET", OVERLAY]]);
     const value = answer.ok ? jsonOf(answer.replies[0]?.result) : undefined;
     return value === undefined ? undefined : this.#read(value);
   }

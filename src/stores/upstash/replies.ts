@@ -11,14 +11,10 @@ export function textsOf(result: unknown): readonly string[] {
   return Array.isArray(result) ? result.filter((item) => typeof item === "string") : [];
 }
 
-/** A hash as pairs, whether it came as Redis sends it (alternating) or as the client makes an object of it. */
+/** A hash as pairs: Redis sends fields and values alternately. */
 export function pairsOf(result: unknown): readonly (readonly [string, string])[] {
-  if (Array.isArray(result)) {
-    return result.flatMap((field, index) =>
-      index % 2 === 0 ? [[String(field), String(result[index + 1])] as const] : [],
-    );
-  }
-  return isRecord(result) ? Object.entries(result).map(([field, value]) => [field, String(value)] as const) : [];
+  const texts: readonly unknown[] = Array.isArray(result) ? result : [];
+  return texts.flatMap((field, index) => (index % 2 === 0 ? [[String(field), String(texts[index + 1])] as const] : []));
 }
 
 /** The levels that admission kept with the record. */

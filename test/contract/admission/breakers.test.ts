@@ -116,7 +116,7 @@ onBothForms("breakers", "breakers shared through Redis", (bench) => {
     const { backend, isolate } = await setting(bench());
     const read = isolate();
     await read();
-    await bench().command((pipeline) => pipeline.set(`br:${backend}`, "garbage"));
+    await bench().command(["SET", `br:${backend}`, "garbage"]);
     expect(await read()).toEqual({ failures: 0, openUntil: 0, openMs: 0 });
     await bench().endpoint.control({ wrongType: { key: `br:${backend}`, type: "list" } });
     expect(await isolate()()).toEqual({ failures: 0, openUntil: 0, openMs: 0 });

@@ -122,15 +122,11 @@ async function take(
 async function compare(bench: Bench, tenant: string, levels: readonly LevelCharge[], books: Books): Promise<void> {
   for (const { level, subject } of levels) {
     const name = `${level}:${subject}`;
-    const money = (await bench.command((pipeline) =>
-      pipeline.hmget(`t:{${tenant}}:m:${name}`, "s:total", "r:total"),
-    )) as unknown[];
+    const money = (await bench.command(["HMGET", `t:{${tenant}}:m:${name}`, "s:total", "r:total"])) as unknown[];
     const [spent, reserved] = money.map((value) => Number(value ?? 0));
     expect({ name, spent, reserved }).toEqual({ name, spent: books.spent, reserved: books.reserved });
     expect((spent ?? 0) + (reserved ?? 0)).toBeLessThanOrEqual(LIMIT_NANO_USD);
-    const bucket = (await bench.command((pipeline) =>
-      pipeline.hmget(`t:{${tenant}}:b:${name}`, "t", "p"),
-    )) as unknown[];
+    const bucket = (await bench.command(["HMGET", `t:{${tenant}}:b:${name}`, "t", "p"])) as unknown[];
     // A token comes back in about five minutes: what is refilled during a run is less than one.
     expect(Math.ceil(Number(bucket[0] ?? 0) / Number(bucket[1] ?? 1))).toBe(books.tokens);
   }

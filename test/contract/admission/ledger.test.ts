@@ -24,7 +24,7 @@ const counted = async (bench: Bench, tenant: string) => {
 };
 
 const spent = async (bench: Bench, tenant: string) =>
-  (await bench.command((pipeline) => pipeline.hmget(`t:{${tenant}}:m:key:k1`, "s:total", "r:total"))) as unknown;
+  (await bench.command(["HMGET", `t:{${tenant}}:m:key:k1`, "s:total", "r:total"])) as unknown;
 
 onBothForms("ledger", "the ledger's side", (bench) => {
   // planted: settle leaves the record's place in `due` at the lease's end
@@ -130,7 +130,7 @@ onBothForms("ledger", "the ledger's side", (bench) => {
     const tenant = await newTenant(bench());
     const request = requestOf(tenant, { levels });
     await bench().admission.settle(settlementOf(request, { tokens: 1, costNanoUsd: 1 }));
-    await bench().command((pipeline) => pipeline.del(`t:{${tenant}}:rec:${request.requestId}`));
+    await bench().command(["DEL", `t:{${tenant}}:rec:${request.requestId}`]);
     expect(await dueOf(bench().ledger, tenant)).toEqual([[request.requestId, "gone"]]);
     expect(await acknowledge(bench(), tenant, request.requestId, "completed")).toBe("acknowledged");
     expect(await acknowledge(bench(), tenant, request.requestId, "completed")).toBe("repeated");

@@ -73,7 +73,7 @@ onBothForms("money", "money when Redis loses its data", (bench) => {
   // planted: openMoney takes the first entry for every subject
   test("every subject and period gets its own sum, and the current period of Redis reads it", async () => {
     const tenant = await newTenant(bench());
-    await bench().command((pipeline) => pipeline.del(`t:{${tenant}}:gen`));
+    await bench().command(["DEL", `t:{${tenant}}:gen`]);
     expect(
       await bench().money.openMoney(tenant, [
         { level: "key", subject: KEY_ID, period: "day", nanoUsd: 10 },
@@ -93,7 +93,7 @@ onBothForms("money", "money when Redis loses its data", (bench) => {
     expect(await admit([levelOf(limited(500, "month"))])).toBe("admitted");
     expect(await admit([levelOf(limited(999, "month"), "tenant", tenant)])).toBe("tenant money");
     expect(await admit([levelOf(limited(5_100, "total"), "model", "chat")])).toBe("admitted");
-    expect(await bench().command((pipeline) => pipeline.pttl(`t:{${tenant}}:m:model:chat`))).toBe(-1);
+    expect(await bench().command(["PTTL", `t:{${tenant}}:m:model:chat`])).toBe(-1);
   });
 
   // planted: `openMoney` for a tenant that was never seen waits for a quarantine
@@ -121,7 +121,7 @@ onBothForms("money", "money when Redis loses its data", (bench) => {
     await fc.assert(
       fc.asyncProperty(moments, fc.constantFrom("day", "month", "total"), async (now, kind) => {
         const { id, endsAt } = budgetPeriod(kind, now);
-        const reply = await bench().command((pipeline) => pipeline.eval(source, [], [String(now), kind]));
+        const reply = await bench().command(["EVAL", source, "0", String(now), kind]);
         expect(reply).toEqual([id, endsAt ?? -1]);
       }),
       {

@@ -8,7 +8,7 @@ import type { WideEvent } from "../../../src/core/wide-event.ts";
 import { UpstashAdmission } from "../../../src/stores/upstash/admission.ts";
 import { UpstashKeyDirectory } from "../../../src/stores/upstash/key-directory.ts";
 import { UpstashLedger } from "../../../src/stores/upstash/ledger.ts";
-import { type Call, Link } from "../../../src/stores/upstash/link.ts";
+import { type Command, Link } from "../../../src/stores/upstash/link.ts";
 import { UpstashMoney } from "../../../src/stores/upstash/money.ts";
 import { forms, startForm, TOKEN } from "../redis/forms.ts";
 
@@ -23,7 +23,7 @@ export interface Bench {
   readonly money: UpstashMoney;
   readonly keys: UpstashKeyDirectory;
   /** Sends one command. */
-  command(call: Exclude<Call, { script: unknown }>): Promise<unknown>;
+  command(command: Command): Promise<unknown>;
   /** Every key under a prefix with its type and content, as one comparable value. */
   dump(prefix: string): Promise<Readonly<Record<string, unknown>>>;
 }
@@ -34,8 +34,8 @@ export function linkTo(endpoint: RedisEndpoint, timeoutMs = 5_000): Link {
 
 /** A bench over an endpoint that the caller owns. */
 export function benchOver(endpoint: RedisEndpoint, link: Link = linkTo(endpoint)): Bench {
-  const command: Bench["command"] = async (call) => {
-    const answer = await link.run([call]);
+  const send: Bench["command"] = async (command) => {
+    const answer = await link.run([command]);
     if (!answer.ok) throw new Error(`redis: ${answer.detail}`);
     const [reply] = answer.replies;
     if (reply?.error !== undefined) throw new Error(reply.error);
@@ -48,8 +48,8 @@ export function benchOver(endpoint: RedisEndpoint, link: Link = linkTo(endpoint)
     ledger: new UpstashLedger(link),
     money: new UpstashMoney(link),
     keys: new UpstashKeyDirectory(link, { load: async () => ({ kind: "unknown" }) }),
-    command,
-    dump: (prefix) => dump(command, prefix),
+    command: send,
+    dump: (prefix) => dump(send, prefix),
   };
 }
 
@@ -188,12 +188,12 @@ export function eventOf(tenant: string, requestId: string, parts: Partial<WideEv
 }
 
 async function dump(command: Bench["command"], prefix: string): Promise<Readonly<Record<string, unknown>>> {
-  const keys = (await command((pipeline) => pipeline.keys(`${prefix}*`))) as string[];
+  const keys = (await command(["KEYS", `${prefix}*`])) as string[];
   const entries = await Promise.all(
     keys
       .toSorted((one, other) => (one < other ? -1 : 1))
       .map(async (key) => {
-        const type = (await command((pipeline) => pipeline.type(key))) as string;
+        const type = (await command(["TYPE", key])) as string;
         return [key, { type, content: await contentOf(command, key, type) }] as const;
       }),
   );
@@ -203,10 +203,10 @@ async function dump(command: Bench["command"], prefix: string): Promise<Readonly
 function contentOf(command: Bench["command"], key: string, type: string): Promise<unknown> {
   switch (type) {
     case "hash":
-      return command((pipeline) => pipeline.hgetall(key));
+      return command(["HGETALL", key]);
     case "zset":
-      return command((pipeline) => pipeline.zrange(key, 0, -1, { withScores: true }));
+      return command(["ZRANGE", key, "0", "-1", "WITHSCORES"]);
     default:
-      return command((pipeline) => pipeline.get(key));
+      return command(["GET", key]);
   }
 }
