@@ -30,8 +30,8 @@ describe.each(forms)("who may see and write what on $name", (form) => {
         values (${tenant}, 'tenant', ${tenant}, 'month', 5000000000, ${STARTED}), (${tenant}, 'key', 'other', 'day', 1, ${STARTED})`;
       await ledger.transaction(settle(ledger, `req_${tenant}`, tenant));
     }
-  }, 60_000);
-  afterAll(() => endpoint.close(), 30_000);
+  }, 120_000);
+  afterAll(() => endpoint.close(), 60_000);
 
   function seedOf(tenant: string): SeedOptions {
     const key = { id: `key_${tenant}`, hash: `hash of ${tenant}`, pepperVersion: 1, user: "ann", tier: "free" };

@@ -11,9 +11,9 @@ describe.each(forms)("faults of the Neon endpoint on $name", (form) => {
     endpoint = await form.start();
     run = neon(endpoint.connectionString());
     await run`create table writes (n int primary key)`;
-  }, 60_000);
+  }, 120_000);
   afterEach(() => endpoint.control({ resetCounters: true }));
-  afterAll(() => endpoint.close(), 30_000);
+  afterAll(() => endpoint.close(), 60_000);
 
   const one = () => run`select 1 as n`;
   const written = async () => (await run`select n from writes order by n`).map((row) => Object.values(row)[0]);

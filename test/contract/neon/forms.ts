@@ -49,30 +49,24 @@ console.log(
   }`,
 );
 
-/** A database of its own on a server that runs anyway. */
+/** A database of its own on a server that runs anyway. One suite at a time: roles, unlike tables, belong to the whole server. */
 async function onServer(url: string): Promise<NeonEndpoint> {
   const name = `llm_gateway_${randomBytes(6).toString("hex")}`;
-  await administer(url, `create database ${name}`);
-  const own = new URL(url);
-  own.pathname = `/${name}`;
-  const endpoint = await startNeonEndpoint({ postgresUrl: own.href });
+  const server = new pg.Client({ connectionString: url });
+  await server.connect();
+  await server.query("select pg_advisory_lock(hashtext('llm-gateway contract suites'))");
+  await server.query(`create database ${name}`);
+  // By text: the URL of a Unix socket has no host, which URL does not take.
+  const postgresUrl = url.replace(/^(\w+:\/\/[^/]*)(\/[^?]*)?/, `$1/${name}`);
+  const endpoint = await startNeonEndpoint({ postgresUrl });
   return {
     ...endpoint,
     async close() {
       await endpoint.close();
-      await administer(url, `drop database ${name} with (force)`);
+      await server.query(`drop database ${name} with (force)`);
+      await server.end();
     },
   };
-}
-
-async function administer(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
-  }
 }
 
 /** A server of its own, on a Unix socket in a temporary directory. */

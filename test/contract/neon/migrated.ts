@@ -13,9 +13,14 @@ export async function startMigrated(form: Form): Promise<NeonEndpoint> {
   const endpoint = await form.start();
   const root = neon(endpoint.connectionString());
   const close = async () => {
-    await root.query(`drop owned by ${ROLES}, ${DATABASE_OWNER} cascade`).catch(() => undefined);
-    await root.query(`drop role if exists ${ROLES}, ${DATABASE_OWNER}`).catch(() => undefined);
-    await endpoint.close();
+    try {
+      // Roles belong to the server and outlive the database. The database itself is reassigned, the rest dropped.
+      await root.query(`reassign owned by ${DATABASE_OWNER} to current_user`);
+      await root.query(`drop owned by ${ROLES}, ${DATABASE_OWNER} cascade`);
+      await root.query(`drop role ${ROLES}, ${DATABASE_OWNER}`);
+    } finally {
+      await endpoint.close();
+    }
   };
   try {
     await root.query(`create role ${DATABASE_OWNER} login createrole password 'local'`);
@@ -26,7 +31,7 @@ export async function startMigrated(form: Form): Promise<NeonEndpoint> {
     await migrate({ connectionString: endpoint.connectionString(DATABASE_OWNER) });
     await setRolePasswords({ connectionString: endpoint.connectionString() });
   } catch (cause) {
-    await close();
+    await close().catch(() => undefined);
     throw cause;
   }
   return { ...endpoint, close };

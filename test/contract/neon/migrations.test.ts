@@ -38,11 +38,11 @@ describe.each(forms)("migrations on $name", (form) => {
     endpoint = await startMigrated(form);
     root = neon(endpoint.connectionString());
     directory = mkdtempSync(join(tmpdir(), "neon-migrations-"));
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     rmSync(directory, { recursive: true, force: true });
     await endpoint.close();
-  }, 30_000);
+  }, 60_000);
 
   const target = () => ({ connectionString: endpoint.connectionString(DATABASE_OWNER) });
 

@@ -30,12 +30,12 @@ describe.each(forms)("roles at the Neon endpoint on $name", (form) => {
     ]) {
       await root.query(statement);
     }
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     await root`drop table if exists rows`;
     await root.query(`drop role if exists ${READER}, ${WRITER}, ${SILENT}`);
     await endpoint.close();
-  }, 30_000);
+  }, 60_000);
 
   const asTenant = (run: Client, tenant: string) => run`select set_config('app.tenant', ${tenant}, true)`;
 

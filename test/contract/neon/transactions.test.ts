@@ -16,8 +16,8 @@ describe.each(forms)("transactions and errors through Neon's protocol on $name",
     endpoint = await form.start();
     run = neon(endpoint.connectionString());
     await run`create table notes (id int primary key, body text not null constraint body_short check (length(body) < 9))`;
-  }, 60_000);
-  afterAll(() => endpoint.close(), 30_000);
+  }, 120_000);
+  afterAll(() => endpoint.close(), 60_000);
 
   // planted: BEGIN and COMMIT left out around a batch.
   it("rolls a batch back whole when any statement fails", async () => {

@@ -26,8 +26,8 @@ describe.each(forms)("values through Neon's protocol on $name", (form) => {
     await run`create extension vector`;
     await run`create table samples (id int primary key, digits bigint, at timestamptz(3), body jsonb, tags text[],
       dense vector(3), half halfvec(3))`;
-  }, 60_000);
-  afterAll(() => endpoint.close(), 30_000);
+  }, 120_000);
+  afterAll(() => endpoint.close(), 60_000);
 
   async function raw(
     query: string,
