@@ -1,3 +1,10 @@
+/**
+ * The tables, as drizzle and drizzle-kit know them. Who may see which row (roles, row-level security) is in `migrations/`, since it
+ * is written by hand there. Money is integer nano-dollars, tokens are counts; null is unknown, never zero.
+ * No table holds a prompt, an answer or a key's secret.
+ *
+ * Over 300 lines because it is one list: the tables refer to each other, and drizzle-kit compares them as a whole.
+ */
 import { type SQL, sql } from "drizzle-orm";
 import {
   type AnyPgColumn,
@@ -21,12 +28,6 @@ import type { Scope } from "../../core/identity.ts";
 import type { Json } from "../../core/json.ts";
 import type { AttemptRecord, Decision, Outcome, WideEvent } from "../../core/wide-event.ts";
 import type { Translation } from "../../core/wire.ts";
-
-/**
- * The tables, as drizzle and drizzle-kit know them. Who may see which row (roles, row-level security) is in `migrations/`, since it
- * is written by hand there. Money is integer nano-dollars, tokens are counts; null is unknown, never zero.
- * No table holds a prompt, an answer or a key's secret.
- */
 
 /** Properties are camelCase, columns snake_case: drizzle must be constructed with this `casing`, as drizzle-kit is. */
 export const casing = "snake_case";
