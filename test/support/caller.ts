@@ -1,0 +1,141 @@
+import type { Json } from "../../src/core/json.ts";
+
+/** The two formats that stream, as a caller sees them. Read here without any of the gateway's own code. */
+export type CallerFormat = "openai-chat" | "anthropic-messages";
+
+/** What a stream told its caller. */
+export interface Told {
+  /** Text and reasoning of all choices, in the order in which they came. */
+  readonly text: string;
+  /** Choices that were said to have ended. */
+  readonly finished: number;
+  /** The format's own last frame came (`[DONE]`, `message_stop`), and nothing behind it. */
+  readonly closed: boolean;
+  /** The error frame, if one came; nothing may come behind it. */
+  readonly error?: { readonly type: string; readonly message: string; readonly code?: string };
+  readonly usage?: Readonly<Record<string, unknown>>;
+  readonly frames: number;
+  /** Comments and pings. */
+  readonly keepAlives: number;
+}
+
+interface Fields {
+  readonly [name: string]: Json | undefined;
+}
+
+/** Reads a whole stream body. Throws where it breaks the format: a frame that is no JSON, or anything behind the end. */
+export function readStream(format: CallerFormat, body: string): Told {
+  const state = {
+    text: "",
+    finished: 0,
+    closed: false,
+    error: undefined as Told["error"],
+    usage: undefined as Told["usage"],
+    frames: 0,
+    keepAlives: 0,
+  };
+  const frames = body.replace(/^\uFEFF/, "").split(/\r\n\r\n|\n\n|\r\r/);
+  if (frames.pop() !== "") throw new Error("the stream ends inside a frame");
+  for (const frame of frames) {
+    const lines = frame.split(/\r\n|\n|\r/).filter((line) => line !== "");
+    const data = lines
+      .filter((line) => line.startsWith("data:"))
+      .map((line) => line.slice("data:".length).replace(/^ /, ""))
+      .join("\n");
+    if (data === "") {
+      state.keepAlives++;
+      continue;
+    }
+    if (state.closed || state.error) throw new Error(`behind the end: ${frame}`);
+    state.frames++;
+    if (data === "[DONE]") {
+      state.closed = true;
+      continue;
+    }
+    const event = lines.find((line) => line.startsWith("event:"))?.slice("event:".length).trim();
+    const json = JSON.parse(data) as Fields;
+    if (format === "openai-chat") readChunk(json, state);
+    else readEvent(json, event, state);
+  }
+  const { error, usage, ...rest } = state;
+  return { ...rest, ...(error && { error }), ...(usage && { usage }) };
+}
+
+type State = { -readonly [K in keyof Told]: Told[K] | undefined } & { text: string; finished: number };
+
+function readChunk(json: Fields, state: State): void {
+  if (json.error) {
+    state.error = json.error as unknown as NonNullable<Told["error"]>;
+    return;
+  }
+  if (json.usage) state.usage = json.usage as Record<string, unknown>;
+  for (const choice of json.choices as unknown as { delta?: Record<string, string>; finish_reason?: string | null }[]) {
+    const { delta = {}, finish_reason: finish } = choice;
+    state.text += `${delta.reasoning ?? delta.reasoning_content ?? ""}${delta.content ?? ""}`;
+    if (finish) state.finished++;
+  }
+}
+
+function readEvent(json: Fields, event: string | undefined, state: State): void {
+  switch (json.type) {
+    case "error":
+      if (event !== "error") throw new Error("an error without its event name");
+      state.error = json.error as unknown as NonNullable<Told["error"]>;
+      return;
+    case "ping":
+      state.keepAlives = (state.keepAlives ?? 0) + 1;
+      state.frames = (state.frames ?? 1) - 1;
+      return;
+    case "content_block_delta": {
+      const { text = "", thinking = "" } = (json.delta ?? {}) as { text?: string; thinking?: string };
+      state.text += text + thinking;
+      return;
+    }
+    case "message_delta":
+      if ((json.delta as { stop_reason?: string | null } | undefined)?.stop_reason) state.finished++;
+      if (json.usage) state.usage = json.usage as Record<string, unknown>;
+      return;
+    case "message_stop":
+      state.closed = true;
+  }
+}
+
+/** A failure told as a JSON body in the caller's format; throws where it is not that. */
+export function readFailure(format: CallerFormat, body: string): { readonly type: string; readonly message: string } {
+  const json = JSON.parse(body) as { type?: string; error?: { type?: unknown; message?: unknown; code?: unknown } };
+  const { type, message, code } = json.error ?? {};
+  if (typeof type !== "string" || typeof message !== "string") throw new Error(`no error of ${format}: ${body}`);
+  const fits = format === "openai-chat" ? json.type === undefined && code !== undefined : json.type === "error";
+  if (!fits) throw new Error(`an error, but not of ${format}: ${body}`);
+  return { type, message };
+}
+
+/** A chat request of the format. `more` goes over it. */
+export function chatRequest(
+  format: CallerFormat,
+  model: string,
+  prompt: string,
+  stream: boolean,
+  more: Readonly<Record<string, unknown>> = {},
+): { readonly path: string; readonly body: Readonly<Record<string, unknown>> } {
+  const messages = [{ role: "user", content: prompt }];
+  return format === "openai-chat"
+    ? {
+        path: "/v1/chat/completions",
+        body: { model, messages, stream, ...(stream && { stream_options: { include_usage: true } }), ...more },
+      }
+    : { path: "/v1/messages", body: { model, messages, max_tokens: 512, stream, ...more } };
+}
+
+/** Text and reasoning of a JSON answer, in order. */
+export function textOfAnswer(format: CallerFormat, body: string): string {
+  const json = JSON.parse(body) as {
+    choices?: { message: { content?: string | null; reasoning?: string; reasoning_content?: string } }[];
+    content?: { text?: string; thinking?: string }[];
+  };
+  return format === "openai-chat"
+    ? (json.choices ?? [])
+        .map(({ message }) => `${message.reasoning ?? message.reasoning_content ?? ""}${message.content ?? ""}`)
+        .join("")
+    : (json.content ?? []).map(({ text, thinking }) => thinking ?? text ?? "").join("");
+}

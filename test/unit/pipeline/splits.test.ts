@@ -1,0 +1,32 @@
+import { describe, expect, it } from "vitest";
+import { readStream } from "../../support/caller.ts";
+import { eventStream, type Played, play } from "../../support/pipeline.ts";
+import { complaintsOf, recordedCases, requestOf } from "./recorded.ts";
+
+/** The whole pipeline over every recorded stream, however its bytes are cut into pieces. */
+
+/** All that a caller, the ledger and the cache are given. */
+const given = ({ status, headers, body, settlements }: Played) =>
+  JSON.stringify({ status, headers, body, settlements });
+
+describe.each(recordedCases)("$backend/$name told to a caller of $caller", (recorded) => {
+  it.each([
+    ["streamed", true],
+    ["collected", false],
+  ])("%s: split at any byte, and into single bytes, gives the same", async (_, stream) => {
+    const { bytes, answer } = recorded.fixture;
+    const request = requestOf(recorded, stream);
+    const split = async (chunks: readonly Uint8Array[]) => play(request, () => eventStream(chunks, "fin"));
+    const whole = await split([bytes]);
+    expect(whole.event.outcome).toBe(answer ? "completed" : "failed");
+    if (stream && answer) expect(readStream(request.caller, whole.body).closed).toBe(true);
+
+    const singly = await split(Array.from(bytes, (_byte, at) => bytes.subarray(at, at + 1)));
+    expect(given(singly)).toBe(given(whole));
+    const complaints = await complaintsOf(bytes.length, async (at) => {
+      const played = await split([bytes.subarray(0, at), bytes.subarray(at)]);
+      return given(played) === given(whole) ? undefined : `split at byte ${at}: ${played.status} ${played.body}`;
+    });
+    expect(complaints.slice(0, 3)).toEqual([]);
+  });
+});

@@ -1,0 +1,55 @@
+import type { CallerFormat } from "../../support/caller.ts";
+import type { StreamFixture } from "../../contract/wire/fixtures.ts";
+
+/** What the bytes of a fixture prove, read without the gateway's own code. Offsets are ends of frames, blank line included. */
+export interface Truth {
+  /** From here on every choice has finished; undefined where that never comes. */
+  readonly completeAt: number | undefined;
+  /** From here on both counts of usage are known; undefined where they never are. */
+  readonly usageAt: number | undefined;
+  /** Text and reasoning that the whole fixture holds, in order. */
+  readonly text: string;
+}
+
+interface Json {
+  readonly [name: string]: Json & string;
+}
+
+export function truthOf(format: CallerFormat, { bytes, choices }: StreamFixture): Truth {
+  const latin = Buffer.from(bytes).toString("latin1");
+  const counts = new Set<string>();
+  let finished = 0;
+  let failed = false;
+  let text = "";
+  let completeAt: number | undefined;
+  let usageAt: number | undefined;
+  let from = 0;
+  for (const blank of latin.matchAll(/\r\n\r\n|\n\n|\r\r/g)) {
+    const end = blank.index + blank[0].length;
+    const frame = Buffer.from(latin.slice(from, end), "latin1").toString("utf8");
+    from = end;
+    const data = frame
+      .split(/[\r\n]+/)
+      .filter((line) => line.startsWith("data:"))
+      .map((line) => line.slice("data:".length))
+      .join("\n");
+    if (data.trim() === "" || data.trim() === "[DONE]") continue;
+    const json = JSON.parse(data) as Json;
+    failed ||= json.error !== undefined;
+    for (const choice of ((json.choices as unknown) ?? []) as Json[]) {
+      text += `${choice.delta?.reasoning ?? choice.delta?.reasoning_content ?? ""}${choice.delta?.content ?? ""}`;
+      if (choice.finish_reason) finished++;
+    }
+    if (json.type === "content_block_delta") text += `${json.delta?.text ?? ""}${json.delta?.thinking ?? ""}`;
+    if (json.type === "content_block_start") text += `${json.content_block?.text ?? ""}`;
+    if (json.type === "message_delta" && json.delta?.stop_reason) finished++;
+    for (const usage of [json.usage, json.message?.usage]) {
+      if (!usage) continue;
+      if ((format === "openai-chat" ? usage.prompt_tokens : usage.input_tokens) !== undefined) counts.add("input");
+      if ((format === "openai-chat" ? usage.completion_tokens : usage.output_tokens) !== undefined) counts.add("output");
+    }
+    if (finished >= choices && !failed) completeAt ??= end;
+    if (counts.size === 2) usageAt ??= end;
+  }
+  return { completeAt, usageAt, text };
+}
