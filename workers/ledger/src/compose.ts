@@ -20,7 +20,7 @@ const environment = z.object({
 
 let composed: Ledger | undefined;
 
-/** The ledger of this isolate. Throws one clear line where a setting is missing; the line holds names and no values. */
+/** The ledger of this isolate. Logs and throws one line where a setting is missing; it holds names and no values. */
 export function composeOnce(env: unknown): Ledger {
   composed ??= compose(env);
   return composed;
@@ -30,7 +30,10 @@ function compose(env: unknown): Ledger {
   const settings = environment.safeParse(env);
   if (!settings.success) {
     const names = settings.error.issues.map((issue) => String(issue.path[0]));
-    throw new Error(`the ledger Worker lacks settings: ${[...new Set(names)].join(", ")}`);
+    const line = `the ledger Worker lacks settings: ${[...new Set(names)].join(", ")}`;
+    // The platform retries what throws and need not log why.
+    console.error(line);
+    throw new Error(line);
   }
   const { UPSTASH_REDIS_REST_URL, UPSTASH_REDIS_REST_TOKEN, DATABASE_URL, NEON_FETCH_ENDPOINT } = settings.data;
   const link = new Link({
