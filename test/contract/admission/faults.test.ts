@@ -37,7 +37,7 @@ onBothForms("faults", "admission while Redis misbehaves", (bench) => {
     }
   });
 
-  // planted: an EVAL that follows NOSCRIPT is sent for every command of the pipeline
+  // planted: the answers of EVAL are not put in the place of NOSCRIPT
   test("a Redis that forgot its scripts is sent them once, and nothing is done twice", async () => {
     const tenant = await newTenant(bench());
     await bench().endpoint.control({ scriptFlush: true });
@@ -97,7 +97,7 @@ onBothForms("faults", "admission while Redis misbehaves", (bench) => {
     expect(await bench().command(["HMGET", `t:{${tenant}}:m:key:k1`, "s:total", "r:total"])).toEqual(["40", "0"]);
   });
 
-  // planted: the library's default of five retries
+  // planted: a failed call is made again
   test("a call that fails is not repeated behind the gateway's back", async () => {
     const tenant = await newTenant(bench());
     bench().endpoint.setFaults({ fault: "reset", times: 1 });
@@ -107,7 +107,7 @@ onBothForms("faults", "admission while Redis misbehaves", (bench) => {
   });
 
   for (const fault of ["hang", "hangAfter", "delay"] as const) {
-    // planted: no signal given to the client
+    // planted: no signal given to fetch
     test(`a Redis that does not answer in time (${fault}) is unavailable at the deadline`, async () => {
       const tenant = await newTenant(bench());
       const impatient = new UpstashAdmission(linkTo(bench().endpoint, 100));
