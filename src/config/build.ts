@@ -24,6 +24,7 @@ export function build(file: ConfigFile): Omit<BaseConfig, "version"> {
     snapshotMaxAgeMs: file.snapshotMaxAgeMs ?? DEFAULT_BASE.snapshotMaxAgeMs,
     stores: { ...DEFAULT_BASE.stores, ...defined(file.stores) },
     addressGuardPerMinute: file.addressGuardPerMinute ?? DEFAULT_BASE.addressGuardPerMinute,
+    leaseMarginMs: file.leaseMarginMs ?? DEFAULT_BASE.leaseMarginMs,
     budgetQuarantineMs: file.budgetQuarantineMs ?? longestAnswerMs(file) + QUARANTINE_MARGIN_MS,
     localLimitShare: file.localLimitShare ?? DEFAULT_BASE.localLimitShare,
   };

@@ -25,12 +25,13 @@ export const DEFAULT_ROUTE = {
 
 export const DEFAULT_BASE: Pick<
   BaseConfig,
-  "limits" | "snapshotMaxAgeMs" | "stores" | "addressGuardPerMinute" | "localLimitShare"
+  "limits" | "snapshotMaxAgeMs" | "stores" | "addressGuardPerMinute" | "leaseMarginMs" | "localLimitShare"
 > = {
   limits: { bodyBytes: 20 * 1024 * 1024, jsonDepth: 64 },
   snapshotMaxAgeMs: 5 * 60_000,
   stores: { redisMs: 150, redisConnectMs: 350, postgresMs: 5_000 },
   addressGuardPerMinute: 30,
+  leaseMarginMs: 60_000,
   localLimitShare: 0.25,
 };
 

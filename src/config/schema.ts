@@ -224,6 +224,7 @@ export const fileSchema = z.strictObject({
     .optional(),
   addressGuardPerMinute: count.optional(),
   budgetQuarantineMs: milliseconds.optional(),
+  leaseMarginMs: milliseconds.optional(),
   localLimitShare: z
     .number({ error: "must be a number" })
     .min(0, { error: "must be between 0 and 1" })

@@ -140,6 +140,8 @@ export interface BaseConfig {
   readonly addressGuardPerMinute: number;
   /** How long budgeted keys stay refused after Redis lost its data: the longest that an earlier admission can still be running. */
   readonly budgetQuarantineMs: number;
+  /** How much longer than the answer's own deadline a lease lives, so that a late settlement still finds it. */
+  readonly leaseMarginMs: number;
   /** Fail-open share of the limits that an isolate grants on its own while Redis is away (0..1). */
   readonly localLimitShare: number;
 }

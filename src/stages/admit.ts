@@ -17,9 +17,6 @@ export interface Refusal {
 
 const NO_RATE: RateState = {};
 
-/** How much longer than the answer's own deadline a lease lives, so that a late settlement still finds it. */
-const LEASE_MARGIN_MS = 60_000;
-
 /** A snapshot's age is renewed at most this often. */
 const SNAPSHOT_TOUCH_MS = 1_000;
 
@@ -74,7 +71,7 @@ function leaseMsOf({ config, route }: Resolved): number {
   const totals = [...route.targets, ...route.fallbacks].map(
     (target) => route.deadlines?.totalMs ?? config.backends[target.backend]?.deadlines.totalMs ?? 0,
   );
-  return Math.max(...totals) + route.delayBudgetMs + LEASE_MARGIN_MS;
+  return Math.max(...totals) + route.delayBudgetMs + config.leaseMarginMs;
 }
 
 async function refreshed(exchange: Resolved, gateway: Gateway): Promise<Result<Resolved>> {

@@ -72,6 +72,7 @@ test("a minimal file compiles with every default of the design filled in", () =>
     snapshotMaxAgeMs: 300_000,
     stores: { redisMs: 150 },
     budgetQuarantineMs: 1_020_000,
+    leaseMarginMs: 60_000,
   });
 });
 

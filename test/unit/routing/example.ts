@@ -57,6 +57,7 @@ export function config(backends: readonly Backend[], disabled: readonly string[]
     stores: { redisMs: 1, redisConnectMs: 1, postgresMs: 1 },
     addressGuardPerMinute: 1,
     budgetQuarantineMs: 1,
+    leaseMarginMs: 1,
     localLimitShare: 0,
     overlayVersion: 0,
     disabledBackends: new Set(disabled),
