@@ -91,7 +91,7 @@ describe.each(forms)("transactions and errors through Neon's protocol on $name",
     expect(row?.leftover).toBeNull();
   });
 
-  // planted: comments in front of COPY not skipped. (PGlite then ends with its process.)
+  // planted: comments in front of COPY not skipped.
   it("takes one command a statement, and no COPY", async () => {
     await expect(run.query("select 1; select 2")).rejects.toMatchObject({ code: "42601" });
     await expect(run.query("/* quietly */ copy notes from stdin")).rejects.toMatchObject({ code: "0A000" });

@@ -43,7 +43,7 @@ describe.each(forms)("values through Neon's protocol on $name", (form) => {
     return (await response.json()) as { rows: unknown[][]; fields: unknown[] };
   }
 
-  // planted: parsing int4 and json values before encoding them (what PGlite's own `query` does).
+  // planted: integers and jsonb parsed before they are encoded (what PGlite's own `query` does).
   it("carries every type as Postgres's own text", async () => {
     const expressions = [
       "true",
