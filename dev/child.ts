@@ -53,6 +53,7 @@ export interface ChildOptions {
   readonly onRestart?: (name: string, why: string) => void;
 }
 
+const ENDED_BY = "was ended by";
 const STOP_WITHIN_MS = 5_000;
 const FIRST_RESTART_MS = 50;
 const SLOWEST_RESTART_MS = 5_000;
@@ -78,7 +79,10 @@ export async function startChild<Ready>(plan: ChildPlan<Ready>, options: ChildOp
     watched.ready.catch(() => undefined);
     void watched.ended.then((why) => {
       if (stopping || !options.restart) return;
-      delayMs = Date.now() - startedAtMs > STEADY_MS ? FIRST_RESTART_MS : Math.min(delayMs * 2, SLOWEST_RESTART_MS);
+      const wasSteady = Date.now() - startedAtMs > STEADY_MS;
+      // One that is killed from outside is back at once; only one that gives up by itself is left longer and longer alone.
+      const isKilled = why.startsWith(ENDED_BY);
+      delayMs = wasSteady || isKilled ? FIRST_RESTART_MS : Math.min(delayMs * 2, SLOWEST_RESTART_MS);
       restartTimer = setTimeout(() => {
         restarts += 1;
         current = launch(plan, ready, options.guard);
@@ -99,7 +103,7 @@ export async function startChild<Ready>(plan: ChildPlan<Ready>, options: ChildOp
       await current.ended;
     },
     async whenReady() {
-      while (!current.isAlive() && !stopping) await new Promise((done) => setTimeout(done, 10));
+      while (!current.isAlive() && !stopping && options.restart) await new Promise((done) => setTimeout(done, 10));
       await current.ready;
     },
     log: () => readFileSync(plan.logFile, "utf8"),
@@ -146,7 +150,7 @@ function launch<Ready>(plan: ChildPlan<Ready>, before: Ready | undefined, guard:
     // What it left behind in its group goes with it.
     child.once("exit", () => pid !== undefined && signalTree(pid, "SIGKILL"));
     child.once("close", (code, signal) => {
-      finish(signal === null ? `ended with code ${String(code)}` : `was ended by ${signal}`);
+      finish(signal === null ? `ended with code ${String(code)}` : `${ENDED_BY} ${signal}`);
     });
   });
   const ready = new Promise<Ready>((resolve, reject) => {

@@ -28,7 +28,8 @@ function standIn(backend: Backend, target: Target, operation: Operation, externa
     : backend.baseUrl.env === "OPENAI_BASE_URL"
       ? externals.openai
       : externals.anthropic;
-  if (isReal) return undefined;
+  // A configuration made for the simulated backend names its model already.
+  if (isReal || target.model.default.startsWith("simulated-")) return undefined;
   if (operation === "embed") return STAND_INS.embed;
   return isHome ? STAND_INS.home : STAND_INS.cloud;
 }
