@@ -87,14 +87,18 @@ export class UpstashLedger implements DeadLetterOffice {
     return reply.ok ? ok(reply.value.map(({ result }) => acknowledgementOf(result))) : reply;
   }
 
-  /** Settles on behalf of a gateway whose own call never arrived: its event came by the queue. Tokens that nobody counted stay as reserved. */
+  /**
+   * Settles on behalf of a gateway whose own call never arrived: its event came by the queue. Tokens that nobody counted stay as
+   * reserved where a backend was asked, and are given back where none was (refused because Redis' answer was lost, a cache hit).
+   */
   async settle(event: WideEvent): Promise<SettleReply> {
     const { tenant, requestId, usage, costNanoUsd } = event;
     const read = await this.#one(["HMGET", recordKey(tenant, requestId), "levels", "tokens"]);
     if (!read.ok) return { kind: "unavailable", detail: read.failure, ioMs: 0 };
     const [levelsText, reservedText] = Array.isArray(read.value.result) ? read.value.result : [];
     const counted = usage && (usage.inputTokens ?? 0) + (usage.outputTokens ?? 0);
-    const actual = { tokens: counted ?? Number(reservedText ?? 0), costNanoUsd };
+    const uncounted = event.attempts.length === 0 ? 0 : Number(reservedText ?? 0);
+    const actual = { tokens: counted ?? uncounted, costNanoUsd };
     const answer = await this.#one(settleCall({ tenant, requestId, levels: readLevels(levelsText), actual, event }));
     if (!answer.ok) return { kind: "unavailable", detail: answer.failure, ioMs: 0 };
     const kind = answer.value.result;

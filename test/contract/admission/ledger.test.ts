@@ -125,6 +125,31 @@ onBothForms("ledger", "the ledger's side", (bench) => {
     });
   }
 
+  for (const asked of [false, true]) {
+    // planted: tokens that nobody counted always stay as reserved
+    test(`an event that counted no tokens keeps them reserved only where a backend was asked (${asked})`, async () => {
+      const tenant = await newTenant(bench());
+      const request = requestOf(tenant, { levels, reservation: { tokens: 400, costNanoUsd: 0 } });
+      await bench().admission.admit(request);
+      const attempt = {
+        ordinal: 0,
+        backend: "home",
+        model: "m",
+        wire: "openai-chat",
+        outcome: "failed",
+        startedAt: 1,
+        durationMs: 1,
+        estimated: false,
+        costNanoUsd: 0,
+      } as const;
+      await bench().ledger.settle(eventOf(tenant, request.requestId, { attempts: asked ? [attempt] : [] }));
+      const next = await bench().admission.admit(
+        requestOf(tenant, { levels, reservation: { tokens: 0, costNanoUsd: 0 } }),
+      );
+      expect(next.kind === "admitted" && next.rate.tokens?.remaining).toBe(asked ? 600 : 1_000);
+    });
+  }
+
   // planted: a missing record is not counted
   test("an event whose record is gone is acknowledged, counted once, and drops out of what is due", async () => {
     const tenant = await newTenant(bench());
