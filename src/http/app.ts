@@ -2,12 +2,13 @@ import { type Context, Hono } from "hono";
 import type { Failure } from "../core/failure.ts";
 import type { WireName } from "../core/wire.ts";
 import type { Gateway } from "../stages/gateway.ts";
+import { commonHeaders } from "../stages/reply-headers.ts";
 import { wires } from "../wire/registry.ts";
 import { allowOrigin, type OriginDirectory, preflight } from "./cors.ts";
-import { type AdminDependencies, adminRoutes } from "./routes/admin.ts";
+import { ADMIN_ROUTES, type AdminDependencies, adminRoutes, allowedAt } from "./routes/admin.ts";
 import { infer } from "./routes/inference.ts";
 import { listModels, readModel } from "./routes/models.ts";
-import { type OperationsDependencies, operations } from "./routes/operations.ts";
+import { OPERATIONS_PATHS, type OperationsDependencies, operations } from "./routes/operations.ts";
 
 export interface HttpDependencies {
   readonly gateway: Gateway;
@@ -23,8 +24,23 @@ const INFERENCE: Readonly<Record<string, WireName>> = {
   "/v1/embeddings": "openai-embeddings",
 };
 
-/** What clients of the two APIs may ask for and this gateway does not do (yet): said so, in their own format. */
-const OUT_OF_SCOPE = ["/v1/audio/*", "/v1/images/*", "/v1/realtime", "/v1/files", "/v1/batches", "/v1/assistants"];
+const READ = "GET, HEAD, OPTIONS";
+
+/** What clients of the two APIs may ask for and this gateway does not do (yet): said so, in their own format, below each path too. */
+const OUT_OF_SCOPE = [
+  "/v1/assistants",
+  "/v1/audio",
+  "/v1/batches",
+  "/v1/files",
+  "/v1/fine_tuning",
+  "/v1/images",
+  "/v1/messages/batches",
+  "/v1/realtime",
+  "/v1/threads",
+  "/v1/uploads",
+  "/v1/vector_stores",
+  "/v1/videos",
+];
 
 /** The HTTP face: paths to handlers, and nothing else. */
 export function createApp(http: HttpDependencies): Hono {
@@ -38,34 +54,42 @@ export function createApp(http: HttpDependencies): Hono {
   app.notFound((context) =>
     failed(context, { type: "caller_not_found", message: "There is no such route." }, gateway.chance.requestId()),
   );
-  app.options("*", (context) => preflight(context, http.origins, allowedMethods(context.req.path)));
   for (const [path, wireName] of Object.entries(INFERENCE)) {
     app.post(path, async (context) => allowOrigin(context, await infer(context, wireName, gateway), gateway));
-    app.all(path, (context) => wrongMethod(context, "POST, OPTIONS", gateway));
+    close(path, "POST, OPTIONS", http.origins);
   }
   app.get("/v1/models", async (context) => allowOrigin(context, await listModels(context, gateway), gateway));
+  close("/v1/models", READ, http.origins);
   app.get("/v1/models/:id{.+}", async (context) => allowOrigin(context, await readModel(context, gateway), gateway));
-  app.all("/v1/models", (context) => wrongMethod(context, "GET, HEAD, OPTIONS", gateway));
-  app.all("/v1/models/:id{.+}", (context) => wrongMethod(context, "GET, HEAD, OPTIONS", gateway));
-  for (const path of OUT_OF_SCOPE) app.all(path, (context) => failed(context, NOT_OFFERED, gateway.chance.requestId()));
+  close("/v1/models/:id{.+}", READ, http.origins);
+  for (const path of OUT_OF_SCOPE) {
+    app.all(`${path}/*`, (context) => failed(context, NOT_OFFERED, gateway.chance.requestId()));
+  }
   operations(app, http.operations);
+  for (const path of OPERATIONS_PATHS) close(path, READ);
+  for (const [path, methods] of Object.entries(ADMIN_ROUTES)) {
+    app.options(`/admin/v1${path}`, (context) => preflight(context, undefined, allowedAt(methods)));
+  }
   app.route(
     "/admin/v1",
     adminRoutes(http.admin, (error) => gateway.reportBug(error, gateway.chance.requestId())),
   );
   return app;
+
+  /** What a path answers beside its handlers: OPTIONS, to browsers where it has `origins`, and 405 for every other method. */
+  function close(path: string, methods: string, origins?: OriginDirectory): void {
+    app.options(path, (context) => preflight(context, origins, methods));
+    app.all(path, (context) => wrongMethod(context, methods, gateway));
+  }
 }
 
 const INTERNAL: Failure = { type: "gateway_internal", message: "The gateway failed to handle this request." };
 const NOT_OFFERED: Failure = {
   type: "gateway_not_implemented",
-  message: "This gateway does not offer audio, images, files, batches or realtime sockets.",
+  message:
+    "This gateway does not offer audio, images, video, files, batches, assistants, fine-tuning or realtime sockets.",
   retryable: false,
 };
-
-function allowedMethods(path: string): string {
-  return Object.hasOwn(INFERENCE, path) ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
-}
 
 function wrongMethod(context: Context, allow: string, gateway: Gateway): Response {
   const failure: Failure = { type: "caller_method_not_allowed", message: `Use ${allow} here.` };
@@ -79,6 +103,6 @@ function failed(context: Context, failure: Failure, requestId: string, more: Rec
   const told = wires[anthropic ? "anthropic-messages" : "openai-chat"].encodeFailure(failure, requestId);
   return new Response(context.req.method === "HEAD" ? null : told.body, {
     status: told.status,
-    headers: { "content-type": "application/json", "x-request-id": requestId, ...told.headers, ...more },
+    headers: { ...commonHeaders({ requestId }), "content-type": "application/json", ...told.headers, ...more },
   });
 }

@@ -7,15 +7,36 @@ export interface OriginDirectory {
   isNamed(origin: string): Promise<boolean>;
 }
 
-const EXPOSED =
-  "x-request-id, x-gateway-cache, x-gateway-backend, x-gateway-model, x-gateway-attempts, x-gateway-route, x-gateway-cost, retry-after, retry-after-ms, server-timing";
+/** A tenant's word for every origin. */
+const ANY_ORIGIN = "*";
 
-/** Plain OPTIONS says what is allowed; a preflight gets its headers where some tenant names the origin. */
-export async function preflight(context: Context, origins: OriginDirectory, methods: string): Promise<Response> {
+/** What scripts of a page may read: all that the SDKs look at, and what the gateway says of its own. */
+const EXPOSED = [
+  "x-request-id",
+  "request-id",
+  "x-should-retry",
+  "retry-after",
+  "retry-after-ms",
+  "server-timing",
+  ...["cache", "backend", "model", "attempts", "route", "cost", "translation"].map((name) => `x-gateway-${name}`),
+  ...["requests", "tokens"].flatMap((unit) =>
+    ["limit", "remaining", "reset"].flatMap((what) => [
+      `x-ratelimit-${what}-${unit}`,
+      `anthropic-ratelimit-${unit}-${what}`,
+    ]),
+  ),
+].join(", ");
+
+/** Plain OPTIONS says what is allowed; a preflight gets its headers where the path is for browsers and some tenant names the origin. */
+export async function preflight(
+  context: Context,
+  origins: OriginDirectory | undefined,
+  methods: string,
+): Promise<Response> {
   const origin = context.req.header("origin");
-  const headers: Record<string, string> = { allow: methods, vary: "Origin" };
+  const headers: Record<string, string> = { allow: methods, vary: "Origin, Access-Control-Request-Headers" };
   const asks = origin !== undefined && context.req.header("access-control-request-method") !== undefined;
-  if (asks && (await origins.isNamed(origin))) {
+  if (origins && asks && (await origins.isNamed(origin))) {
     headers["access-control-allow-origin"] = origin;
     headers["access-control-allow-methods"] = methods;
     headers["access-control-allow-headers"] = context.req.header("access-control-request-headers") ?? "";
@@ -29,7 +50,8 @@ export function allowOrigin(context: Context, response: Response, gateway: Gatew
   const origin = context.req.header("origin");
   if (origin === undefined) return response;
   const token = context.req.header("authorization")?.replace(/^Bearer +/i, "") ?? context.req.header("x-api-key") ?? "";
-  if (!gateway.principals.get(token)?.corsOrigins.includes(origin)) return response;
+  const named = gateway.principals.get(token)?.corsOrigins ?? [];
+  if (!named.includes(origin) && !named.includes(ANY_ORIGIN)) return response;
   response.headers.set("access-control-allow-origin", origin);
   response.headers.set("access-control-expose-headers", EXPOSED);
   response.headers.append("vary", "Origin");

@@ -19,6 +19,7 @@ const JSON_TYPE = "application/json";
 const ERROR_WORDS: Readonly<Record<number, string>> = {
   400: "The request is wrong; `param` names the field.",
   401: "The credential is missing or wrong.",
+  402: "A budget is spent.",
   403: "The credential does not open this.",
   404: "There is no such thing.",
   409: "It is not as the request supposed.",
@@ -28,6 +29,7 @@ const ERROR_WORDS: Readonly<Record<number, string>> = {
   502: "The backend failed.",
   503: "Something that is needed is away; `Retry-After` says when to come back.",
   504: "The backend did not answer in time.",
+  529: "The backend is overloaded; `Retry-After` says when to come back.",
 };
 
 const SECURITY: Readonly<Record<Operation["security"], readonly object[]>> = {

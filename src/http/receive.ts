@@ -9,7 +9,7 @@ import { parseTraceparent } from "../telemetry/trace.ts";
 
 /** How long a client may take to send its body, from the first byte to the last. */
 const BODY_DEADLINE_MS = 30_000;
-/** A body that declares at most this length is read whole without a timer: a slow sender of one holds nothing but its own connection. */
+/** A body that declares at most this length is read whole by the runtime. */
 const SMALL_BODY_BYTES = 65_536;
 
 export type Envelope = Omit<Received, "bytes">;
@@ -82,12 +82,14 @@ export function controlsOf(headers: Headers): Result<Controls> {
   if (noFallback !== null && noFallback !== "true" && noFallback !== "false") {
     return fail(badRequest("Must be `true` or `false`.", "x-gateway-no-fallback"));
   }
+  const debug = headers.get("x-gateway-debug");
+  if (debug !== null && debug !== "translation") return fail(badRequest("Must be `translation`.", "x-gateway-debug"));
   return ok({
     ...(cache !== null && { cache }),
     ...(ttl !== null && { cacheTtlSeconds: Number(ttl) }),
     ...(namespace !== null && { cacheNamespace: namespace }),
     noFallback: noFallback === "true",
-    debugTranslation: headers.get("x-gateway-debug") === "translation",
+    debugTranslation: debug !== null,
   });
 }
 
@@ -97,9 +99,16 @@ export async function readBody(request: Request, maxBytes: number): Promise<Resu
   if (type !== null && !/^application\/([a-z0-9.+-]+\+)?json\b/i.test(type)) {
     return fail({ type: "caller_unsupported_media_type", message: "Send the body as application/json." });
   }
+  const encoding = request.headers.get("content-encoding") ?? "identity";
+  if (!/^identity$/i.test(encoding)) {
+    // What unpacks to more than was sent would make the limit on bytes a lie.
+    return fail({ type: "caller_unsupported_media_type", message: "Send the body without a Content-Encoding." });
+  }
   const declared = Number(request.headers.get("content-length") ?? Number.NaN);
   if (declared > maxBytes) return fail(tooLarge(maxBytes));
-  const read = await (declared <= SMALL_BODY_BYTES ? readDeclared(request) : readInTime(request, maxBytes));
+  const read = await inTime(
+    declared <= SMALL_BODY_BYTES ? readDeclared(request) : readBytesUpTo(request.body, maxBytes),
+  );
   if (read === undefined) return fail(badRequest("The request body did not arrive in time."));
   if (read.problem === "too_large") return fail(tooLarge(maxBytes));
   if (read.problem === "broken_off") return fail(badRequest("The request body broke off."));
@@ -120,12 +129,13 @@ async function readDeclared(request: Request): Promise<ReadBody> {
   }
 }
 
-async function readInTime(request: Request, maxBytes: number): Promise<ReadBody | undefined> {
+/** Undefined where the body takes too long: one byte a second is a body too. */
+async function inTime(reading: Promise<ReadBody>): Promise<ReadBody | undefined> {
   let timer: ReturnType<typeof setTimeout> | null = null;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), BODY_DEADLINE_MS);
   });
-  const read = await Promise.race([readBytesUpTo(request.body, maxBytes), late]);
+  const read = await Promise.race([reading, late]);
   clearTimeout(timer);
   return read;
 }

@@ -7,7 +7,9 @@ import type { EnvironmentProblem } from "../config/environment.ts";
 export function unconfigured(problems: readonly EnvironmentProblem[]): { fetch: () => Response } {
   const message = `The gateway is not configured: ${problems.map(({ name, reason }) => `${name} ${reason}`).join("; ")}.`;
   console.error(JSON.stringify({ level: "error", event: "unconfigured", problems }));
-  const body = JSON.stringify({ error: { message, type: "server_error", param: null, code: "gateway_not_configured" } });
+  const body = JSON.stringify({
+    error: { message, type: "server_error", param: null, code: "gateway_not_configured" },
+  });
   const headers = { "content-type": "application/json", "retry-after": "60", "x-should-retry": "false" };
   return { fetch: () => new Response(body, { status: 503, headers }) };
 }

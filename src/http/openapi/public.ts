@@ -60,6 +60,7 @@ const CONTROLS: Operation["headers"] = {
   "x-gateway-cache-ttl": { schema: text, description: "Seconds that the answer may be kept." },
   "x-gateway-cache-namespace": { schema: text, description: "A part of the cache of its own." },
   "x-gateway-no-fallback": { schema: z.enum(["true", "false"]), description: "Ask the chosen backend only." },
+  "x-gateway-debug": { schema: z.enum(["translation"]), description: "Name the fields that were translated." },
 };
 
 const INFERENCE = {
@@ -83,6 +84,7 @@ export const PUBLIC_OPERATIONS: readonly Operation[] = [
     ...INFERENCE,
     method: "post",
     path: "/v1/messages",
+    errors: [...INFERENCE.errors, 402, 529],
     id: "createMessage",
     summary: "A message in Anthropic's format, whole or as a stream.",
     body: messages,

@@ -44,7 +44,7 @@ export function adminRoutes(admin: AdminDependencies, report: (error: unknown) =
     for (const [method, handler] of Object.entries(methods)) {
       app.on(method, path, (context) => handler(context, admin));
     }
-    const allowed = Object.keys(methods).join(", ");
+    const allowed = allowedAt(methods);
     app.all(path, () => {
       const response = refusal({ type: "caller_method_not_allowed", message: `Allowed here: ${allowed}.` });
       response.headers.set("allow", allowed);
@@ -53,6 +53,13 @@ export function adminRoutes(admin: AdminDependencies, report: (error: unknown) =
   }
   app.all("*", () => refusal({ type: "caller_not_found", message: "There is no such admin route." }));
   return app;
+}
+
+/** The methods of an admin path as `Allow` names them: HEAD comes with GET, OPTIONS with all. */
+export function allowedAt(methods: Readonly<Partial<Record<Method, unknown>>>): string {
+  return [...Object.keys(methods).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])), "OPTIONS"].join(
+    ", ",
+  );
 }
 
 /** Undefined where the caller may pass. Compares in constant time; says the same of a wrong key and of none. */

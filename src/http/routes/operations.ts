@@ -19,6 +19,8 @@ export interface OperationsDependencies {
   metrics(): Promise<string | undefined>;
 }
 
+export const OPERATIONS_PATHS = ["/healthz", "/openapi.json", "/readyz", "/metrics"] as const;
+
 /** What operators and probes ask: alive, ready, counted, described. */
 export function operations(app: Hono, dependencies: OperationsDependencies): void {
   app.get("/healthz", (context) => context.json({ status: "ok", version: dependencies.version }));
