@@ -17,6 +17,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { join, relative, resolve } from "node:path";
@@ -57,12 +58,15 @@ export interface Build {
 
 const outputRoot = join(projectRoot, "dist");
 const buildsKept = 6;
+const DRAFT_ABANDONED_MS = 3_600_000;
 
 /** Builds what is not built yet. Throws a `ConfigError` for a configuration that cannot be used, an `Error` with wrangler's words for code. */
 export async function buildWorkers(configFile: string = defaultConfigFile()): Promise<Build> {
   const config = compileFile(configFile);
   const directory = join(outputRoot, "by-input", inputHash(config));
-  if (!existsSync(directory)) await buildInto(directory, config);
+  await ensureBuilt(directory, config);
+  // Used just now: not the first to be pruned.
+  utimesSync(directory, new Date(), new Date());
   const read = (name: WorkerName): BuiltWorker => ({
     ...(JSON.parse(readFileSync(join(directory, name, "worker.json"), "utf8")) as WorkerManifest),
     directory: join(directory, name),
@@ -70,8 +74,18 @@ export async function buildWorkers(configFile: string = defaultConfigFile()): Pr
   return { config, workers: { gateway: read("gateway"), ledger: read("ledger") } };
 }
 
+const underWay = new Map<string, Promise<void>>();
+
+/** Several stacks of one process share a build; several processes may each make one, and the first to finish is kept. */
+async function ensureBuilt(directory: string, config: BaseConfig): Promise<void> {
+  if (existsSync(directory)) return;
+  const building = underWay.get(directory) ?? buildInto(directory, config);
+  underWay.set(directory, building);
+  await building.finally(() => underWay.delete(directory));
+}
+
 async function buildInto(directory: string, config: BaseConfig): Promise<void> {
-  const draft = `${directory}.${process.pid}`;
+  const draft = `${directory}.draft-${process.pid}`;
   mkdirSync(draft, { recursive: true });
   try {
     const base = join(draft, "base.json");
@@ -83,11 +97,18 @@ async function buildInto(directory: string, config: BaseConfig): Promise<void> {
       await bundleWorker(name, join(draft, name), aliases);
       writeFileSync(join(draft, name, "worker.json"), JSON.stringify(readManifest(name), null, 2));
     }
-    if (existsSync(directory)) return;
-    renameSync(draft, directory);
+    keep(draft, directory);
     prune();
   } finally {
     rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+function keep(draft: string, directory: string): void {
+  try {
+    renameSync(draft, directory);
+  } catch (error) {
+    if (!existsSync(directory)) throw error;
   }
 }
 
@@ -142,12 +163,15 @@ function readManifest(name: WorkerName): WorkerManifest {
   };
 }
 
-/** Removes the oldest builds; one that a running stack started from stays usable, since stacks run from a copy. */
+/** Removes the oldest builds, and drafts that a killed process left. A stack runs from a copy, so none in use is lost. */
 function prune(): void {
   const folder = join(outputRoot, "by-input");
-  const builds = readdirSync(folder).map((name) => join(folder, name));
-  const byAge = builds.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
-  for (const old of byAge.slice(buildsKept)) rmSync(old, { recursive: true, force: true });
+  const entries = readdirSync(folder).map((name) => ({ path: join(folder, name), draft: name.includes(".draft-") }));
+  const ageMs = ({ path }: { path: string }): number =>
+    Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+  const builds = entries.filter(({ draft }) => !draft).sort((a, b) => ageMs(a) - ageMs(b));
+  const abandoned = entries.filter((entry) => entry.draft && ageMs(entry) > DRAFT_ABANDONED_MS);
+  for (const old of [...builds.slice(buildsKept), ...abandoned]) rmSync(old.path, { recursive: true, force: true });
 }
 
 if (import.meta.main) {
