@@ -32,33 +32,45 @@ export async function readBytesUpTo(
 ): Promise<{ readonly data: Uint8Array; readonly problem?: "too_large" | "broken_off" }> {
   if (!body) return { data: new Uint8Array(0) };
   const reader = body.getReader();
-  const chunks: Uint8Array[] = [];
-  let total = 0;
+  const gathered = new Gathered();
   try {
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return { data: joined(chunks, total) };
-      total += value.length;
-      if (total > maxBytes) {
+      if (done) return { data: gathered.bytes() };
+      if (gathered.length + value.length > maxBytes) {
         // Not awaited: a sender that never ends must not hold the answer up.
         reader.cancel().catch(() => undefined);
-        return { data: joined(chunks, total - value.length), problem: "too_large" };
+        return { data: gathered.bytes(), problem: "too_large" };
       }
-      chunks.push(value);
+      gathered.add(value);
     }
   } catch {
-    return { data: joined(chunks, total), problem: "broken_off" };
+    return { data: gathered.bytes(), problem: "broken_off" };
   }
 }
 
-function joined(chunks: readonly Uint8Array[], total: number): Uint8Array {
-  const [first] = chunks;
-  if (first && chunks.length === 1) return first;
-  const whole = new Uint8Array(total);
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.length;
+/** Bytes in one buffer that doubles: chunks of one byte each, kept as they come, would take a hundred times their length. */
+class Gathered {
+  length = 0;
+  #buffer: Uint8Array = new Uint8Array(0);
+
+  add(chunk: Uint8Array): void {
+    const needed = this.length + chunk.length;
+    if (this.length === 0) {
+      // The first chunk is nearly always the only one: kept, not copied.
+      this.#buffer = chunk;
+    } else {
+      if (needed > this.#buffer.length) {
+        const larger = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
+        larger.set(this.#buffer.subarray(0, this.length));
+        this.#buffer = larger;
+      }
+      this.#buffer.set(chunk, this.length);
+    }
+    this.length = needed;
   }
-  return whole;
+
+  bytes(): Uint8Array {
+    return this.#buffer.subarray(0, this.length);
+  }
 }

@@ -9,8 +9,11 @@ export interface Complaint {
 /** Names longer than this, empty ones, and those with control characters are refused: they end up in headers, keys and labels. */
 const IDENTIFIER_MAX = 256;
 
-/** C0, DEL, C1, line and paragraph separators, and halves of surrogate pairs, which no UTF-8 can carry. */
-const UNFIT = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u;
+/**
+ * C0, DEL, C1, line and paragraph separators, halves of surrogate pairs, which no UTF-8 can carry, and what is invisible or turns the direction of
+ * text, so that two names which look alike are alike. The two joiners stay: Persian and emoji are written with them.
+ */
+const UNFIT = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]|[^\P{Cf}\u200c\u200d]/u;
 /** A stop sequence may be a line end or a tab: that is what most of them are. */
 const UNFIT_IN_STOP = /[^\P{Cc}\t\n\r]|[\p{Zl}\p{Zp}\p{Cs}]/u;
 
@@ -140,7 +143,7 @@ export class Fields {
     if (value === "") this.complain(field, "must not be empty", "invalid_value");
     else if (value.length > IDENTIFIER_MAX) {
       this.complain(field, `must be at most ${IDENTIFIER_MAX} characters long`, "invalid_value");
-    } else if (unfit.test(value)) this.complain(field, "must not contain control characters", "invalid_value");
+    } else if (unfit.test(value)) this.complain(field, "must not contain control or invisible characters", "invalid_value");
     else return true;
     return false;
   }

@@ -1,0 +1,116 @@
+import { connect, type Socket } from "node:net";
+
+/** What came back over a plain socket. */
+export interface RawReply {
+  /** Undefined where not even a status line came. */
+  readonly status: number | undefined;
+  /** Lower-case names; of a header that came twice, the last. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: string;
+  /** Everything, as it came. */
+  readonly text: string;
+  /** From the connection's opening to the end of the reply. */
+  readonly ms: number;
+  readonly endedBy: "reply" | "fin" | "reset" | "timeout";
+}
+
+export interface RawRequest {
+  readonly method?: string;
+  /** The request target as it stands in the first line. */
+  readonly target?: string;
+  /** Lines of the head after the first, as they are. `Host` is added unless one is given. */
+  readonly head: readonly string[];
+  /** Bytes, or what writes them: it may take as long as it likes, and is told by `socket.destroyed` when to stop. */
+  readonly body?: Uint8Array | string | ((socket: Socket) => unknown);
+  readonly patienceMs?: number;
+}
+
+/**
+ * One HTTP/1.1 request of which every byte is the test's own, for what `fetch` refuses to send. Reading and writing go on side by side, so
+ * that a reply which comes before the body is over is seen.
+ */
+export function rawRequest(url: string, request: RawRequest): Promise<RawReply> {
+  const { hostname, port, host } = new URL(url);
+  const { method = "POST", target = "/v1/chat/completions", head, body, patienceMs = 15_000 } = request;
+  const hasHost = head.some((line) => /^host:/i.test(line));
+  const lines = [`${method} ${target} HTTP/1.1`, ...(hasHost ? [] : [`Host: ${host}`]), ...head];
+  const startedAt = performance.now();
+  return new Promise((resolve) => {
+    const received: Buffer[] = [];
+    const socket = connect(Number(port), hostname);
+    const finish = (endedBy: RawReply["endedBy"]) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve({ ...parse(Buffer.concat(received)), ms: performance.now() - startedAt, endedBy });
+    };
+    const timer = setTimeout(() => finish("timeout"), patienceMs);
+    socket.on("data", (chunk: Buffer) => {
+      received.push(chunk);
+      if (isWhole(Buffer.concat(received))) finish("reply");
+    });
+    socket.on("end", () => finish("fin"));
+    // A server that does not read a body to its end resets; what it said before still counts.
+    socket.on("error", () => finish("reset"));
+    socket.write(Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"));
+    if (typeof body === "function") body(socket);
+    else if (body !== undefined) socket.write(body);
+  });
+}
+
+/** Writes `piece` again and again, as fast as the other side reads, until `times` or until the connection is gone. */
+export function pour(socket: Socket, piece: Uint8Array | string, times = Number.POSITIVE_INFINITY): void {
+  let left = times;
+  const more = (): void => {
+    while (!socket.destroyed && left-- > 0) {
+      if (!socket.write(piece)) {
+        socket.once("drain", more);
+        return;
+      }
+    }
+  };
+  more();
+}
+
+/** Writes one byte of `text` every `everyMs`. */
+export function drip(socket: Socket, text: string, everyMs: number): void {
+  let at = 0;
+  const timer = setInterval(() => {
+    if (socket.destroyed || at >= text.length) clearInterval(timer);
+    else socket.write(text.charAt(at++));
+  }, everyMs);
+}
+
+function isWhole(bytes: Buffer): boolean {
+  const headEnd = bytes.indexOf("\r\n\r\n");
+  if (headEnd < 0) return false;
+  const head = bytes.subarray(0, headEnd).toString("latin1");
+  const length = /^content-length: *(\d+)/im.exec(head)?.[1];
+  if (length !== undefined) return bytes.length >= headEnd + 4 + Number(length);
+  return /^transfer-encoding: *chunked/im.test(head) && bytes.subarray(-5).toString("latin1") === "0\r\n\r\n";
+}
+
+function parse(bytes: Buffer): Pick<RawReply, "status" | "headers" | "body" | "text"> {
+  const text = bytes.toString("utf8");
+  const headEnd = text.indexOf("\r\n\r\n");
+  const [statusLine = "", ...lines] = text.slice(0, headEnd < 0 ? text.length : headEnd).split("\r\n");
+  const status = /^HTTP\/1\.1 (\d{3})/.exec(statusLine)?.[1];
+  const headers = new Map(
+    lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]),
+  );
+  const raw = headEnd < 0 ? "" : text.slice(headEnd + 4);
+  const body = headers.get("transfer-encoding") === "chunked" ? unchunked(raw) : raw;
+  return { status: status === undefined ? undefined : Number(status), headers, body, text };
+}
+
+/** For bodies of plain ASCII, as failures are. */
+function unchunked(raw: string): string {
+  let out = "";
+  let rest = raw;
+  for (;;) {
+    const lineEnd = rest.indexOf("\r\n");
+    const size = Number.parseInt(rest.slice(0, lineEnd), 16);
+    if (lineEnd < 0 || !(size > 0)) return out;
+    out += rest.slice(lineEnd + 2, lineEnd + 2 + size);
+    rest = rest.slice(lineEnd + 2 + size + 2);
+  }
+}
