@@ -112,7 +112,10 @@ export async function startTestStack(options: StackOptions = {}): Promise<TestSt
       const deadline = Date.now() + withinMs;
       for (;;) {
         const response = await admin("GET", `/requests/${requestId}`);
-        if (response.ok) return (await response.json()) as Awaited<ReturnType<TestStack["stored"]>>;
+        if (response.ok) {
+          const { charges, decisions, ...request } = (await response.json()) as StoredReply;
+          return { request, charges, decisions };
+        }
         const text = await response.text();
         if (Date.now() > deadline) throw new Error(`no row of ${requestId}: ${response.status} ${text}`);
         await new Promise((resolve) => setTimeout(resolve, 100));
@@ -130,6 +133,8 @@ export async function startTestStack(options: StackOptions = {}): Promise<TestSt
     },
   };
 }
+
+type StoredReply = Pick<Awaited<ReturnType<TestStack["stored"]>>, "charges" | "decisions"> & Record<string, unknown>;
 
 /** The machine's own settings, but for real services: tests never leave the machine. */
 function surroundings(): Record<string, string | undefined> {
