@@ -143,7 +143,8 @@ export class Fields {
     if (value === "") this.complain(field, "must not be empty", "invalid_value");
     else if (value.length > IDENTIFIER_MAX) {
       this.complain(field, `must be at most ${IDENTIFIER_MAX} characters long`, "invalid_value");
-    } else if (unfit.test(value)) this.complain(field, "must not contain control or invisible characters", "invalid_value");
+    } else if (unfit.test(value))
+      this.complain(field, "must not contain control or invisible characters", "invalid_value");
     else return true;
     return false;
   }
