@@ -86,7 +86,7 @@ async function slowReaders(order: LoadOrder): Promise<LoadReport> {
   let bytes = 0;
   let failed = 0;
   const sockets = Array.from({ length: order.count }, () => {
-    const socket = connect({ host: hostname, port: Number(port), highWaterMark: frameBytes });
+    const socket = connect({ host: hostname, port: Number(port) });
     socket.on("error", () => failed++);
     socket.on("readable", () => undefined);
     socket.write(text);

@@ -47,7 +47,7 @@ import { fetchTransport } from "./transports/fetch.ts";
 export interface WorkerEnvironment {
   /** `all`: a log line for every request. Else only for those that did not complete: each one's event is in the ledger anyway. */
   readonly LOG_REQUESTS?: string;
-  readonly LEDGER_QUEUE?: { send(message: unknown): Promise<unknown> };
+  readonly LEDGER_QUEUE?: { send(message: string, options: { readonly contentType: "text" }): Promise<unknown> };
   readonly [name: string]: unknown;
 }
 
@@ -235,8 +235,9 @@ function holdConfig(base: BaseConfig, overlays: OverlayStore) {
 /** Without a queue the ledger lives from its sweeps: Redis holds every event until it is written. */
 function queueOf(binding: WorkerEnvironment["LEDGER_QUEUE"]): EventQueue {
   return {
-    async send(events) {
-      await binding?.send({ kind: "events", events });
+    async send(eventTexts) {
+      // Joined as text: the runtime would serialise every event a second time.
+      await binding?.send(`{"kind":"events","events":[${eventTexts.join(",")}]}`, { contentType: "text" });
     },
   };
 }

@@ -54,6 +54,9 @@ export interface Failure {
 export type LimitUnit = "requests" | "tokens" | "concurrency" | "money";
 export type LimitLevel = "key" | "user" | "model" | "tenant";
 
+/** The `detail` of a `caller_bad_request` that only this backend's format has against the request: another backend's may say it. */
+export const UNTRANSLATABLE = "untranslatable";
+
 /** Bad input, with the field that is at fault. */
 export function badRequest(message: string, param?: string, code?: string): Failure {
   return { type: "caller_bad_request", message, ...(param && { param }), ...(code && { code }) };

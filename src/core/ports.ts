@@ -100,6 +100,8 @@ export interface Settlement {
   readonly actual: Reservation;
   /** The whole truth about the request; kept in Redis until the ledger has written it. */
   readonly event: WideEvent;
+  /** `event` as JSON, where the caller has written it already. */
+  readonly eventText?: string;
   readonly cacheWrite?: { readonly key: string; readonly value: string; readonly ttlSeconds: number };
   readonly breakers: readonly BreakerReport[];
 }
@@ -152,9 +154,9 @@ export interface BudgetRebuilder {
   rebuild(tenant: string, levels: readonly LevelCharge[]): Promise<boolean>;
 }
 
-/** Carries events to the ledger. May lose some: the settle call's record in Redis is the one that counts. */
+/** Carries events to the ledger, each as JSON text: written once for Redis and the queue alike. May lose some: the settle call's record in Redis is the one that counts. */
 export interface EventQueue {
-  send(events: readonly WideEvent[]): Promise<void>;
+  send(eventTexts: readonly string[]): Promise<void>;
 }
 
 export interface OutboundCall {

@@ -25,7 +25,7 @@ export class BackendStream implements StreamingAnswer {
   readonly #openedAt: number;
   #pending: Step | undefined;
   #terminal = false;
-  #timer: ReturnType<typeof setTimeout> | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #deadlineAt = Number.POSITIVE_INFINITY;
   #late: "first_token" | "silence" | "total" | undefined;
@@ -190,7 +190,7 @@ export class BackendStream implements StreamingAnswer {
   }
 
   #setTimer(now: number): void {
-    clearTimeout(this.#timer);
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#timerAt = this.#deadlineAt;
     this.#timer = setTimeout(() => this.#onTimer(), Math.max(0, this.#deadlineAt - now));
   }
@@ -208,7 +208,7 @@ export class BackendStream implements StreamingAnswer {
   }
 
   #disarm(): void {
-    clearTimeout(this.#timer);
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#timerAt = Number.POSITIVE_INFINITY;
     this.#deadlineAt = Number.POSITIVE_INFINITY;
   }

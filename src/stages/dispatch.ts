@@ -1,5 +1,5 @@
 import type { Admitted, Departure, LiveAnswer } from "../core/exchange.ts";
-import { type Failure, isFallbackWorthy } from "../core/failure.ts";
+import { type Failure, isFallbackWorthy, UNTRANSLATABLE } from "../core/failure.ts";
 import { fail, type Result } from "../core/result.ts";
 import { within } from "../routing/plan.ts";
 import { retryDelayMs } from "../routing/retry.ts";
@@ -30,8 +30,9 @@ export async function dispatch(
       const spentMs = gateway.clock.now() - startedAt;
       const deadlines = within(planned.deadlines, route.delayBudgetMs - spentMs);
       const tried = await attempt({ ...planned, deadlines }, exchange, gateway);
+      const ioMs = gateway.clock.now() - startedAt - spentMs;
       if (tried.ok) {
-        notes.decisions.push({ step: "dispatch", decision: "answered", reason: planned.backend.name });
+        notes.decisions.push({ step: "dispatch", decision: "answered", reason: planned.backend.name, ioMs });
         return tried;
       }
       if (departure.gone) return fail(CANCELLED);
@@ -40,6 +41,7 @@ export async function dispatch(
         step: "dispatch",
         decision: tried.failure.type,
         reason: `${planned.backend.name}${tried.failure.detail ? `:${tried.failure.detail}` : ""}`,
+        ioMs,
       });
       if (!isFallbackWorthy(tried.failure) && !(cannotSay(tried.failure) && index + 1 < attempts.length)) return tried;
       const leftMs = route.delayBudgetMs - (gateway.clock.now() - startedAt);
@@ -62,7 +64,7 @@ export async function dispatch(
 
 /** A draft that this backend's format cannot say, while another's may. */
 function cannotSay(failure: Failure): boolean {
-  return failure.type === "caller_bad_request" && failure.code === "cannot_translate";
+  return failure.type === "caller_bad_request" && failure.detail === UNTRANSLATABLE;
 }
 
 /** What the caller is told at the end: that something was tried and failed says more than that a format did not fit. */

@@ -35,8 +35,8 @@ export interface Gateway {
   readonly breakers: BreakerView;
   readonly policies: readonly Policy[];
   readonly transport: Transport;
-  /** Takes an event for the queue; sends in batches of the isolate. Never throws. */
-  enqueue(event: WideEvent, waitUntil: (promise: Promise<unknown>) => void): void;
+  /** Takes an event, as JSON, for the queue; sends in batches of the isolate. Never throws. */
+  enqueue(eventText: string, waitUntil: (promise: Promise<unknown>) => void): void;
   log(event: WideEvent): void;
   /** A thrown error: logged redacted, with the request id; the caller is told nothing of it. */
   reportBug(error: unknown, requestId: string): void;

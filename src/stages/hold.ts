@@ -66,13 +66,13 @@ function keepingAlive(exchange: Admitted, answering: Answering, gateway: Gateway
 
 /** The answer if it comes in time, else undefined; the answer itself goes on. */
 async function within(answering: Answering, timeoutMs: number): Promise<Result<LiveAnswer> | undefined> {
-  let timer: ReturnType<typeof setTimeout> | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), timeoutMs);
   });
   try {
     return await Promise.race([answering, late]);
   } finally {
-    clearTimeout(timer);
+    if (timer !== undefined) clearTimeout(timer);
   }
 }

@@ -4,8 +4,9 @@ import { fromCacheEntry } from "./cache-entry.ts";
 
 /** The exact cache's answer, read by the admission call; no I/O of its own. */
 export function recall(exchange: Admitted): WholeAnswer | undefined {
-  if (exchange.cached === undefined) return undefined;
-  const answer = fromCacheEntry(exchange.cached, wires);
-  exchange.notes.decisions.push({ step: "recall", decision: answer ? "hit" : "unreadable" });
+  const { cache, cached, notes } = exchange;
+  if (cache.key === undefined || !cache.read) return undefined;
+  const answer = cached === undefined ? undefined : fromCacheEntry(cached, wires);
+  notes.decisions.push({ step: "recall", decision: answer ? "hit" : cached === undefined ? "miss" : "unreadable" });
   return answer;
 }

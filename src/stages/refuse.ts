@@ -24,7 +24,7 @@ export function refuse(
       failure,
     });
     gateway.log(event);
-    gateway.enqueue(event, exchange.waitUntil);
+    gateway.enqueue(JSON.stringify(event), exchange.waitUntil);
   }
   return reply;
 }

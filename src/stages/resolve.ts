@@ -82,14 +82,12 @@ async function planCache(
   maxOutputTokens: number | undefined,
   gateway: Gateway,
 ): Promise<CachePlan> {
-  const { controls, draft, body } = exchange;
+  const { controls, draft, body, notes } = exchange;
   const ttlSeconds = controls.cacheTtlSeconds ?? route.cache.ttlSeconds;
-  const deterministic = draft.operation === "embed" || draft.temperature === 0 || draft.seed !== undefined;
-  const wanted =
-    controls.cache === "on" || controls.cache === "refresh"
-      ? route.cache.mode !== "off"
-      : controls.cache !== "off" && (route.cache.mode === "on" || (route.cache.mode === "auto" && deterministic));
-  if (!wanted || ttlSeconds <= 0) return { read: false, ttlSeconds };
+  const { wanted, reason } = ttlSeconds > 0 ? cacheWish(exchange, route) : { wanted: false, reason: "ttl" };
+  const decision = wanted ? (controls.cache === "refresh" ? "cache_refresh" : "cache") : "no_cache";
+  notes.decisions.push({ step: "resolve", decision, reason });
+  if (!wanted) return { read: false, ttlSeconds };
   const key = await cacheKeyOf(draft, body, {
     tenant: exchange.principal.tenant,
     namespace: controls.cacheNamespace ?? "",
@@ -98,4 +96,13 @@ async function planCache(
     maxOutputTokens,
   });
   return { key, read: controls.cache !== "refresh", ttlSeconds };
+}
+
+/** Whether the cache takes part, and who says so: the route, the caller's header, or the request by what it asks for. */
+function cacheWish({ controls, draft }: Authenticated, { cache }: Route): { wanted: boolean; reason: string } {
+  if (cache.mode === "off") return { wanted: false, reason: "route" };
+  if (controls.cache !== undefined) return { wanted: controls.cache !== "off", reason: "header" };
+  if (cache.mode === "on") return { wanted: true, reason: "route" };
+  const deterministic = draft.operation === "embed" || draft.temperature === 0 || draft.seed !== undefined;
+  return { wanted: deterministic, reason: deterministic ? "deterministic" : "not_deterministic" };
 }

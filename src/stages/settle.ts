@@ -94,7 +94,8 @@ export class Settlement {
     const tokens = (event.usage?.inputTokens ?? 0) + (event.usage?.outputTokens ?? 0);
     const cacheWrite = finish.kind === "completed" ? this.#cacheWrite(finish) : undefined;
     // The queue first: it does not wait for Redis, and Redis' record covers its loss.
-    gateway.enqueue(event, exchange.waitUntil);
+    const eventText = JSON.stringify(event);
+    gateway.enqueue(eventText, exchange.waitUntil);
     gateway.log(event);
     await gateway.admission.settle({
       requestId: exchange.requestId,
@@ -103,6 +104,7 @@ export class Settlement {
       reservation: exchange.unleased ? { tokens: 0, costNanoUsd: 0 } : exchange.reservation,
       actual: { tokens, costNanoUsd: event.costNanoUsd },
       event,
+      eventText,
       ...(cacheWrite && { cacheWrite }),
       breakers: this.#breakerReports(),
     });

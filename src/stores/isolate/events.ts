@@ -1,5 +1,4 @@
 import type { Clock, EventQueue } from "../../core/ports.ts";
-import type { WideEvent } from "../../core/wide-event.ts";
 
 type WaitUntil = (promise: Promise<unknown>) => void;
 
@@ -22,7 +21,7 @@ const LEADER_LIMIT_MS = 5_000;
  * crosses between requests (the runtime forbids sharing I/O). Losing a batch is allowed: Redis holds each event until the ledger wrote it.
  */
 export function eventBatcher(queue: EventQueue, clock: Clock, rule: BatchRule = BATCH_RULE) {
-  let held: WideEvent[] = [];
+  let held: string[] = [];
   let leaderSince: number | undefined;
   const send = async () => {
     await new Promise<void>((resolve) => setTimeout(resolve, rule.lingerMs));
@@ -33,8 +32,8 @@ export function eventBatcher(queue: EventQueue, clock: Clock, rule: BatchRule = 
       await sendSplitting(queue, batch.slice(start, start + rule.maxEvents));
     }
   };
-  return (event: WideEvent, waitUntil: WaitUntil): void => {
-    held.push(event);
+  return (eventText: string, waitUntil: WaitUntil): void => {
+    held.push(eventText);
     if (held.length > rule.maxHeld) held.shift();
     const now = clock.now();
     if (leaderSince !== undefined && now - leaderSince < LEADER_LIMIT_MS) return;
@@ -44,7 +43,7 @@ export function eventBatcher(queue: EventQueue, clock: Clock, rule: BatchRule = 
 }
 
 /** A message that is too large for the queue goes in halves; a single event that does not go at all is left to the sweep. */
-async function sendSplitting(queue: EventQueue, events: readonly WideEvent[]): Promise<void> {
+async function sendSplitting(queue: EventQueue, events: readonly string[]): Promise<void> {
   try {
     await queue.send(events);
   } catch {

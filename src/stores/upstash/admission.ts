@@ -134,7 +134,7 @@ export function settleCall(settlement: Omit<Settlement, "reservation" | "cacheWr
       requestId,
       String(actual.tokens),
       String(actual.costNanoUsd),
-      JSON.stringify(settlement.event),
+      settlement.eventText ?? JSON.stringify(settlement.event),
       String(RECORD_TTL_MS),
       encoded.hasMoney ? "1" : "0",
       String(levels.length),

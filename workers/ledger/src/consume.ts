@@ -55,11 +55,20 @@ function delaySeconds(attempts: number): number {
 }
 
 function eventsOf(body: unknown): { readonly events: readonly WideEvent[]; readonly problems: readonly string[] } {
-  const parsed = messageBody.safeParse(body);
+  const parsed = messageBody.safeParse(typeof body === "string" ? jsonOf(body) : body);
   if (!parsed.success) return { events: [], problems: ["the message is not one of events"] };
   const readings = parsed.data.events.map(readEvent);
   return {
     events: readings.flatMap((reading) => (reading.ok ? [reading.event] : [])),
     problems: readings.flatMap((reading) => (reading.ok ? [] : [`${reading.path}: ${reading.reason}`])),
   };
+}
+
+/** The gateway sends text. Undefined for anything that is not JSON. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
