@@ -52,7 +52,10 @@ export function readStream(format: CallerFormat, body: string): Told {
       state.closed = true;
       continue;
     }
-    const event = lines.find((line) => line.startsWith("event:"))?.slice("event:".length).trim();
+    const event = lines
+      .find((line) => line.startsWith("event:"))
+      ?.slice("event:".length)
+      .trim();
     const json = JSON.parse(data) as Fields;
     if (format === "openai-chat") readChunk(json, state);
     else readEvent(json, event, state);

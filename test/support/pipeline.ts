@@ -149,11 +149,7 @@ function bytesOf(request: PlayedRequest): Uint8Array {
 }
 
 /** Runs one request to its settlement. */
-export async function play(
-  request: PlayedRequest,
-  answering: Answering,
-  more: Partial<Gateway> = {},
-): Promise<Played> {
+export async function play(request: PlayedRequest, answering: Answering, more: Partial<Gateway> = {}): Promise<Played> {
   const recorder: Recorder = { settlements: [], bugs: [], calls: [] };
   const waiting: Promise<unknown>[] = [];
   const received: Received = {

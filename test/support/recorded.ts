@@ -1,6 +1,6 @@
-import { type StreamFixture, streamFixtures } from "../../contract/wire/fixtures.ts";
-import type { CallerFormat } from "../../support/caller.ts";
-import type { PlayedRequest } from "../../support/pipeline.ts";
+import { type StreamFixture, streamFixtures } from "../contract/wire/fixtures.ts";
+import type { CallerFormat } from "./caller.ts";
+import type { PlayedRequest } from "./pipeline.ts";
 
 const FORMATS = ["openai-chat", "anthropic-messages"] as const;
 
@@ -20,20 +20,4 @@ export const recordedCases: readonly RecordedCase[] = FORMATS.flatMap((backend) 
 
 export function requestOf({ caller, backend, fixture }: RecordedCase, stream: boolean): PlayedRequest {
   return { caller, backend, stream, ...(fixture.choices > 1 && { more: { n: fixture.choices } }) };
-}
-
-const AT_ONCE = 16;
-
-/** Runs `one` for 0 … count - 1, a few at a time, and gives what it found wrong. */
-export async function complaintsOf(count: number, one: (index: number) => Promise<string | undefined>) {
-  const found: string[] = [];
-  let next = 0;
-  const worker = async () => {
-    for (let index = next++; index < count; index = next++) {
-      const complaint = await one(index);
-      if (complaint !== undefined) found.push(complaint);
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  return found;
 }

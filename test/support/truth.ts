@@ -1,5 +1,5 @@
-import type { CallerFormat } from "../../support/caller.ts";
-import type { StreamFixture } from "../../contract/wire/fixtures.ts";
+import type { StreamFixture } from "../contract/wire/fixtures.ts";
+import type { CallerFormat } from "./caller.ts";
 
 /** What the bytes of a fixture prove, read without the gateway's own code. Offsets are ends of frames, blank line included. */
 export interface Truth {
@@ -46,7 +46,8 @@ export function truthOf(format: CallerFormat, { bytes, choices }: StreamFixture)
     for (const usage of [json.usage, json.message?.usage]) {
       if (!usage) continue;
       if ((format === "openai-chat" ? usage.prompt_tokens : usage.input_tokens) !== undefined) counts.add("input");
-      if ((format === "openai-chat" ? usage.completion_tokens : usage.output_tokens) !== undefined) counts.add("output");
+      if ((format === "openai-chat" ? usage.completion_tokens : usage.output_tokens) !== undefined)
+        counts.add("output");
     }
     if (finished >= choices && !failed) completeAt ??= end;
     if (counts.size === 2) usageAt ??= end;

@@ -1,0 +1,206 @@
+import Anthropic from "@anthropic-ai/sdk";
+import OpenAI from "openai";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type CallerFormat, chatRequest, readFailure, readStream, textOfAnswer } from "../support/caller.ts";
+import { type Player, promptOf, type Recording, startPlayer } from "../support/player.ts";
+import { type RecordedCase, recordedCases } from "../support/recorded.ts";
+import { startTestStack, type TestStack } from "../support/stack.ts";
+import { seeded, together } from "../support/together.ts";
+import { truthOf } from "../support/truth.ts";
+
+/**
+ * Recorded streams on real sockets, through the built Worker, cut and split. A seeded sample of the byte positions; with FULL=1 all of them
+ * (an hour). Every position without sockets: test/unit/pipeline.
+ */
+const FULL = process.env.FULL === "1";
+const SEED = 20261121;
+const AT_ONCE = 12;
+const ENDINGS = ["fin", "clean", "reset"] as const;
+const ALIAS = { "openai-chat": "recorded", "anthropic-messages": "recorded-claude" } as const;
+
+let player: Player;
+let stack: TestStack;
+
+beforeAll(async () => {
+  player = await startPlayer();
+  const gatewayEnv = { RECORDED_OPENAI_URL: player.url, RECORDED_ANTHROPIC_URL: player.url };
+  stack = await startTestStack({ gatewayEnv });
+});
+
+afterAll(async () => {
+  await stack?.stop();
+  await player?.close();
+});
+
+interface Probe {
+  readonly recorded: RecordedCase;
+  readonly stream: boolean;
+  readonly recording: Recording;
+}
+
+interface Answer {
+  readonly requestId: string;
+  readonly status: number;
+  readonly cache: string | null;
+  readonly body: string;
+}
+
+async function ask({ recorded, stream, recording }: Probe, headers: Record<string, string> = {}): Promise<Answer> {
+  const { caller, backend, fixture } = recorded;
+  const more = fixture.choices > 1 ? { n: fixture.choices } : {};
+  const { path, body } = chatRequest(caller, ALIAS[backend], promptOf(recording), stream, more);
+  const response = await stack.post(path, body, headers);
+  return {
+    requestId: response.headers.get("x-request-id") ?? "",
+    status: response.status,
+    cache: response.headers.get("x-gateway-cache"),
+    body: await response.text(),
+  };
+}
+
+function probesOf(recorded: RecordedCase, index: number): Probe[] {
+  const { backend, fixture } = recorded;
+  const { completeAt = fixture.bytes.length + 1 } = truthOf(backend, fixture);
+  const random = seeded(SEED + index);
+  const between = (from: number, to: number) => from + Math.floor(random() * (to - from));
+  return [true, false].flatMap((stream, mode) => {
+    const sample = [between(0, completeAt >> 1), between(completeAt >> 1, completeAt), completeAt - 1];
+    if (fixture.answer) sample.push(completeAt, between(completeAt, fixture.bytes.length + 1));
+    const cuts = FULL ? Array.from({ length: fixture.bytes.length + 1 }, (_, cut) => cut) : sample;
+    return cuts.map((cut, place) => {
+      const by = ENDINGS[(index + mode + place) % ENDINGS.length] ?? "fin";
+      // Behind the finish the bytes before an RST must have been read, or the cut was an earlier one.
+      const lingerMs = cut >= completeAt ? 400 : 10;
+      const recording = { format: backend, fixture: fixture.name, cut, by, lingerMs, salt: `${stream}` };
+      return { recorded, stream, recording };
+    });
+  });
+}
+
+const nameOf = ({ recorded, stream, recording }: Probe) =>
+  `${JSON.stringify(recording)} for ${recorded.caller}, ${stream ? "streamed" : "collected"}`;
+
+/** Throws where the answer to a cut stream is not the truth about it. */
+async function judge(probe: Probe): Promise<"failed" | "complete"> {
+  const { recorded, stream, recording } = probe;
+  const { caller, backend, fixture } = recorded;
+  const truth = truthOf(backend, fixture);
+  const cut = recording.cut ?? 0;
+  const isComplete = cut >= (truth.completeAt ?? Number.POSITIVE_INFINITY);
+  const answer = await ask(probe);
+  const hasToken = stream && answer.status === 200;
+  const told = hasToken ? readStream(caller, answer.body) : undefined;
+  if (isComplete) {
+    expect(answer.status).toBe(200);
+    if (told) expect(told).toMatchObject({ closed: true, text: truth.text, finished: fixture.choices });
+    else if (fixture.choices === 1) expect(textOfAnswer(caller, answer.body)).toBe(truth.text);
+  } else if (told) {
+    expect(told.closed).toBe(false);
+    expect(told.error?.type).toMatch(/error$/);
+    expect(truth.text.startsWith(told.text)).toBe(true);
+  } else {
+    expect(answer.status).toBeGreaterThanOrEqual(500);
+    readFailure(caller, answer.body);
+  }
+
+  const { request, charges } = await stack.stored(answer.requestId, 30_000);
+  expect(charges.length).toBe(1);
+  if (isComplete) {
+    expect(request).toMatchObject({ outcome: "completed", estimated: cut < (truth.usageAt ?? Infinity) });
+  } else {
+    expect(request).toMatchObject({ outcome: "failed", failure: expect.stringMatching(/^backend_/) });
+    expect(charges[0]).toMatchObject({ outcome: "failed" });
+    if (told)
+      expect(request).toMatchObject({ estimated: true, outputTokens: expect.toSatisfy((count: number) => count > 0) });
+  }
+
+  const before = player.calls();
+  const again = await ask(probe);
+  if (isComplete) expect(again).toMatchObject({ status: 200, cache: "HIT" });
+  else expect([again.status, again.cache === "HIT", player.calls() > before]).toEqual([answer.status, false, true]);
+  return isComplete ? "complete" : "failed";
+}
+
+describe("a recorded stream that is cut on the wire", () => {
+  it("is an error before its last finish and complete behind it: to the caller, in the ledger, in the cache", async () => {
+    const probes = recordedCases.flatMap(probesOf);
+    const seen = await together(probes, AT_ONCE, (probe) =>
+      judge(probe).catch((error) => {
+        throw new Error(`${nameOf(probe)}: ${String(error)}`, { cause: error });
+      }),
+    );
+    const failed = seen.filter((outcome) => outcome === "failed").length;
+    console.log(`${seen.length} cuts: ${failed} errors, ${seen.length - failed} complete`);
+    expect(failed).toBeGreaterThan(seen.length / 3);
+    expect(failed).toBeLessThan(seen.length);
+  }, 7_200_000);
+
+  /** Ids and times that are the gateway's own. */
+  const plain = (body: string) =>
+    body.replaceAll(/req_[0-9A-Z]{26}/g, "req").replaceAll(/"created":\d+/g, '"created":0');
+
+  it("gives the same bytes however it is split", async () => {
+    const probes = recordedCases.flatMap((recorded, index) =>
+      [true, false].map((stream) => ({ recorded, stream, random: seeded(SEED + index) })),
+    );
+    await together(probes, AT_ONCE, async ({ recorded, stream, random }) => {
+      const { backend, fixture } = recorded;
+      const { length } = fixture.bytes;
+      const recording = { format: backend, fixture: fixture.name };
+      const off = { "x-gateway-cache": "off" };
+      const whole = await ask({ recorded, stream, recording }, off);
+      const sample = [Math.floor(random() * length), Math.floor(random() * length)];
+      const splits: Partial<Recording>[] = (FULL ? [...fixture.bytes.keys()] : sample).map((at) => ({ at }));
+      for (const split of [...splits, { every: 1 }, { every: 7 }]) {
+        const answer = await ask({ recorded, stream, recording: { ...recording, ...split } }, off);
+        expect([answer.status, plain(answer.body)], JSON.stringify(split)).toEqual([whole.status, plain(whole.body)]);
+      }
+    });
+  }, 7_200_000);
+});
+
+describe("the official SDKs", () => {
+  const formats = ["openai-chat", "anthropic-messages"] as const;
+  const cases = formats.flatMap((backend) => ENDINGS.map((by) => ({ backend, by })));
+
+  /** Bytes of `multibyte` up to the middle of its third quarter: some text has been said by then. */
+  const recordingOf = (backend: CallerFormat, by: (typeof ENDINGS)[number]): Recording => {
+    const fixture = recordedCases.find((one) => one.backend === backend && one.name === "multibyte")?.fixture;
+    const { completeAt = 0 } = fixture ? truthOf(backend, fixture) : {};
+    return { format: backend, fixture: "multibyte", cut: Math.floor(completeAt * 0.7), by, lingerMs: 50 };
+  };
+
+  it.each(cases)("openai throws its APIError in the middle of a stream from $backend cut by $by", async (one) => {
+    const { model, content } = { model: ALIAS[one.backend], content: promptOf(recordingOf(one.backend, one.by)) };
+    const stream = await stack.openai.chat.completions.create({
+      model,
+      stream: true,
+      messages: [{ role: "user", content }],
+    });
+    let text = "";
+    const reading = (async () => {
+      for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? "";
+    })();
+    await expect(reading).rejects.toBeInstanceOf(OpenAI.APIError);
+    expect(text).not.toBe("");
+    const collecting = stack.openai.chat.completions.create({ model, messages: [{ role: "user", content }] });
+    await expect(collecting).rejects.toBeInstanceOf(OpenAI.InternalServerError);
+  });
+
+  it.each(cases)(
+    "@anthropic-ai/sdk throws its APIError in the middle of a stream from $backend cut by $by",
+    async (one) => {
+      const { model, content } = { model: ALIAS[one.backend], content: promptOf(recordingOf(one.backend, one.by)) };
+      const wish = { model, max_tokens: 64, messages: [{ role: "user" as const, content }] };
+      let text = "";
+      const reading = (async () => {
+        for await (const event of await stack.anthropic.messages.create({ ...wish, stream: true })) {
+          if (event.type === "content_block_delta" && event.delta.type === "text_delta") text += event.delta.text;
+        }
+      })();
+      await expect(reading).rejects.toBeInstanceOf(Anthropic.APIError);
+      expect(text).not.toBe("");
+      await expect(stack.anthropic.messages.create(wish)).rejects.toBeInstanceOf(Anthropic.InternalServerError);
+    },
+  );
+});
