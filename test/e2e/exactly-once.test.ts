@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Books, drained, quiet, readBooks } from "../support/books.ts";
+import { startTestStack, type TestStack } from "../support/stack.ts";
+import { type Storm, storm } from "../support/storm.ts";
+import {
+  auditAttempts,
+  auditCounters,
+  auditLimits,
+  auditOutcomes,
+  auditPresence,
+  stormNumbers,
+} from "../support/storm-audit.ts";
+
+const STORM_CONFIG = new URL("../fixtures/config/storm.yaml", import.meta.url).pathname;
+const FULL = process.env.FULL === "1";
+const REQUESTS = Number(process.env.STORM_REQUESTS ?? (FULL ? 3_000 : 300));
+const KILLS = Number(process.env.STORM_KILLS ?? (FULL ? 20 : 4));
+const SEED = Number(process.env.STORM_SEED ?? 20_261_121);
+
+describe(`${REQUESTS} mixed requests, ${KILLS} kills (seed ${SEED})`, () => {
+  let stack: TestStack;
+  let happened: Storm;
+  let books: Books;
+
+  beforeAll(async () => {
+    stack = await startTestStack({
+      configFile: STORM_CONFIG,
+      gateways: 2,
+      cron: false,
+      key: { tier: "storm" },
+      backendFlags: ["--ttft-ms", "5", "--tokens-per-second", "1000", "--max-num-seqs", "64"],
+    });
+    const keys = [await stack.mint({ user: "ann", tier: "storm" }), await stack.mint({ user: "ben", tier: "storm" })];
+    happened = await storm(stack, { requests: REQUESTS, kills: KILLS, seed: SEED, keys });
+    await drained(stack, "local");
+    await quiet(stack);
+    books = await readBooks(stack, "local");
+    console.log(JSON.stringify(stormNumbers(happened, books), undefined, 2));
+  }, 900_000);
+  afterAll(() => stack?.stop());
+
+  test("the storm was one: kills struck, clients left, answers came from backends, fallbacks and the cache", () => {
+    const numbers = stormNumbers(happened, books);
+    expect(happened.kills.length).toBe(KILLS);
+    for (const outcome of ["completed", "failed", "cancelled"]) expect(numbers.outcomes[outcome]).toBeGreaterThan(0);
+    expect(numbers.caches.hit).toBeGreaterThan(0);
+    expect(numbers.attempts["2"]).toBeGreaterThan(0);
+  });
+
+  test("every request that was admitted has one row, and nothing has two", () => {
+    expect(auditPresence(happened, books)).toEqual([]);
+  });
+
+  test("what a row says of the end is what the client saw", () => {
+    expect(auditOutcomes(happened, books)).toEqual([]);
+  });
+
+  test("attempts, usage and cost are what the backends tallied", () => {
+    expect(auditAttempts(books, stack.config)).toEqual([]);
+  });
+
+  test("limits and budgets net to the rows at every level", () => {
+    expect(auditLimits(books, stack.config, happened.tookMs + 60_000)).toEqual([]);
+  });
+
+  test("the counters are the rows, each once", () => {
+    expect(auditCounters(books)).toEqual([]);
+  });
+});

@@ -1,0 +1,331 @@
+import { simulatedTokens } from "../../dev/backends/text/tokens.ts";
+import type { BaseConfig } from "../../src/core/config.ts";
+import type { Books, Call, Row } from "./books.ts";
+import { readStream, textOfAnswer } from "./caller.ts";
+import type { Kill, Storm, StormResult } from "./storm.ts";
+
+/** What does not fit, one line each; empty where all is well. */
+export type Problems = readonly string[];
+
+/** A kill ends what runs, and what had just been answered and not yet settled. */
+const KILL_SLACK_MS = 1_500;
+
+/** Admitted means: Redis has a record. Each has one row, no row is without one unless it was refused, and what anybody knows of has its row. */
+export function auditPresence({ results }: Storm, books: Books): Problems {
+  const problems: string[] = [];
+  const records = new Set([...books.redis.keys()].filter((key) => key.startsWith("rec:")).map((key) => key.slice(4)));
+  for (const id of records) if (!books.rows.has(id)) problems.push(`${id}: admitted, and no row`);
+  for (const [id, row] of books.rows) {
+    if (!records.has(id) && row.outcome !== "refused") problems.push(`${id}: a row (${row.outcome}), and no record`);
+    if ((books.charges.get(id)?.length ?? 0) !== Number(row.attempts))
+      problems.push(`${id}: attempts and charges differ`);
+    for (const [place, charge] of (books.charges.get(id) ?? []).entries()) {
+      if (Number(charge.ordinal) !== place) problems.push(`${id}: charges are not numbered from 0`);
+    }
+  }
+  const byTrace = Map.groupBy(books.rows.values(), (row) => row.trace_id);
+  for (const [trace, rows] of byTrace) if (rows.length > 1) problems.push(`trace ${trace}: ${rows.length} rows`);
+  for (const { plan, requestId, status } of results) {
+    const row = byTrace.get(plan.traceId)?.[0];
+    if (requestId !== undefined && row?.id !== requestId) {
+      problems.push(`${requestId}: told to a client (${status}), and the row of its trace is ${row?.id}`);
+    }
+  }
+  for (const [id, calls] of books.calls) {
+    const row = books.rows.get(id);
+    if (!row) problems.push(`${id}: a backend was asked, and no row`);
+    else if (calls.some((call) => call.traceId !== row.trace_id)) problems.push(`${id}: a call under another trace`);
+  }
+  return problems;
+}
+
+/** What the rows say of each request is what its client saw. */
+export function auditOutcomes({ results, kills }: Storm, books: Books): Problems {
+  const problems: string[] = [];
+  const byTrace = new Map([...books.rows.values()].map((row) => [row.trace_id, row]));
+  const cachedTexts = new Map<string, string>();
+  for (const result of results) {
+    const row = byTrace.get(result.plan.traceId);
+    if (!row) {
+      if (result.end === "whole") problems.push(`${result.plan.traceId}: answered (${result.status}), and no row`);
+      continue;
+    }
+    const say = (what: string) =>
+      problems.push(
+        `${row.id} ${result.plan.alias} ${result.plan.prompt}: ${what} (client ${result.end} ${result.status})`,
+      );
+    const good = wholeAnswer(result);
+    const killed = wasKilled(result, kills);
+    switch (row.outcome) {
+      case "abandoned":
+        if (!killed) say("abandoned, and nobody was killed");
+        break;
+      case "completed":
+        if (result.end === "whole" && good === undefined) say("completed, and the client was told of a failure");
+        if (result.end === "died" && !killed) say("completed, and the connection died though nobody was killed");
+        break;
+      case "failed":
+        if (good !== undefined) say(`failed (${row.failure}), and the client has a whole answer`);
+        if (result.end === "whole" && Number(row.http_status) !== result.status) say(`failed with ${row.http_status}`);
+        break;
+      case "cancelled":
+        if (result.end === "whole") say("cancelled, and the client stayed to the end");
+        if (result.end === "died" && !killed) say("cancelled, and the connection died though nobody was killed");
+        break;
+      default:
+        say(`outcome ${row.outcome}`);
+    }
+    if ((row.cache === "hit") !== (result.cache === "HIT") && result.status === 200)
+      say(`cache ${row.cache}, told ${result.cache}`);
+    if (good === undefined) continue;
+    if (result.plan.kind === "cached") {
+      const key = `${result.plan.alias} ${result.plan.prompt}`;
+      const before = cachedTexts.get(key) ?? good;
+      if (before !== good) say("another text than others got for the same prompt");
+      cachedTexts.set(key, before);
+    }
+    if (row.cache === "hit" || row.outcome !== "completed") continue;
+    const call = books.calls.get(row.id ?? "")?.at(-1);
+    if (call?.tokensDelivered !== simulatedTokens(good)) {
+      say(`${simulatedTokens(good)} tokens of text, the backend delivered ${call?.tokensDelivered}`);
+    }
+  }
+  return problems;
+}
+
+/** Attempts are the calls that the backends tell of: how many, where, in which order, how they ended, what they used. */
+export function auditAttempts(books: Books, config: BaseConfig): Problems {
+  const problems: string[] = [];
+  for (const [id, row] of books.rows) {
+    const calls = books.calls.get(id) ?? [];
+    const charges = books.charges.get(id) ?? [];
+    const say = (what: string) => problems.push(`${id} ${row.outcome}: ${what}`);
+    if (row.cache === "hit" && calls.length + charges.length > 0) say("a hit, and a backend was asked");
+    if (row.outcome === "abandoned") {
+      problems.push(...auditAbandoned(id, row, calls, config));
+      continue;
+    }
+    const places = (list: readonly (Row | Call)[]) => list.map(({ backend, model }) => `${backend}/${model}`).join(" ");
+    // A client that leaves while its call is on its way: the backend may never have heard of it.
+    const unheard = charges.length === calls.length + 1 && charges.at(-1)?.outcome === "cancelled" ? 1 : 0;
+    const heard = charges.slice(0, charges.length - unheard);
+    if (places(heard) !== places(calls)) say(`charges ${places(charges)}; calls ${places(calls)}`);
+    for (const [place, charge] of heard.entries()) {
+      const call = calls[place];
+      if (call) problems.push(...auditCharge(`${id}#${place}`, charge, call));
+    }
+    for (const charge of charges) {
+      const cost = costOf(config, charge);
+      if (Number(charge.cost_nano_usd) !== cost) say(`charged ${charge.cost_nano_usd}, its usage costs ${cost}`);
+    }
+    for (const column of ["cost_nano_usd", "input_tokens", "output_tokens", "cached_input_tokens"]) {
+      const known = charges.flatMap((charge) => charge[column] ?? []);
+      const sum = known.reduce((total, value) => total + Number(value), 0);
+      if (Number(row[column] ?? 0) !== sum) say(`${column} is ${row[column]}, its charges sum up to ${sum}`);
+    }
+    if ((row.estimated === "t" || row.estimated === "true") !== charges.some(isEstimated))
+      say("estimated differs from its charges");
+    if (Number(row.cost_nano_usd) > Number(row.reserved_nano_usd)) {
+      say(`cost ${row.cost_nano_usd}, reserved were ${row.reserved_nano_usd}`);
+    }
+    if (row.outcome === "completed" && row.cache !== "hit") {
+      const last = calls.at(-1);
+      if (last && last.outcome !== "completed" && !last.finishDelivered) say(`the backend says ${last.outcome}`);
+    }
+  }
+  return problems;
+}
+
+function auditAbandoned(id: string, row: Row, calls: readonly Call[], config: BaseConfig): Problems {
+  const problems: string[] = [];
+  if (!isEstimated(row)) problems.push(`${id}: abandoned, and not marked as estimated`);
+  if (row.cost_nano_usd !== row.reserved_nano_usd) problems.push(`${id}: abandoned, and not booked as reserved`);
+  const spent = calls.reduce((sum, call) => sum + trueCost(config, call), 0);
+  if (spent > Number(row.cost_nano_usd))
+    problems.push(`${id}: booked ${row.cost_nano_usd}, the backends spent ${spent}`);
+  return problems;
+}
+
+function auditCharge(where: string, charge: Row, call: Call): Problems {
+  const problems: string[] = [];
+  const say = (what: string) => problems.push(`${where} ${charge.backend} ${call.faults.join("+")}: ${what}`);
+  const fits =
+    charge.outcome === "completed"
+      ? call.outcome === "completed" || call.finishDelivered
+      : charge.outcome === "failed"
+        ? call.outcome !== "completed" || call.status !== 200
+        : call.outcome === "aborted" || call.outcome === "completed" || call.outcome === "failed";
+  if (!fits) say(`${charge.outcome} (${charge.failure} ${charge.detail}), the backend says ${call.outcome}`);
+  const reported = call.usageReported;
+  if (charge.outcome === "completed") {
+    if (isEstimated(charge) !== (reported === undefined))
+      say(`estimated ${charge.estimated}, reported ${JSON.stringify(reported)}`);
+    if (reported === undefined) return problems;
+    const told = [charge.input_tokens, charge.output_tokens, charge.cached_input_tokens ?? "0"].map(Number);
+    const truth = [reported.promptTokens, reported.completionTokens, reported.cachedTokens ?? 0];
+    if (told.join() !== truth.join()) say(`usage ${told.join()}, reported ${truth.join()}`);
+  } else if (charge.output_tokens !== null) {
+    if (!isEstimated(charge)) say("broke off, and its usage is not marked as estimated");
+    // What the gateway saw is at most what left the backend; a token cut in two counts as one.
+    if (Number(charge.output_tokens) > call.tokensDelivered + 1) {
+      say(`output ${charge.output_tokens} tokens, delivered were ${call.tokensDelivered}`);
+    }
+  }
+  return problems;
+}
+
+/** Redis nets to the rows: nothing reserved, no lease, and spent at each level what that level's rows cost. */
+export function auditLimits(books: Books, config: BaseConfig, tookMs: number): Problems {
+  const problems: string[] = [];
+  const limits = config.tiers[config.defaultTier]?.limits ?? {};
+  const admitted = [...books.rows.values()].filter((row) => books.redis.has(`rec:${row.id}`));
+  const subjects = { key: "key_id", user: "user_id", model: "alias", tenant: "tenant_id" } as const;
+  for (const [level, column] of Object.entries(subjects) as [keyof typeof subjects, string][]) {
+    for (const [subject, rows] of Map.groupBy(admitted, (row) => row[column])) {
+      const name = `${level}:${subject}`;
+      const money = Object.entries(books.redis.get(`m:${name}`) ?? {});
+      const sum = (prefix: string) =>
+        money.filter(([field]) => field.startsWith(prefix)).reduce((total, [, value]) => total + Number(value), 0);
+      const cost = rows.reduce((total, row) => total + Number(row.cost_nano_usd), 0);
+      if (sum("r:") !== 0) problems.push(`${name}: ${sum("r:")} still reserved`);
+      if (sum("s:") !== cost) problems.push(`${name}: ${sum("s:")} spent, its rows cost ${cost}`);
+      const leases = Object.keys(books.redis.get(`l:${name}`) ?? {});
+      if (leases.length > 0) problems.push(`${name}: leases of ${leases.join()}`);
+      const limit = limits[level];
+      const bucket = books.redis.get(`b:${name}`);
+      if (!limit || !bucket) {
+        if (limit?.requestsPerMinute ?? limit?.tokensPerMinute) problems.push(`${name}: no bucket`);
+        continue;
+      }
+      const period = limit.refillPeriodMs ?? 60_000;
+      const near = (unit: string, debt: number, truth: number, perPeriod: number) => {
+        const refilled = Math.ceil((tookMs * perPeriod) / period) + 1;
+        if (debt > truth || debt < truth - refilled)
+          problems.push(`${name}: ${debt} ${unit} missing, the rows say ${truth}`);
+      };
+      if (limit.requestsPerMinute !== undefined)
+        near("requests", Number(bucket.r) / period, rows.length, limit.requestsPerMinute);
+      if (limit.tokensPerMinute !== undefined) {
+        const tokens = rows.reduce((total, row) => total + tokensOf(row, books), 0);
+        near("tokens", Number(bucket.t) / period, tokens, limit.tokensPerMinute);
+      }
+    }
+  }
+  return problems;
+}
+
+/** The counters of `/metrics` are the rows, each counted once. */
+export function auditCounters(books: Books): Problems {
+  const expected = new Map<string, number>();
+  const add = (name: string, labels: Record<string, string | null | undefined>, by: number) => {
+    const text = Object.entries(labels)
+      .map(([label, value]) => `${label}="${value ?? ""}"`)
+      .join(",");
+    if (by > 0) expected.set(`${name}{${text}}`, (expected.get(`${name}{${text}}`) ?? 0) + by);
+  };
+  for (const row of books.rows.values()) {
+    const { operation, client_wire: wire, alias: route, tier, outcome, cache } = row;
+    add("gateway_requests_total", { operation, wire, route, tier, outcome, cache }, 1);
+    if (row.failure) add("gateway_failures_total", { route, error_type: row.failure }, 1);
+    if (outcome === "abandoned") add("gateway_abandoned_cost_usd_total", { route, tier }, Number(row.cost_nano_usd));
+    for (const charge of books.charges.get(row.id ?? "") ?? []) {
+      const { backend, model } = charge;
+      add("gateway_attempts_total", { backend, model, outcome: charge.outcome, error_type: charge.failure }, 1);
+      add("gateway_cost_usd_total", { backend, model, tier }, Number(charge.cost_nano_usd));
+      if (isEstimated(charge)) add("gateway_estimated_attempts_total", { backend, model }, 1);
+      add("gateway_tokens_total", { backend, model, kind: "input" }, Number(charge.input_tokens ?? 0));
+      add("gateway_tokens_total", { backend, model, kind: "output" }, Number(charge.output_tokens ?? 0));
+      add("gateway_tokens_total", { backend, model, kind: "cached_input" }, Number(charge.cached_input_tokens ?? 0));
+    }
+  }
+  const families = new Set([...expected.keys()].map((series) => series.slice(0, series.indexOf("{"))));
+  const printed = [...books.metrics].filter(([series]) => families.has(series.slice(0, series.indexOf("{"))));
+  const stored = new Map(
+    printed.map(([series, value]) => [series, series.includes("_usd_") ? Math.round(value * 1e9) : value]),
+  );
+  return [...new Set([...expected.keys(), ...stored.keys()])]
+    .filter((series) => expected.get(series) !== stored.get(series))
+    .map((series) => `${series}: counted ${stored.get(series)}, the rows say ${expected.get(series)}`);
+}
+
+/** Numbers worth printing. */
+export function stormNumbers({ results, kills, tookMs }: Storm, books: Books) {
+  const rows = [...books.rows.values()];
+  const count = (list: readonly (string | null | undefined)[]) =>
+    Object.fromEntries([...Map.groupBy(list, (word) => word ?? "")].map(([word, all]) => [word, all.length]));
+  const estimated = rows.filter(isEstimated);
+  const cost = (list: readonly Row[]) => list.reduce((sum, row) => sum + Number(row.cost_nano_usd), 0);
+  return {
+    requests: results.length,
+    seconds: Math.round(tookMs / 1_000),
+    kills: count(kills.map((kill) => (kill.process === "gateway" ? `gateway ${kill.gateway}` : "ledger"))),
+    clients: count(results.map(({ end }) => end)),
+    withoutRow: results.length - rows.length,
+    rows: rows.length,
+    outcomes: count(rows.map((row) => row.outcome)),
+    caches: count(rows.map((row) => row.cache)),
+    attempts: count(rows.map((row) => row.attempts)),
+    calls: [...books.calls.values()].flat().length,
+    estimatedShare: `${estimated.length} of ${rows.length} (${percent(estimated.length, rows.length)})`,
+    estimatedMoney: percent(cost(estimated), cost(rows)),
+    abandonedMoney: percent(cost(rows.filter((row) => row.outcome === "abandoned")), cost(rows)),
+  };
+}
+
+/** The whole text where the client has a whole, good answer. */
+function wholeAnswer({ plan, end, status, text }: StormResult): string | undefined {
+  if (end !== "whole" || status !== 200) return undefined;
+  if (!plan.stream) return textOfAnswer(plan.format, text);
+  const told = readStream(plan.format, text);
+  return told.closed && told.finished > 0 && !told.error ? told.text : undefined;
+}
+
+function wasKilled({ gateway, startedAt, endedAt }: StormResult, kills: readonly Kill[]): boolean {
+  return kills.some(
+    (kill) =>
+      kill.process === "gateway" &&
+      kill.gateway === gateway &&
+      kill.at >= startedAt - KILL_SLACK_MS &&
+      kill.at <= endedAt + KILL_SLACK_MS,
+  );
+}
+
+const isEstimated = (row: Row): boolean => row.estimated === "t" || row.estimated === "true";
+
+/** Tokens that the request's bucket was charged with: of an abandoned one what its record had reserved. */
+function tokensOf(row: Row, books: Books): number {
+  if (row.outcome === "abandoned") return Number(books.redis.get(`rec:${row.id}`)?.tokens);
+  return Number(row.input_tokens ?? 0) + Number(row.output_tokens ?? 0);
+}
+
+/** Nano-dollars, reckoned in whole numbers: dollars per million tokens with seven decimals are 10^-4 nano-dollars a token. */
+function costOf(config: BaseConfig, { backend, input_tokens, output_tokens, cached_input_tokens }: Row): number {
+  return nano(config, backend, Number(input_tokens ?? 0), Number(output_tokens ?? 0), Number(cached_input_tokens ?? 0));
+}
+
+function trueCost(config: BaseConfig, { backend, promptTokens, tokensDelivered }: Call): number {
+  return tokensDelivered === 0 ? 0 : nano(config, backend, promptTokens, tokensDelivered, 0);
+}
+
+function nano(
+  config: BaseConfig,
+  backend: string | null | undefined,
+  input: number,
+  output: number,
+  cached: number,
+): number {
+  const price = Object.values(config.routes)
+    .flatMap(({ targets }) => targets)
+    .find((target) => target.backend === backend)?.price;
+  if (!price) throw new Error(`no price of ${backend}`);
+  const scaled = (dollarsPerMillion: number) => BigInt(Math.round(dollarsPerMillion * 1e7));
+  const sum =
+    BigInt(input - cached) * scaled(price.inputPerMillion) +
+    BigInt(cached) * scaled(price.cachedInputPerMillion ?? price.inputPerMillion) +
+    BigInt(output) * scaled(price.outputPerMillion);
+  return Number((sum + 9_999n) / 10_000n);
+}
+
+function percent(part: number, whole: number): string {
+  return `${((100 * part) / Math.max(1, whole)).toFixed(1)} %`;
+}
