@@ -1,4 +1,4 @@
-import { badRequest } from "../core/failure.ts";
+import { badRequest, UNTRANSLATABLE } from "../core/failure.ts";
 import { fail } from "../core/result.ts";
 import type { Translation } from "../core/wire.ts";
 
@@ -36,5 +36,6 @@ function shown(field: string): string {
 export function untranslatable(field: string, why?: string) {
   const name = shown(field);
   const reason = why ?? "the backend of this model speaks another format, into which the field cannot be translated";
-  return fail(badRequest(`\`${name}\` cannot be used here: ${reason}.`, name, "unsupported_parameter"));
+  const failure = badRequest(`\`${name}\` cannot be used here: ${reason}.`, name, "unsupported_parameter");
+  return fail({ ...failure, detail: UNTRANSLATABLE });
 }
