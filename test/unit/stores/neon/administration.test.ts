@@ -118,7 +118,7 @@ describe("lists", () => {
 
   it("give every origin that some tenant names, once", async () => {
     await tenants.create(
-      { tenant: "again", corsOrigins: ["https://app.example.com", "https://b.example.com"] },
+      { tenant: "zeta", corsOrigins: ["https://app.example.com", "https://b.example.com"] },
       "tester",
     );
     const origins = await tenants.origins();
