@@ -15,7 +15,7 @@ describe("admin API: the door", () => {
     }
   });
 
-  // planted: the comparison was left out; compared by prefix
+  // planted: compared by prefix
   it.each([
     undefined,
     "",

@@ -29,7 +29,7 @@ async function unheard() {
 }
 
 describe("a batch of the queue", () => {
-  // planted: no acknowledgement in Redis; counters raised with every delivery
+  // planted: no acknowledgement in Redis
   it("is written, acknowledged in Redis and counted once, however often it is delivered", async () => {
     const [one, other] = [await finished(), await finished()];
     const first = message([one, other, one]);
@@ -107,7 +107,7 @@ describe("a batch of the queue while Postgres is unwell", () => {
 });
 
 describe("a batch of the queue while Redis is unwell", () => {
-  // planted: the message was retried, so that an outage of Redis filled the dead-letter queue
+  // planted: an outage of Redis threw, which would have retried the whole batch
   it("is written all the same, and acknowledged by the next sweep", async () => {
     const event = await finished();
     bench.redis.setFaults({ fault: "reset" });

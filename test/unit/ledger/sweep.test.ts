@@ -37,7 +37,6 @@ describe("the sweep", () => {
     expect(await sweep(bench.ledger)).toEqual({ tenants: 2, written: 0, abandoned: 0, buried: 0 });
   });
 
-  // planted: a lease was swept before it had run out
   it("leaves a running lease alone, and books one that ran out as abandoned, at what was reserved", async () => {
     const event = await admitted();
     expect(await sweep(bench.ledger)).toMatchObject({ written: 0, abandoned: 0 });

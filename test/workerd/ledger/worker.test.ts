@@ -109,7 +109,7 @@ describe("the ledger Worker on workerd", () => {
     expect(await due()).toEqual([]);
   });
 
-  // planted: messages were left to the platform's default, which acknowledges all
+  // planted: an unreadable message was not retried, so that the platform acknowledged it
   it("asks for the message again that it cannot read, and for no other", async () => {
     const event = settledEvent();
     expect(await deliver([{ kind: "events", events: [event] }, { kind: "unknown" }])).toEqual({ retry: ["m1"] });

@@ -58,7 +58,7 @@ describe("the ledger's rows", () => {
     expect(charges).toMatchObject([{ input_tokens: null, output_tokens: "0" }]);
   });
 
-  // planted: `on conflict` was left out; charges were written whether or not the request's row was
+  // planted: an update without its condition; charges were written whether or not the request's row was
   it("are written once, however often and in whatever company an event comes", async () => {
     const [one, other] = [settledEvent(), settledEvent()];
     await ledger.write([one]);
