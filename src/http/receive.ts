@@ -4,7 +4,7 @@ import type { Chance, Clock } from "../core/ports.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import type { Wire } from "../core/wire.ts";
 import { departure } from "../lib/departure.ts";
-import { readBytesUpTo } from "../lib/read.ts";
+import { readInBulkUpTo } from "../lib/read.ts";
 import { parseTraceparent } from "../telemetry/trace.ts";
 
 /** How long a client may take to send its body, from the first byte to the last. */
@@ -107,7 +107,7 @@ export async function readBody(request: Request, maxBytes: number): Promise<Resu
   const declared = Number(request.headers.get("content-length") ?? Number.NaN);
   if (declared > maxBytes) return fail(tooLarge(maxBytes));
   const read = await inTime(
-    declared <= SMALL_BODY_BYTES ? readDeclared(request) : readBytesUpTo(request.body, maxBytes),
+    declared <= SMALL_BODY_BYTES ? readDeclared(request) : readInBulkUpTo(request.body, maxBytes),
   );
   if (read === undefined) return fail(badRequest("The request body did not arrive in time."));
   if (read.problem === "too_large") return fail(tooLarge(maxBytes));
@@ -131,12 +131,12 @@ async function readDeclared(request: Request): Promise<ReadBody> {
 
 /** Undefined where the body takes too long: one byte a second is a body too. */
 async function inTime(reading: Promise<ReadBody>): Promise<ReadBody | undefined> {
-  let timer: ReturnType<typeof setTimeout> | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), BODY_DEADLINE_MS);
   });
   const read = await Promise.race([reading, late]);
-  clearTimeout(timer);
+  if (timer !== undefined) clearTimeout(timer);
   return read;
 }
 
