@@ -91,7 +91,7 @@ async function whole(
     const failure: Failure = isLate()
       ? timedOut("total")
       : { type: "backend_cut", message: "The backend's answer broke off.", detail: read.problem };
-    const outputTokens = Math.ceil(read.bytes / 4);
+    const outputTokens = Math.min(Math.ceil(read.bytes / 4), running.mostOutputTokens);
     return running.failed(failure, { usage: { inputTokens, outputTokens }, estimated: true });
   }
   if (!contentType.includes("json")) {
@@ -118,7 +118,7 @@ async function whole(
       ...usage,
       inputTokens: usage?.inputTokens ?? inputTokens,
       ...(decoded.value.operation === "chat" && {
-        outputTokens: usage?.outputTokens ?? Math.ceil(read.text.length / 4),
+        outputTokens: usage?.outputTokens ?? Math.min(Math.ceil(read.text.length / 4), running.mostOutputTokens),
       }),
     },
     estimated,

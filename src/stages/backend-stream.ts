@@ -148,7 +148,7 @@ export class BackendStream implements StreamingAnswer {
   }
 
   #used() {
-    return this.#meter.usage(this.#running.exchange.inputTokens);
+    return this.#meter.usage(this.#running.exchange.inputTokens, this.#running.mostOutputTokens);
   }
 
   /** Lets a finished connection be reused where it ends at once, and closes it where it does not. */

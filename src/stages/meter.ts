@@ -43,11 +43,18 @@ export class Meter {
     this.#frameOverhead = Math.max(0, frame.raw.length - textBytes);
   }
 
-  /** What was used, the parts that nobody reported estimated: `inputTokens` from ours, output from what was seen. */
-  usage(inputTokens: number): { readonly usage: Usage; readonly estimated: boolean } {
+  /**
+   * What was used, the parts that nobody reported estimated: `inputTokens` from ours, output from what was seen, at most
+   * `maxOutputTokens`, which is what the backend was told and what was reserved.
+   */
+  usage(
+    inputTokens: number,
+    maxOutputTokens = Number.POSITIVE_INFINITY,
+  ): { readonly usage: Usage; readonly estimated: boolean } {
     const reported = this.#usage ?? {};
     const estimated = reported.inputTokens === undefined || reported.outputTokens === undefined || !this.complete;
-    const seen = Math.max(this.#tokenFrames, Math.ceil(this.#textBytes / BYTES_PER_TOKEN));
+    const read = Math.max(this.#tokenFrames, Math.ceil(this.#textBytes / BYTES_PER_TOKEN));
+    const seen = Math.min(read, maxOutputTokens);
     const outputTokens =
       this.complete && reported.outputTokens !== undefined
         ? reported.outputTokens

@@ -48,6 +48,12 @@ export class RunningAttempt {
     return { backend: backend.name, model, chosenTarget, cached: false };
   }
 
+  /** What the backend was told to stop at, over all choices, and what was reserved: no estimate of ours is larger. */
+  get mostOutputTokens(): number {
+    const { draft, maxOutputTokens = 0 } = this.exchange;
+    return draft.operation === "chat" ? maxOutputTokens * (draft.choices ?? 1) : 0;
+  }
+
   /** Stops the backend's generation. A request's own signal is not passed on to a subrequest by the runtime; this one is. */
   stop(): void {
     this.#abort.abort();

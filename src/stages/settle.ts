@@ -42,10 +42,24 @@ export class Settlement {
 
   /** No answer: told to the caller by `encode`, settled here. */
   failed(failure: Failure): Result<never> {
-    const { wire, requestId } = this.#exchange;
-    const { status } = wire.encodeFailure(failure, requestId);
-    this.finish(failure.type === "caller_cancelled" ? { kind: "cancelled" } : { kind: "failed", failure, status });
+    const { decisions } = this.#exchange.notes;
+    this.#finishFailed(
+      failure,
+      decisions.some(({ decision }) => decision === "headers_first"),
+    );
     return fail(failure);
+  }
+
+  /** A stream whose headers are out has said 200, whatever comes after; a collected answer says what its failure is. */
+  #finishFailed(failure: Failure, begun: boolean): void {
+    if (failure.type === "caller_cancelled") {
+      this.finish({ kind: "cancelled" });
+      return;
+    }
+    const { wire, requestId, draft } = this.#exchange;
+    const streams = draft.operation === "chat" && draft.stream;
+    const status = streams && begun ? 200 : wire.encodeFailure(failure, requestId).status;
+    this.finish({ kind: "failed", failure, status });
   }
 
   /** Wraps the answer once: whatever becomes of it, the settlement hears. */
@@ -80,11 +94,7 @@ export class Settlement {
       const collected = memory?.answer();
       this.finish({ kind: "completed", live, ...(collected && { answer: collected }) });
     } else if (step.kind === "failure") {
-      this.finish(
-        step.failure.type === "caller_cancelled"
-          ? { kind: "cancelled" }
-          : { kind: "failed", failure: step.failure, status: 200 },
-      );
+      this.#finishFailed(step.failure, true);
     }
   }
 

@@ -53,6 +53,13 @@ describe("the meter of a stream", () => {
     expect(meter.usage(1).usage.outputTokens).toBe(100);
   });
 
+  // planted: the estimate not held to what was reserved
+  it("never estimates more than the backend was told to stop at, and believes what was reported", () => {
+    const long = text("a token of many bytes").repeat(3);
+    expect(watch(long).usage(1, 3).usage.outputTokens).toBe(3);
+    expect(watch(long + finish() + usage(2, 5)).usage(1, 3).usage.outputTokens).toBe(5);
+  });
+
   // planted: an error frame after the last finish turned into a failure
   it("cannot be told otherwise after the last finish", () => {
     const error = `data: ${JSON.stringify({ error: { message: "late", type: "x", code: 500 } })}\n\n`;
