@@ -3,6 +3,7 @@ import type { BaseConfig } from "../../src/core/config.ts";
 import type { Books, Call, Row } from "./books.ts";
 import { readStream, textOfAnswer } from "./caller.ts";
 import type { Kill, Storm, StormResult } from "./storm.ts";
+import { MAX_TOKENS } from "./storm-plan.ts";
 
 /** What does not fit, one line each; empty where all is well. */
 export type Problems = readonly string[];
@@ -46,6 +47,9 @@ export function auditOutcomes({ results, kills }: Storm, books: Books): Problems
   const cachedTexts = new Map<string, string>();
   for (const result of results) {
     const row = byTrace.get(result.plan.traceId);
+    if (result.end === "died" && !wasKilled(result, kills)) {
+      problems.push(`${result.plan.traceId} ${result.plan.prompt}: the connection died, and nobody was killed`);
+    }
     if (!row) {
       if (result.end === "whole") problems.push(`${result.plan.traceId}: answered (${result.status}), and no row`);
       continue;
@@ -62,7 +66,6 @@ export function auditOutcomes({ results, kills }: Storm, books: Books): Problems
         break;
       case "completed":
         if (result.end === "whole" && good === undefined) say("completed, and the client was told of a failure");
-        if (result.end === "died" && !killed) say("completed, and the connection died though nobody was killed");
         break;
       case "failed":
         if (good !== undefined) say(`failed (${row.failure}), and the client has a whole answer`);
@@ -70,7 +73,6 @@ export function auditOutcomes({ results, kills }: Storm, books: Books): Problems
         break;
       case "cancelled":
         if (result.end === "whole") say("cancelled, and the client stayed to the end");
-        if (result.end === "died" && !killed) say("cancelled, and the connection died though nobody was killed");
         break;
       default:
         say(`outcome ${row.outcome}`);
@@ -153,7 +155,8 @@ function auditCharge(where: string, charge: Row, call: Call): Problems {
     charge.outcome === "completed"
       ? call.outcome === "completed" || call.finishDelivered
       : charge.outcome === "failed"
-        ? call.outcome !== "completed" || call.status !== 200
+        ? // Too slow: the end may have been on its way when the gateway gave up.
+          call.outcome !== "completed" || call.status !== 200 || charge.failure === "backend_timeout"
         : call.outcome === "aborted" || call.outcome === "completed" || call.outcome === "failed";
   if (!fits) say(`${charge.outcome} (${charge.failure} ${charge.detail}), the backend says ${call.outcome}`);
   const reported = call.usageReported;
@@ -166,10 +169,10 @@ function auditCharge(where: string, charge: Row, call: Call): Problems {
     if (told.join() !== truth.join()) say(`usage ${told.join()}, reported ${truth.join()}`);
   } else if (charge.output_tokens !== null) {
     if (!isEstimated(charge)) say("broke off, and its usage is not marked as estimated");
-    // What the gateway saw is at most what left the backend; a token cut in two counts as one.
-    if (Number(charge.output_tokens) > call.tokensDelivered + 1) {
-      say(`output ${charge.output_tokens} tokens, delivered were ${call.tokensDelivered}`);
-    }
+    // What the gateway saw is at most what left the backend; a token cut in two counts as one. Of a JSON body it saw bytes, no tokens.
+    const most = call.streamed ? call.tokensDelivered + 1 : MAX_TOKENS;
+    if (Number(charge.output_tokens) > most)
+      say(`output ${charge.output_tokens} tokens, at most ${most} left the backend`);
   }
   return problems;
 }

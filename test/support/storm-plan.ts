@@ -17,6 +17,9 @@ export function seeded(seed: number): Random {
 export const pick = <T>(random: Random, list: readonly [T, ...T[]]): T =>
   list[Math.floor(random() * list.length)] ?? list[0];
 
+/** What every request allows. */
+export const MAX_TOKENS = 200;
+
 /** What one client is going to do. */
 export interface StormPlan {
   readonly index: number;
@@ -65,7 +68,7 @@ const FAULTS = [
   "zero-usage",
   "no-done",
   "no-finish",
-  "split,every=3",
+  "split,every=17",
 ] as const;
 
 /** Faults that a second backend can mend, since they come before the first token. */
@@ -115,7 +118,7 @@ function planOf(index: number, random: Random, runId: string): StormPlan {
   const stream = random() < 0.6;
   const tokens = 4 + Math.floor(random() * 40);
   const special = specialOf(kind, random, index, tokens);
-  const { path, body } = chatRequest(format, special.alias, special.prompt, stream, { max_tokens: 200 });
+  const { path, body } = chatRequest(format, special.alias, special.prompt, stream, { max_tokens: MAX_TOKENS });
   return {
     index,
     kind,
