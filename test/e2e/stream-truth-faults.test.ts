@@ -1,0 +1,203 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type CallerFormat, chatRequest, readFailure, readStream, textOfAnswer } from "../support/caller.ts";
+import { startTestStack, type TestStack } from "../support/stack.ts";
+import { together } from "../support/together.ts";
+
+/**
+ * What a backend can do wrong in and around a stream, told to callers of both formats: `streamed` as it runs, `collected` from a stream for a
+ * caller who wants JSON, `whole` from a backend's own JSON. Each fault has one truth for each of the three.
+ */
+
+type Mode = "streamed" | "collected" | "whole";
+
+/**
+ * `complete`: the same text as without the fault. `unbilled`: the same, with counts of zero. `estimated`: the same, with counts that are ours.
+ * `uncached`: the same, and too large to be kept. `told`: some text, then an error inside the stream. `failed`: an error status, nothing else.
+ */
+type Truth = "complete" | "uncached" | "unbilled" | "estimated" | "told" | "failed";
+
+const always = (truth: Truth): Record<Mode, Truth> => ({ streamed: truth, collected: truth, whole: truth });
+const midStream: Record<Mode, Truth> = { streamed: "told", collected: "failed", whole: "failed" };
+
+const FAULTS: Readonly<Record<string, Record<Mode, Truth>>> = {
+  "error-frame": midStream,
+  "error-frame,after=0": always("failed"),
+  "error-frame,after=1,message=secret-token-sk-abcdefghijklmnop": midStream,
+  "truncate,after=4,by=fin": midStream,
+  "truncate,after=4,by=clean": midStream,
+  "truncate,after=4,by=reset,linger-ms=60": midStream,
+  "truncate,at=0,by=fin": always("failed"),
+  "no-finish": midStream,
+  "no-done": always("complete"),
+  "duplicate-done": always("complete"),
+  "data-after-done": always("complete"),
+  "no-usage": always("estimated"),
+  "zero-usage": always("unbilled"),
+  "malformed-frame,kind=json": midStream,
+  "malformed-frame,kind=text": midStream,
+  "malformed-frame,kind=array": midStream,
+  "malformed-frame,kind=null": midStream,
+  "malformed-frame,after=0": always("failed"),
+  "giant-frame": { streamed: "told", collected: "failed", whole: "uncached" },
+  "giant-frame,bytes=60000": always("complete"),
+  "wrong-content-type": always("failed"),
+  "wrong-content-type,type=text/plain": always("failed"),
+  "empty-200": always("failed"),
+  gzip: always("complete"),
+  "error-body-200": always("failed"),
+  "redirect,status=307": always("failed"),
+  "redirect,status=302": always("failed"),
+  "access-login": always("failed"),
+  "access-forbidden": always("failed"),
+  "tunnel-bad-gateway": always("failed"),
+  "tunnel-bad-gateway,as=text": always("failed"),
+  "tunnel-bad-gateway,as=json": always("failed"),
+  "tunnel-down": always("failed"),
+  "tunnel-down,as=json": always("failed"),
+  "tunnel-timeout": always("failed"),
+  "tunnel-timeout,as=text": always("failed"),
+  refuse: always("failed"),
+  "refuse,by=fin": always("failed"),
+  split: always("complete"),
+  "sse-dialect,style=crlf": always("complete"),
+  "sse-dialect,style=cr": always("complete"),
+  "sse-dialect,style=bom": always("complete"),
+  "sse-dialect,style=comments": always("complete"),
+  "sse-dialect,style=no-space": always("complete"),
+  "sse-dialect,style=fields": always("complete"),
+};
+
+interface Way {
+  readonly caller: CallerFormat;
+  readonly alias: string;
+  readonly stream: boolean;
+  readonly mode: Mode;
+}
+
+/** Which alias answers how. */
+const WAYS: readonly Omit<Way, "caller">[] = [
+  { alias: "home", stream: true, mode: "streamed" },
+  { alias: "claude", stream: true, mode: "streamed" },
+  { alias: "home", stream: false, mode: "collected" },
+  { alias: "claude-collected", stream: false, mode: "collected" },
+  { alias: "cloud", stream: false, mode: "whole" },
+  { alias: "claude", stream: false, mode: "whole" },
+];
+const CALLERS = ["openai-chat", "anthropic-messages"] as const;
+
+/** Nothing of what stands between us and a backend may be seen by a caller, nor a backend's own words about its troubles. */
+const NOT_FOR_CALLERS =
+  /<!doctype|<html|<head|cloudflare|elsewhere\.invalid|simulated engine|secret-token|sk-abc|127\.0\.0\.1|error code: 1033/i;
+
+let stack: TestStack;
+
+beforeAll(async () => {
+  stack = await startTestStack();
+});
+
+afterAll(async () => {
+  await stack?.stop();
+});
+
+interface Answer {
+  readonly requestId: string;
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: string;
+}
+
+/** Streams and JSON of both formats would share an entry of the cache: each way has a namespace of its own. */
+async function ask({ caller, alias, stream, mode }: Way, prompt: string): Promise<Answer> {
+  const { path, body } = chatRequest(caller, alias, prompt, stream);
+  const namespace = `${caller}.${alias}.${mode}`;
+  const response = await stack.post(path, body, { "x-gateway-cache": "on", "x-gateway-cache-namespace": namespace });
+  const { status, headers } = response;
+  return { requestId: headers.get("x-request-id") ?? "", status, headers, body: await response.text() };
+}
+
+/** What the answer says, whatever its form. */
+function read({ caller, stream }: Way, { status, body }: Answer) {
+  if (status !== 200) return { failure: readFailure(caller, body), text: "" };
+  if (!stream) return { failure: undefined, text: textOfAnswer(caller, body) };
+  const told = readStream(caller, body);
+  return { failure: told.error, text: told.text, closed: told.closed };
+}
+
+async function judge(fault: string, truth: Truth, way: Way, expected: string): Promise<void> {
+  const prompt = `[[sim:tokens=14]] [[sim:fault=${fault}]] Tell the truth.`;
+  const answer = await ask(way, prompt);
+  const { failure, text } = read(way, answer);
+  expect(`${answer.body}${JSON.stringify([...answer.headers])}`).not.toMatch(NOT_FOR_CALLERS);
+  expect(answer.headers.get("location")).toBeNull();
+
+  const { request, charges } = await stack.stored(answer.requestId, 30_000);
+  const tally = await stack.tally(answer.requestId);
+  if (truth === "told" || truth === "failed") {
+    expect(failure?.message).toBeTruthy();
+    expect(request).toMatchObject({ outcome: "failed", failure: expect.stringMatching(/^backend_/) });
+    if (truth === "told") {
+      expect(answer.status).toBe(200);
+      expect(text.length).toBeGreaterThan(0);
+      expect(expected.startsWith(text)).toBe(true);
+      expect(request).toMatchObject({ estimated: true, httpStatus: 200 });
+      expect(charges.at(-1)?.outputTokens).toBeGreaterThan(0);
+    } else {
+      expect(answer.status).toBeGreaterThanOrEqual(500);
+      expect(text).toBe("");
+    }
+  } else {
+    expect(answer.status).toBe(200);
+    expect(failure).toBeUndefined();
+    expect(text).toBe(expected);
+    expect(request).toMatchObject({ outcome: "completed", estimated: truth === "estimated" });
+    if (truth === "unbilled") expect(request).toMatchObject({ inputTokens: 0, outputTokens: 0, costNanoUsd: 0 });
+    else expect(request.costNanoUsd).toBeGreaterThan(0);
+    if (truth === "complete" || truth === "uncached") expect(request.outputTokens).toBe(tally[0]?.tokensDelivered);
+  }
+  const again = await ask(way, prompt);
+  const isHit = again.headers.get("x-gateway-cache") === "HIT";
+  expect(isHit).toBe(truth !== "told" && truth !== "failed" && truth !== "uncached");
+  if (isHit) expect(read(way, again).text).toBe(expected);
+}
+
+const AT_ONCE = 10;
+const said = new Map<string, Promise<string>>();
+
+/** What the alias says to this prompt when nothing is wrong: markers do not count. */
+function textWithoutFault(way: Way): Promise<string> {
+  const key = JSON.stringify(way);
+  const text =
+    said.get(key) ??
+    ask(way, "[[sim:tokens=14]]  Tell the truth.").then((answer) => {
+      const { failure, text: whole } = read(way, answer);
+      if (failure || whole === "") throw new Error(`no answer without a fault: ${answer.body}`);
+      return whole;
+    });
+  said.set(key, text);
+  return text;
+}
+
+describe("what a backend does wrong in or around a stream", () => {
+  const cases = Object.entries(FAULTS).flatMap(([fault, truths]) =>
+    CALLERS.flatMap((caller) => WAYS.map((way) => ({ fault, truth: truths[way.mode], way: { ...way, caller } }))),
+  );
+  const wrong = new Map<string, string[]>();
+  /** All of them are under way at once, each test then says what became of its own. */
+  let judging: Promise<unknown> | undefined;
+
+  beforeAll(() => {
+    judging = together(cases, AT_ONCE, async ({ fault, truth, way }) => {
+      try {
+        await judge(fault, truth, way, await textWithoutFault(way));
+      } catch (error) {
+        const complaint = `${way.alias}, ${way.mode} for ${way.caller}, should be ${truth}: ${String(error)}`;
+        wrong.set(fault, [...(wrong.get(fault) ?? []), complaint]);
+      }
+    });
+  });
+
+  it.each(Object.keys(FAULTS))("%s", async (fault) => {
+    await judging;
+    expect((wrong.get(fault) ?? []).join("\n")).toBe("");
+  });
+});
