@@ -6,8 +6,8 @@ import type { QueueConsumer } from "../scripts/build.ts";
 
 /**
  * A queue in memory between the gateway's workerd and the ledger's, with the platform's habits: batches by size and age, delivery at least
- * once, a bounded number of retries. What it holds is lost with the supervisor; that is allowed, since a message is only a nudge and the
- * ledger's cron does the same work.
+ * once, a bounded number of retries. What it holds is lost with the supervisor; that is allowed, since Redis holds every event
+ * until the ledger has written it.
  */
 export interface LocalQueue {
   /** `host:port`, for the queue binding of workerd. */
@@ -68,7 +68,7 @@ export async function openQueue(consumer: QueueConsumer, deliver: Deliver): Prom
 
   function accept(bodies: readonly unknown[]): void {
     for (const body of bodies) waiting.push({ id: randomUUID(), timestampMs: Date.now(), body, attempts: 0 });
-    // Nudges are all alike: of a crowd that nobody fetches, the oldest may go.
+    // Of a crowd that nobody fetches the oldest may go: the ledger's cron finds them in Redis.
     if (waiting.length > MAX_WAITING) waiting.splice(0, waiting.length - MAX_WAITING);
     if (waiting.length >= consumer.maxBatchSize && !delivering) {
       clearTimeout(timer);
@@ -82,7 +82,13 @@ export async function openQueue(consumer: QueueConsumer, deliver: Deliver): Prom
       .then((bodies) => {
         accept(bodies);
         response.setHeader("content-type", "application/json");
-        response.end('{"metadata":{}}');
+        // workerd refuses a reply without these numbers, and the sender would take its message for lost.
+        const metrics = {
+          backlogCount: waiting.length,
+          backlogBytes: 0,
+          oldestMessageTimestamp: waiting[0]?.timestampMs ?? 0,
+        };
+        response.end(JSON.stringify({ metadata: { metrics } }));
       })
       .catch(() => {
         response.statusCode = 400;

@@ -5,13 +5,13 @@ type WaitUntil = (promise: Promise<unknown>) => void;
 export interface BatchRule {
   /** How long the first event of a batch waits for others. */
   readonly lingerMs: number;
-  /** Events a message: an event is about 1 KiB, and Cloudflare Queues takes 128 KB. */
-  readonly maxEvents: number;
+  /** Characters a message, nearly all of one byte: Cloudflare Queues takes 128 KB. */
+  readonly maxChars: number;
   /** Events that the isolate holds at most; the oldest are let go (Redis' record covers them). */
   readonly maxHeld: number;
 }
 
-export const BATCH_RULE: BatchRule = { lingerMs: 100, maxEvents: 50, maxHeld: 1_000 };
+export const BATCH_RULE: BatchRule = { lingerMs: 100, maxChars: 100_000, maxHeld: 1_000 };
 
 /** After this long without its send, a batch's leader is taken for dead: its request was cut off by the runtime. */
 const LEADER_LIMIT_MS = 5_000;
@@ -28,9 +28,7 @@ export function eventBatcher(queue: EventQueue, clock: Clock, rule: BatchRule = 
     leaderSince = undefined;
     const batch = held;
     held = [];
-    for (let start = 0; start < batch.length; start += rule.maxEvents) {
-      await sendSplitting(queue, batch.slice(start, start + rule.maxEvents));
-    }
+    for (const message of messagesOf(batch, rule.maxChars)) await queue.send(message).catch(() => undefined);
   };
   return (eventText: string, waitUntil: WaitUntil): void => {
     held.push(eventText);
@@ -42,14 +40,17 @@ export function eventBatcher(queue: EventQueue, clock: Clock, rule: BatchRule = 
   };
 }
 
-/** A message that is too large for the queue goes in halves; a single event that does not go at all is left to the sweep. */
-async function sendSplitting(queue: EventQueue, events: readonly string[]): Promise<void> {
-  try {
-    await queue.send(events);
-  } catch {
-    if (events.length < 2) return;
-    const middle = events.length >> 1;
-    await sendSplitting(queue, events.slice(0, middle));
-    await sendSplitting(queue, events.slice(middle));
+/** As few messages as the limit allows, in order. A single event that is larger goes alone, and the queue may refuse it. */
+function messagesOf(eventTexts: readonly string[], maxChars: number): readonly (readonly string[])[] {
+  const messages: string[][] = [];
+  let chars = maxChars;
+  for (const text of eventTexts) {
+    chars += text.length;
+    if (chars > maxChars) {
+      messages.push([]);
+      chars = text.length;
+    }
+    messages.at(-1)?.push(text);
   }
+  return messages;
 }
