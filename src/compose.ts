@@ -19,6 +19,7 @@ import type { Gateway } from "./stages/gateway.ts";
 import { runtimeChance } from "./stores/isolate/chance.ts";
 import { eventBatcher } from "./stores/isolate/events.ts";
 import { principalCache } from "./stores/isolate/principals.ts";
+import { strangerList } from "./stores/isolate/strangers.ts";
 import { ShareLimits } from "./stores/local-limits.ts";
 import { NeonBudgetRebuilder } from "./stores/neon/budgets.ts";
 import { Neon } from "./stores/neon/client.ts";
@@ -53,6 +54,7 @@ export interface WorkerEnvironment {
 
 const VERSION = "0.1.0";
 const PRINCIPALS_KEPT = 10_000;
+const STRANGERS_KEPT = 10_000;
 /** Between two loads of a newer overlay: the first may have died with its request. */
 const RELOAD_MS = 500;
 const clock: Clock = { now: () => Date.now() };
@@ -131,6 +133,7 @@ function composeGateway(
     keys: stores.keys,
     principals: principalCache(PRINCIPALS_KEPT),
     verifySecret: (snapshot, secret) => verifySecret(environment, snapshot, secret),
+    strangers: strangerList(STRANGERS_KEPT),
     addressGuard: new UpstashAddressGuard(stores.link, guard),
     admission: new UpstashAdmission(stores.link),
     localLimits: new ShareLimits(base.localLimitShare),

@@ -139,7 +139,7 @@ export interface KeyDirectory {
   load(keyId: string, fresh: boolean): Promise<KeyLookup>;
 }
 
-/** Charged once for each credential that this isolate does not know. Fails open: it guards look-ups, not money. */
+/** Charged once for each wrong credential, by the address that sent it. Fails open: it guards look-ups, not money. */
 export interface AddressGuard {
   allow(address: string): Promise<{ readonly allowed: boolean; readonly retryAfterMs: number }>;
 }

@@ -70,16 +70,8 @@ export function reauthenticate(credentials: Credentials, gateway: Gateway): Prom
 async function lookUp(token: string, address: string, fresh: boolean, gateway: Gateway): Promise<Result<Principal>> {
   const key = parseApiKey(token);
   if (!key) return fail(INVALID);
-  if (!fresh) {
-    const guard = await gateway.addressGuard.allow(address);
-    if (!guard.allowed) {
-      return fail({
-        type: "caller_rate_limited",
-        message: "Too many attempts with unknown API keys from this address.",
-        retryAfterMs: guard.retryAfterMs,
-      });
-    }
-  }
+  const blockedMs = fresh ? 0 : gateway.strangers.blockedMs(address, gateway.clock.now());
+  if (blockedMs > 0) return fail(tooManyStrangers(blockedMs));
   const found = await gateway.keys.load(key.id, fresh);
   if (found.kind === "unavailable") {
     return fail({
@@ -89,13 +81,31 @@ async function lookUp(token: string, address: string, fresh: boolean, gateway: G
       detail: found.detail,
     });
   }
-  if (found.kind === "unknown") return fail(INVALID);
-  if (!(await gateway.verifySecret(found.snapshot, key.secret))) return fail(INVALID);
+  if (found.kind === "unknown" || !(await gateway.verifySecret(found.snapshot, key.secret))) {
+    return fail(await strangerAt(address, gateway));
+  }
   const now = gateway.clock.now();
   const checked = alive(principalFrom(found.snapshot, now), now, found.snapshot);
   if (checked.ok) gateway.principals.set(token, checked.value);
   return checked;
 }
+
+/**
+ * A wrong key charges the address that sent it. Good keys never do: an isolate that has just started meets many of them at once,
+ * from one address as likely as not. Who went too far is refused without I/O until the window is over.
+ */
+async function strangerAt(address: string, gateway: Gateway): Promise<Failure> {
+  const guard = await gateway.addressGuard.allow(address);
+  if (guard.allowed) return INVALID;
+  gateway.strangers.block(address, gateway.clock.now() + guard.retryAfterMs);
+  return tooManyStrangers(guard.retryAfterMs);
+}
+
+const tooManyStrangers = (retryAfterMs: number): Failure => ({
+  type: "caller_rate_limited",
+  message: "Too many attempts with wrong API keys from this address.",
+  retryAfterMs,
+});
 
 function alive(principal: Principal, now: number, snapshot?: KeySnapshot): Result<Principal> {
   if (snapshot?.revokedAt !== undefined) return fail(unauthenticated("This API key has been revoked."));

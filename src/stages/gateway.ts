@@ -29,6 +29,7 @@ export interface Gateway {
   /** Compares the secret part of a key with the snapshot's keyed hash, in constant time. */
   verifySecret(snapshot: KeySnapshot, secret: string): Promise<boolean>;
   readonly addressGuard: AddressGuard;
+  readonly strangers: StrangerList;
   readonly admission: AdmissionStore;
   readonly localLimits: LocalLimits;
   readonly rebuilder: BudgetRebuilder;
@@ -49,6 +50,12 @@ export interface PrincipalCache {
   get(token: string): Principal | undefined;
   set(token: string, principal: Principal): void;
   delete(token: string): void;
+}
+
+/** Addresses that sent too many wrong keys, as this isolate remembers them. */
+export interface StrangerList {
+  blockedMs(address: string, now: number): number;
+  block(address: string, untilMs: number): void;
 }
 
 /** What an isolate grants on its own while Redis is away. */
