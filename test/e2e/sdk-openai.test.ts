@@ -198,3 +198,452 @@ async function readThree(body: ReturnType<typeof asked>, aborting: AbortControll
   const iterator = stream[Symbol.asyncIterator]();
   for (let chunk = 0; chunk < 3; chunk++) expect((await iterator.next()).done).toBe(false);
 }
+
+describe("requests on their way", () => {
+  // planted: the body re-serialised from the parsed value; `VLLM_OWN` emptied
+  test("digits and unknown fields arrive as they were written, vLLM's own fields do not arrive", async () => {
+    const digits = `"seed":12345678901234567890,"temperature":0.30000000000000000001,"top_p":1.0,"frequency_penalty":1E-7`;
+    const unknown = `"x_unknown":{"big":9007199254740993,"deep":[1e400,-0.0,{"é":"\\u00e9"}]},"metadata":{"a":"b"}`;
+    const own = `"priority":-5,"cache_salt":"mine","kv_transfer_params":{},"vllm_xargs":{},"request_id":"mine","chat_template":"{{x}}","chat_template_kwargs":{}`;
+    for (const alias of ["home", "cloud"]) {
+      const text = prompt("How deep is it here?");
+      const messages = JSON.stringify([{ role: "user", content: text }]);
+      const body = `{"model":"${alias}",${own},"messages":${messages},${digits},${unknown},"max_tokens":20}`;
+      const { response } = await openai
+        .post("/chat/completions", {
+          body,
+          headers: { "content-type": "application/json", "x-gateway-debug": "translation" },
+        })
+        .withResponse();
+      const { bodyText } = await receivedCall(stack, response.headers.get("x-request-id"));
+      expect(bodyText).toContain(digits);
+      expect(bodyText).toContain(unknown);
+      for (const name of [
+        "priority",
+        "cache_salt",
+        "kv_transfer_params",
+        "vllm_xargs",
+        "request_id",
+        "chat_template",
+      ]) {
+        // Another provider may know such a name for something of its own: only vLLM's backends are spared.
+        expect(bodyText.includes(`"${name}`)).toBe(alias === "cloud");
+        expect((response.headers.get("x-gateway-translation") ?? "").includes(`stripped:${name}`)).toBe(
+          alias === "home",
+        );
+      }
+    }
+  });
+
+  // planted: `noteLosses` without the unknown fields
+  test("what the other format has no word for is dropped and named, what it cannot do without is refused", async () => {
+    const text = prompt("Translate me.");
+    const { response } = await openai.chat.completions
+      .create(
+        // @ts-expect-error: a field that OpenAI does not know
+        { ...asked(CLAUDE, text), seed: 7, frequency_penalty: 0.5, x_unknown: 1, user: "end-user-7" },
+        { headers: { "x-gateway-debug": "translation" } },
+      )
+      .withResponse();
+    const { body } = await receivedCall(stack, response.headers.get("x-request-id"));
+    expect(body).toEqual({ ...expectedBody(CLAUDE, text, false), metadata: { user_id: "end-user-7" } });
+    const named = (response.headers.get("x-gateway-translation") ?? "").split(",");
+    expect(named).toEqual(
+      expect.arrayContaining([
+        "dropped:x_unknown",
+        "dropped:seed",
+        "dropped:frequency_penalty",
+        "mapped:stop",
+        "mapped:user",
+      ]),
+    );
+    const refused = openai.chat.completions.create({
+      ...asked(CLAUDE, text),
+      response_format: { type: "json_object" },
+    });
+    await expect(refused).rejects.toMatchObject({
+      status: 400,
+      param: "response_format",
+      code: "unsupported_parameter",
+    });
+  });
+
+  // planted: `cannotSay` never true
+  test("what the first backend's format cannot say goes to the next one, which can", async () => {
+    const completion = await openai.chat.completions.create({
+      ...asked(CLAUDE, prompt("As JSON, please.")),
+      model: "claude-home",
+      response_format: { type: "json_object" },
+    });
+    const call = await receivedCall(stack, completion._request_id);
+    expect(call).toMatchObject({ backend: "home", body: { response_format: { type: "json_object" } } });
+  });
+
+  // planted: `isFallbackWorthy` false for `backend_unavailable`
+  test.each([
+    { alias: "home-claude", broken: "openai", first: "home", answers: "claude" },
+    { alias: "claude-home", broken: "anthropic", first: "cloud", answers: "home" },
+    { alias: "home-cloud", broken: "home", first: "home", answers: "cloud" },
+    { alias: "dead-claude", broken: "none", first: undefined, answers: "claude" },
+  ])("$alias: an answer from the fallback, whole and as a stream", async ({ alias, broken, first, answers }) => {
+    for (const stream of [false, true]) {
+      const text = prompt(
+        broken === "none" ? "Is anyone there?" : `Is anyone there? [[sim:fault=server-error,only=${broken}]]`,
+      );
+      const { data, response } = await openai.chat.completions
+        .create({ ...asked(CLAUDE, text), model: alias, stream })
+        .withResponse();
+      expect(response.headers.get("x-gateway-backend")).toBe(answers);
+      expect(Number(response.headers.get("x-gateway-attempts"))).toBeGreaterThan(1);
+      expect(await contentOf(data)).toMatch(/^Simulated answer/);
+      const calls = await stack.tally(response.headers.get("x-request-id") ?? "");
+      const expected = [
+        ...(first === undefined ? [] : [[first, "refused"]]),
+        [answers === "claude" ? "cloud" : answers, "completed"],
+      ];
+      expect(Object.fromEntries(calls.map(({ backend, outcome }) => [backend, outcome]))).toEqual(
+        Object.fromEntries(expected),
+      );
+    }
+  });
+});
+
+describe("models and embeddings", () => {
+  // planted: `mayUse` left out of the list
+  test("models are the aliases that the key may use", async () => {
+    const all = [];
+    for await (const model of openai.models.list()) all.push(model);
+    expect(all.map(({ id }) => id)).toEqual(Object.keys(stack.config.routes));
+    expect(await openai.models.retrieve("home-claude")).toMatchObject({ id: "home-claude", object: "model" });
+    await expect(openai.models.retrieve("no-such-alias")).rejects.toBeInstanceOf(OpenAI.NotFoundError);
+    const narrow = openaiWith(await stack.mint({ allowedModels: ["home", "embed"] }));
+    expect((await narrow.models.list()).data.map(({ id }) => id)).toEqual(["home", "embed"]);
+    await expect(narrow.models.retrieve("claude")).rejects.toBeInstanceOf(OpenAI.PermissionDeniedError);
+  });
+
+  // planted: `encoding_format` dropped from the body
+  test.each(["embed", "cloud-embed", "dead-embed"])(
+    "%s: vectors as the backend made them, as floats and as base64",
+    async (model) => {
+      const input = [prompt("a boat on the river"), prompt("ein Boot auf dem Fluss")];
+      // The SDK asks for base64 on its own and decodes it; named, either comes as it was asked for.
+      const uncached = { headers: { "x-gateway-cache": "off" } };
+      const decoded = await openai.embeddings.create({ model, input }, uncached).withResponse();
+      const floats = await openai.embeddings
+        .create({ model, input, encoding_format: "float" }, uncached)
+        .withResponse();
+      const base64 = await openai.embeddings
+        .create({ model, input, encoding_format: "base64" }, uncached)
+        .withResponse();
+      for (const [answer, format] of [
+        [decoded, "base64"],
+        [floats, "float"],
+        [base64, "base64"],
+      ] as const) {
+        const call = await receivedCall(stack, answer.request_id);
+        expect(call.body).toEqual({ model: "simulated-embed", input, encoding_format: format });
+        expect(answer.data.usage.prompt_tokens).toBe(call.usageReported?.promptTokens);
+      }
+      const vectors = floats.data.data.map(({ embedding }) => embedding);
+      expect(vectors.map((vector) => vector.length)).toEqual([1024, 1024]);
+      expect(decoded.data.data.map(({ embedding }) => embedding.map(Math.fround))).toEqual(
+        vectors.map((vector) => vector.map(Math.fround)),
+      );
+      expect(base64.data.data.map(({ embedding }) => floatsOf(embedding as unknown as string))).toEqual(
+        vectors.map((vector) => vector.map(Math.fround)),
+      );
+    },
+  );
+});
+
+describe("failures, in the SDK's own classes", () => {
+  const create = (client: OpenAI, model: string, text: string, more: object = {}) =>
+    client.chat.completions.create({ model, messages: [{ role: "user", content: prompt(text) }], ...more });
+
+  // planted: a status changed in `tell`; the message of a backend's 400 not passed on
+  test.each([
+    {
+      what: "a wrong field",
+      status: 400,
+      kind: OpenAI.BadRequestError,
+      code: "invalid_value",
+      param: "temperature",
+      run: () => create(openai, "home", "x", { temperature: 9 }),
+    },
+    {
+      what: "no messages",
+      status: 400,
+      kind: OpenAI.BadRequestError,
+      param: "messages",
+      run: () => openai.chat.completions.create({ model: "home", messages: [] }),
+    },
+    {
+      what: "too much input",
+      status: 400,
+      kind: OpenAI.BadRequestError,
+      code: "context_length_exceeded",
+      param: "messages",
+      run: () => create(openai, "brief", "word ".repeat(400)),
+    },
+    {
+      what: "a chat of an embedding model",
+      status: 400,
+      kind: OpenAI.BadRequestError,
+      param: "model",
+      run: () => create(openai, "embed", "x"),
+    },
+    {
+      what: "a backend's own 400",
+      status: 400,
+      kind: OpenAI.BadRequestError,
+      code: "context_length_exceeded",
+      says: /context length/,
+      run: () => create(openai, "home", "[[sim:fault=context-length]]"),
+    },
+    {
+      what: "the other format's own 400",
+      status: 400,
+      kind: OpenAI.BadRequestError,
+      code: "context_length_exceeded",
+      says: /prompt is too long/,
+      run: () => create(openai, "claude", "[[sim:fault=context-length]]"),
+    },
+    {
+      what: "no such key",
+      status: 401,
+      kind: OpenAI.AuthenticationError,
+      code: "invalid_api_key",
+      run: () => create(openaiWith(`gw_${"a".repeat(16)}_${"A".repeat(43)}`), "home", "x"),
+    },
+    {
+      what: "no key of ours at all",
+      status: 401,
+      kind: OpenAI.AuthenticationError,
+      code: "invalid_api_key",
+      run: () => create(openaiWith("sk-proj-something-else"), "home", "x"),
+    },
+    {
+      what: "a right id with a wrong secret",
+      status: 401,
+      kind: OpenAI.AuthenticationError,
+      code: "invalid_api_key",
+      run: () => create(openaiWith(`${stack.apiKey.slice(0, -4)}0000`), "home", "x"),
+    },
+    {
+      what: "a model that the key may not use",
+      status: 403,
+      kind: OpenAI.PermissionDeniedError,
+      code: "model_forbidden",
+      param: "model",
+      run: async () => create(openaiWith(await stack.mint({ allowedModels: ["home"] })), "claude", "x"),
+    },
+    {
+      what: "a key that may not run anything",
+      status: 403,
+      kind: OpenAI.PermissionDeniedError,
+      run: async () => create(openaiWith(await stack.mint({ scopes: ["usage:read"] })), "home", "x"),
+    },
+    {
+      what: "an unknown model",
+      status: 404,
+      kind: OpenAI.NotFoundError,
+      code: "model_not_found",
+      param: "model",
+      run: () => create(openai, "gpt-nowhere", "x"),
+    },
+    { what: "an unknown route", status: 404, kind: OpenAI.NotFoundError, run: () => openai.get("/no/such/route") },
+    {
+      what: "a body above 20 MiB",
+      status: 413,
+      kind: OpenAI.APIError,
+      code: "request_too_large",
+      run: () => create(openai, "home", "x".repeat(21 * 1024 * 1024)),
+    },
+    {
+      what: "a spent rate",
+      status: 429,
+      kind: OpenAI.RateLimitError,
+      code: "rate_limit_exceeded",
+      run: async () => twice(openaiWith(await stack.mint({ tier: "one-request" })), create),
+    },
+    {
+      what: "a spent budget",
+      status: 429,
+      kind: OpenAI.RateLimitError,
+      code: "insufficient_quota",
+      run: async () => create(openaiWith(await stack.mint({ tier: "pennies", limits: {} })), "claude", "x"),
+    },
+    {
+      what: "a backend's 500",
+      status: 503,
+      kind: OpenAI.InternalServerError,
+      code: "backend_unavailable",
+      run: () => create(openai, "home", "[[sim:fault=server-error]]"),
+    },
+    {
+      what: "a backend that is down",
+      status: 503,
+      kind: OpenAI.InternalServerError,
+      code: "backend_unavailable",
+      run: () => create(openai, "dead", "x"),
+    },
+    {
+      what: "a full queue",
+      status: 503,
+      kind: OpenAI.InternalServerError,
+      code: "backend_overloaded",
+      run: () => create(openai, "home", "[[sim:fault=queue-full]]"),
+    },
+    {
+      what: "an overloaded provider of the other format",
+      status: 503,
+      kind: OpenAI.InternalServerError,
+      code: "backend_overloaded",
+      run: () => create(openai, "claude", "[[sim:fault=server-error,status=529]]"),
+    },
+    {
+      what: "a backend that does not know us",
+      status: 502,
+      kind: OpenAI.InternalServerError,
+      code: "backend_unauthorized",
+      run: () => create(openai, "cloud", "[[sim:fault=unauthorized]]"),
+    },
+    {
+      what: "a login page before the backend",
+      status: 503,
+      kind: OpenAI.InternalServerError,
+      code: "backend_unavailable",
+      run: () => create(openai, "home", "[[sim:fault=access-login]]"),
+    },
+    {
+      what: "a backend that never answers",
+      status: 504,
+      kind: OpenAI.InternalServerError,
+      code: "backend_timeout",
+      run: () => create(openai, "hasty", "[[sim:fault=never-answers]]"),
+    },
+    {
+      what: "a cut answer",
+      status: 502,
+      kind: OpenAI.InternalServerError,
+      code: "backend_cut",
+      run: () => create(openai, "home", "[[sim:fault=truncate,after=3,by=reset]]"),
+    },
+    {
+      what: "a route that is not offered",
+      status: 501,
+      kind: OpenAI.InternalServerError,
+      code: "not_implemented",
+      run: () => openai.post("/images/generations", { body: {} }),
+    },
+  ])("$what is $status", async ({ status, kind, run, says, ...told }) => {
+    const error = await run().then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toBeInstanceOf(kind);
+    expect(error).toMatchObject({
+      status,
+      ...(told.code && { code: told.code }),
+      ...(told.param && { param: told.param }),
+    });
+    const { message, requestID } = error as InstanceType<typeof OpenAI.APIError>;
+    expect(requestID).toMatch(/^req_[0-9A-Z]{26}$/);
+    if (says) expect(message).toMatch(says);
+    expect(message).not.toMatch(/127\.0\.0\.1|localhost|<html|simulated backend/i);
+  });
+
+  // planted: the failure frame left out (`Pump.#last`)
+  test.each(["home", "cloud", "claude"])(
+    "%s: a stream that is cut throws in the middle, in the SDK's own class",
+    async (model) => {
+      for (const fault of ["truncate,after=3,by=fin", "error-frame,after=3", "no-finish"]) {
+        const stream = await create(openai, model, `[[sim:tokens=30]] [[sim:fault=${fault}]]`, { stream: true });
+        const read = contentOf(stream);
+        await expect(read).rejects.toBeInstanceOf(OpenAI.APIError);
+        await expect(read).rejects.toMatchObject({
+          code: fault.startsWith("error") ? "backend_stream_error" : "backend_cut",
+        });
+      }
+    },
+  );
+});
+
+describe("the SDK's own retries, counted at the door", () => {
+  const ask = (client: OpenAI, model: string, text: string) =>
+    client.chat.completions.create({ model, messages: [{ role: "user", content: text }], max_tokens: 400 });
+
+  // planted: `retry-after-ms` in seconds; `Retry-After` left out
+  test("a spent rate is tried again when Retry-After says so, and passes", async () => {
+    const apiKey = await stack.mint({
+      tier: "unlimited",
+      limits: { key: { requestsPerMinute: 1, refillPeriodMs: 1_500 } },
+    });
+    const client = relayed({ apiKey, maxRetries: 2 });
+    const from = relay.calls.length;
+    await ask(client, "home", prompt("one"));
+    await ask(client, "home", prompt("two"));
+    const [, refused, passed, ...more] = relay.calls.slice(from);
+    expect(more).toEqual([]);
+    expect([refused?.status, passed?.status]).toEqual([429, 200]);
+    const waitMs = Number(refused?.replyHeaders?.["retry-after-ms"]);
+    expect(waitMs).toBeGreaterThan(700);
+    expect(waitMs).toBeLessThanOrEqual(1_500);
+    expect(refused?.replyHeaders?.["retry-after"]).toBe(String(Math.ceil(waitMs / 1_000)));
+    expect((passed?.atMs ?? 0) - (refused?.answeredAtMs ?? 0)).toBeGreaterThanOrEqual(waitMs - 5);
+  });
+
+  // planted: `retryable: false` of a spent budget left out
+  test.each([
+    { what: "a spent budget", wish: { tier: "pennies", limits: {} }, model: "claude", status: 429 },
+    { what: "an unknown model", wish: {}, model: "nowhere", status: 404 },
+    { what: "a forbidden model", wish: { allowedModels: ["home"] }, model: "claude", status: 403 },
+    {
+      what: "a request that is larger than the limit ever is",
+      wish: { limits: { key: { tokensPerMinute: 5 } } },
+      model: "home",
+      status: 429,
+    },
+  ])("$what is not tried again", async ({ wish, model, status }) => {
+    const client = relayed({ apiKey: await stack.mint(wish), maxRetries: 3 });
+    const from = relay.calls.length;
+    await expect(ask(client, model, prompt("again?"))).rejects.toMatchObject({ status });
+    expect(relay.calls.slice(from).map((call) => call.status)).toEqual([status]);
+    if (status === 429) expect(relay.calls.at(-1)?.replyHeaders?.["x-should-retry"]).toBe("false");
+  });
+
+  // planted: the backend's Retry-After not kept in the failure
+  test("an overloaded backend's own Retry-After reaches the SDK, which waits for it", async () => {
+    await stack.fault("home", { match: { model: "simulated-small", next: 1 }, fault: "rate-limited,seconds=1" });
+    const from = relay.calls.length;
+    await ask(relayed({ maxRetries: 1 }), "hasty", prompt("busy?"));
+    const [busy, passed, ...more] = relay.calls.slice(from);
+    expect(more).toEqual([]);
+    expect([busy?.status, passed?.status]).toEqual([503, 200]);
+    expect(busy?.replyHeaders?.["retry-after"]).toBe("1");
+    expect((passed?.atMs ?? 0) - (busy?.answeredAtMs ?? 0)).toBeGreaterThanOrEqual(995);
+  });
+});
+
+const CLAUDE = KINDS[2] as BackendKind;
+const openaiWith = (apiKey: string) => new OpenAI({ ...clientOptions(), apiKey });
+
+async function twice(client: OpenAI, create: (client: OpenAI, model: string, text: string) => Promise<unknown>) {
+  await create(client, "home", "first");
+  return create(client, "home", "second");
+}
+
+type Streamed = AsyncIterable<OpenAI.ChatCompletionChunk>;
+
+/** The text of a completion or of a stream of one. */
+async function contentOf(answer: OpenAI.ChatCompletion | Streamed): Promise<string> {
+  if ("choices" in answer) return answer.choices[0]?.message.content ?? "";
+  let text = "";
+  for await (const { choices } of answer) text += choices[0]?.delta.content ?? "";
+  return text;
+}
+
+function floatsOf(base64: string): number[] {
+  const bytes = Buffer.from(base64, "base64");
+  return Array.from({ length: bytes.length / 4 }, (_, index) => bytes.readFloatLE(index * 4));
+}
