@@ -30,12 +30,15 @@ export async function readBytesUpTo(
   body: ReadableStream<Uint8Array> | null,
   maxBytes: number,
 ): Promise<{ readonly data: Uint8Array; readonly problem?: "too_large" | "broken_off" }> {
-  return body ? gather(body.getReader(), (reader) => reader.read(), maxBytes) : { data: new Uint8Array(0) };
+  if (!body) return { data: new Uint8Array(0) };
+  // Not awaited: a sender that never ends must not hold the answer up.
+  const stop = (reader: { cancel(): Promise<void> }) => void reader.cancel().catch(() => undefined);
+  return gather(body.getReader(), (reader) => reader.read(), stop, maxBytes);
 }
 
 /**
  * The same in large pieces, where the runtime can fill them: a body in chunks of a few bytes each costs a turn of the loop a piece, not a
- * turn a chunk. The last piece of one that breaks off is lost.
+ * turn a chunk. The last piece of one that breaks off is lost; what comes behind `maxBytes` can still be read.
  * https://developers.cloudflare.com/workers/runtime-apis/streams/readablestreambyobreader/
  */
 export async function readInBulkUpTo(
@@ -45,12 +48,29 @@ export async function readInBulkUpTo(
   if (!body || !("readAtLeast" in ReadableStreamBYOBReader.prototype)) return readBytesUpTo(body, maxBytes);
   // The types of Node, under which the tests are compiled, do not know workerd's addition.
   const bulk = body.getReader({ mode: "byob" }) as unknown as BulkReader;
-  return gather(bulk, (reader) => reader.readAtLeast(PIECE_BYTES, new Uint8Array(PIECE_BYTES)), maxBytes);
+  const next = (reader: BulkReader) => reader.readAtLeast(PIECE_BYTES, new Uint8Array(PIECE_BYTES));
+  return gather(bulk, next, (reader) => reader.releaseLock(), maxBytes);
+}
+
+/** Reads and throws away, until the end or until `withinMs` have passed. Never throws. */
+export async function drain(body: ReadableStream<Uint8Array>, withinMs: number): Promise<void> {
+  const reader = body.getReader();
+  let over = false;
+  const timer = setTimeout(() => {
+    over = true;
+    reader.cancel().catch(() => undefined);
+  }, withinMs);
+  try {
+    while (!over && !(await reader.read()).done);
+  } catch {
+    // It broke off, which is an end too.
+  }
+  clearTimeout(timer);
 }
 
 interface BulkReader {
   readAtLeast(minBytes: number, view: Uint8Array): Promise<Read>;
-  cancel(): Promise<void>;
+  releaseLock(): void;
 }
 
 const PIECE_BYTES = 65_536;
@@ -60,9 +80,10 @@ interface Read {
   readonly value?: Uint8Array | undefined;
 }
 
-async function gather<Reader extends { cancel(): Promise<void> }>(
+async function gather<Reader>(
   reader: Reader,
   next: (reader: Reader) => Promise<Read>,
+  stop: (reader: Reader) => void,
   maxBytes: number,
 ): Promise<{ readonly data: Uint8Array; readonly problem?: "too_large" | "broken_off" }> {
   const gathered = new Gathered();
@@ -70,8 +91,7 @@ async function gather<Reader extends { cancel(): Promise<void> }>(
     for (;;) {
       const { done, value } = await next(reader);
       if (gathered.length + (value?.length ?? 0) > maxBytes) {
-        // Not awaited: a sender that never ends must not hold the answer up.
-        reader.cancel().catch(() => undefined);
+        stop(reader);
         return { data: gathered.bytes(), problem: "too_large" };
       }
       if (value) gathered.add(value);

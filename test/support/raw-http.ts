@@ -98,8 +98,14 @@ function parse(bytes: Buffer): Pick<RawReply, "status" | "headers" | "body" | "t
     lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]),
   );
   const raw = headEnd < 0 ? "" : text.slice(headEnd + 4);
-  const body = headers.get("transfer-encoding") === "chunked" ? unchunked(raw) : raw;
+  const chunked = headers.get("transfer-encoding") === "chunked";
+  // Behind a length may come the reply to what the server took for the next request.
+  const body = chunked ? unchunked(raw) : firstBytes(raw, Number(headers.get("content-length") ?? Number.NaN));
   return { status: status === undefined ? undefined : Number(status), headers, body, text };
+}
+
+function firstBytes(text: string, length: number): string {
+  return Number.isNaN(length) ? text : Buffer.from(text).subarray(0, length).toString();
 }
 
 /** For bodies of plain ASCII, as failures are. */

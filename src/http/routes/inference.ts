@@ -6,6 +6,7 @@ import { tokenOf } from "../../stages/authenticate.ts";
 import type { Gateway } from "../../stages/gateway.ts";
 import { refuse } from "../../stages/refuse.ts";
 import { wires } from "../../wire/registry.ts";
+import { lingering } from "../linger.ts";
 import { controlsOf, envelopeOf, readBody } from "../receive.ts";
 import { toResponse } from "../respond.ts";
 
@@ -13,7 +14,8 @@ import { toResponse } from "../respond.ts";
 export async function infer(context: Context, wireName: WireName, gateway: Gateway): Promise<Response> {
   const request = context.req.raw;
   const envelope = envelopeOf(request, wires[wireName], gateway, (promise) => context.executionCtx.waitUntil(promise));
-  const refused = (failure: Failure) => toResponse(refuse({ ...envelope, bytes: new Uint8Array(0) }, failure));
+  const refused = (failure: Failure) =>
+    lingering(toResponse(refuse({ ...envelope, bytes: new Uint8Array(0) }, failure)), request);
   // Strangers without a credential do not get to send us megabytes first.
   const token = tokenOf(envelope.credentials);
   if (!token.ok) return refused(token.failure);
