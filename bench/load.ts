@@ -5,6 +5,7 @@
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import { performance } from "node:perf_hooks";
+import { median } from "./machine.ts";
 
 export interface LoadOrder {
   readonly kind: "requests" | "first-byte" | "slow-readers";
@@ -21,8 +22,8 @@ export interface LoadReport {
   readonly done: number;
   readonly failed: number;
   readonly bytes: number;
-  /** Milliseconds to the first byte of the body, sorted. */
-  readonly firstByteMs: readonly number[];
+  /** Milliseconds to the first byte of the body: the median. */
+  readonly firstByteMs: number;
 }
 
 interface Exchange {
@@ -69,7 +70,7 @@ async function requests(order: LoadOrder): Promise<LoadReport> {
     done: results.filter(({ ok }) => ok).length,
     failed: results.filter(({ ok }) => !ok).length,
     bytes: results.reduce((sum, { bytes }) => sum + bytes, 0),
-    firstByteMs: results.map(({ firstByteMs }) => firstByteMs).sort((a, b) => a - b),
+    firstByteMs: median(results.map(({ firstByteMs }) => firstByteMs)),
   };
 }
 
@@ -99,9 +100,9 @@ async function slowReaders(order: LoadOrder): Promise<LoadReport> {
       bytes += (socket.read(Math.min(frameBytes, socket.readableLength)) as Buffer | null)?.length ?? 0;
   }
   for (const socket of sockets) socket.destroy();
-  return { done: sockets.length - failed, failed, bytes, firstByteMs: [] };
+  return { done: sockets.length - failed, failed, bytes, firstByteMs: Number.NaN };
 }
 
 const order = JSON.parse(process.argv[2] ?? "{}") as LoadOrder;
-console.log(JSON.stringify(order.kind === "slow-readers" ? await slowReaders(order) : await requests(order)));
-process.exit(0);
+const report = JSON.stringify(order.kind === "slow-readers" ? await slowReaders(order) : await requests(order));
+process.stdout.write(`${report}\n`, () => process.exit(0));
