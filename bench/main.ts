@@ -11,7 +11,7 @@ import { startGuard } from "../dev/guard-handle.ts";
 import { startStack } from "../dev/stack.ts";
 import { type Contender, gatewayContender, startFloors } from "./contenders.ts";
 import type { LoadOrder, LoadReport } from "./load.ts";
-import { cpuMicros, median, residentBytes } from "./machine.ts";
+import { cpuMicros, residentBytes } from "./machine.ts";
 import { startPortkey } from "./peers/portkey.ts";
 import { type Figures, report } from "./report.ts";
 
