@@ -1,5 +1,5 @@
 import type { Admitted, LiveAnswer, Received, Reply } from "./core/exchange.ts";
-import type { Failure } from "./core/failure.ts";
+import { INTERNAL } from "./core/failure.ts";
 import { ok, type Result } from "./core/result.ts";
 import { admit } from "./stages/admit.ts";
 import { authenticate } from "./stages/authenticate.ts";
@@ -52,5 +52,3 @@ async function answer(exchange: Admitted, settlement: Settlement, gateway: Gatew
     return settlement.failed(INTERNAL);
   }
 }
-
-const INTERNAL: Failure = { type: "gateway_internal", message: "The gateway failed to handle this request." };

@@ -122,8 +122,8 @@ export interface StreamingAnswer {
    * After `end` or a failure it is not called again.
    */
   next(): Promise<StreamStep>;
-  /** The client has gone: stops the backend and closes the attempt's record. Harmless when called twice. */
-  cancel(): void;
+  /** Nobody wants the rest: the client has gone, or (with a failure) something broke. Stops the backend and closes the attempt's record, once. */
+  cancel(failure?: Failure): void;
 }
 
 export type StreamStep =

@@ -62,6 +62,12 @@ export function badRequest(message: string, param?: string, code?: string): Fail
   return { type: "caller_bad_request", message, ...(param && { param }), ...(code && { code }) };
 }
 
+/** What a caller is told of a bug: nothing. The log has it, under the request's id. */
+export const INTERNAL: Failure = {
+  type: "gateway_internal",
+  message: "The gateway failed to handle this request.",
+};
+
 /** Whether the next attempt may be tried after this failure (before the first token). */
 export function isFallbackWorthy(failure: Failure): boolean {
   switch (failure.type) {

@@ -1,5 +1,5 @@
 import { type Context, Hono } from "hono";
-import type { Failure } from "../core/failure.ts";
+import { type Failure, INTERNAL } from "../core/failure.ts";
 import type { WireName } from "../core/wire.ts";
 import type { Gateway } from "../stages/gateway.ts";
 import { commonHeaders } from "../stages/reply-headers.ts";
@@ -83,7 +83,6 @@ export function createApp(http: HttpDependencies): Hono {
   }
 }
 
-const INTERNAL: Failure = { type: "gateway_internal", message: "The gateway failed to handle this request." };
 const NOT_OFFERED: Failure = {
   type: "gateway_not_implemented",
   message:

@@ -74,13 +74,9 @@ export class BackendStream implements StreamingAnswer {
   }
 
   cancel(): void {
-    if (this.#running.exchange.route.cancelOnDisconnect) {
-      this.#running.stop();
-      this.#disarm();
-      this.#running.close("cancelled", this.#used());
-      return;
-    }
-    this.#running.exchange.waitUntil(this.#drain());
+    this.#running.stop();
+    this.#disarm();
+    this.#running.close("cancelled", this.#used());
   }
 
   /** One read: the frames up to the end, an error frame or the closing frame, and what comes behind them as the pending step. */
@@ -111,6 +107,8 @@ export class BackendStream implements StreamingAnswer {
   #take(frames: readonly Frame[]): Frame[] {
     const passing: Frame[] = [];
     for (const frame of frames) {
+      // What comes behind the last finish cannot unsay it: an error there is not passed on either.
+      if (this.#meter.complete && frame.events().some(({ type }) => type === "failure")) continue;
       this.#meter.see(frame);
       if (this.#meter.failure) {
         this.#pending = { kind: "failure", failure: this.#meter.failure };
@@ -132,7 +130,7 @@ export class BackendStream implements StreamingAnswer {
   /** The bytes are over: complete if every choice has finished, whatever became of the connection. */
   #broken(how: "reset" | "end_of_stream"): Step {
     if (this.#meter.complete) return { kind: "end" };
-    if (this.#running.exchange.departure.gone) return { kind: "failure", failure: CANCELLED };
+    if (this.#running.abandoned) return { kind: "failure", failure: CANCELLED };
     return { kind: "failure", failure: this.#late ? timedOut(this.#late) : cut(how) };
   }
 
@@ -160,14 +158,6 @@ export class BackendStream implements StreamingAnswer {
     const reader = this.#reader;
     const drained = reader.read().then(({ done }) => (done ? undefined : reader.cancel()));
     this.#running.exchange.waitUntil(drained.catch(() => undefined));
-  }
-
-  /** The client left, the route wants the whole answer all the same: read on to the end, and book it. */
-  async #drain(): Promise<void> {
-    for (;;) {
-      const step = await this.next();
-      if (step.kind !== "frames") return;
-    }
   }
 
   /**

@@ -25,7 +25,7 @@ export function failureReply(received: Received, failure: Failure, rate: RateSta
 export function streamReply(exchange: Admitted, answer: LiveAnswer, gateway: Gateway): Reply {
   const headers = { ...answerHeaders(exchange, answer, gateway), ...STREAM_HEADERS };
   if (answer.kind === "whole") return { status: 200, headers, body: replayed(exchange, answer, gateway) };
-  return { status: 200, headers, body: streamBody(exchange, answer, writerContext(exchange, gateway)) };
+  return { status: 200, headers, body: streamBody(exchange, answer, gateway, writerContext(exchange, gateway)) };
 }
 
 export function jsonReply(exchange: Admitted, whole: WholeAnswer, gateway: Gateway): Reply {

@@ -48,6 +48,11 @@ export class RunningAttempt {
     return { backend: backend.name, model, chosenTarget, cached: false };
   }
 
+  /** The client has gone, and took its interest in the answer with it; a route that drains keeps its own. */
+  get abandoned(): boolean {
+    return this.exchange.departure.gone && this.exchange.route.cancelOnDisconnect;
+  }
+
   /** What the backend was told to stop at, over all choices, and what was reserved: no estimate of ours is larger. */
   get mostOutputTokens(): number {
     const { draft, maxOutputTokens = 0 } = this.exchange;
@@ -91,7 +96,7 @@ export class RunningAttempt {
     failure: Failure,
     used?: { usage: Usage; estimated: boolean },
   ): { readonly ok: false; readonly failure: Failure } {
-    if (this.exchange.departure.gone) {
+    if (this.abandoned) {
       this.close("cancelled", used);
       return fail(CANCELLED);
     }

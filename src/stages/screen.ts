@@ -13,6 +13,7 @@ export function screen(exchange: Admitted, answer: LiveAnswer, gateway: Gateway)
   let held: StreamStep | undefined;
   return {
     ...answer,
+    cancel: (failure) => answer.cancel(failure),
     next: async () => {
       if (held) return held;
       const step = await answer.next();

@@ -8,6 +8,7 @@ import { collector } from "../wire/collect.ts";
 import { CACHE_MAX_BYTES, cacheEntry } from "./cache-entry.ts";
 import { eventOf } from "./event.ts";
 import type { Gateway } from "./gateway.ts";
+import { WatchedStream } from "./watched-stream.ts";
 
 /** How an admitted request ended, and what it leaves behind. */
 export type Finish =
@@ -68,25 +69,15 @@ export class Settlement {
       this.finish({ kind: "completed", answer: answer.answer, live: answer });
       return answer;
     }
-    return this.#watched(answer);
-  }
-
-  #watched(answer: StreamingAnswer): StreamingAnswer {
     const memory =
       this.#exchange.cache.key !== undefined && answer.origin.chosenTarget ? new Memory(this.#exchange) : undefined;
-    return {
-      ...answer,
-      next: async () => {
-        const step = await answer.next();
+    return new WatchedStream(answer, this.#exchange, this.#gateway, {
+      hear: (step) => {
         memory?.take(step);
         this.#hear(step, answer, memory);
-        return step;
       },
-      cancel: () => {
-        answer.cancel();
-        this.finish({ kind: "cancelled" });
-      },
-    };
+      giveUp: (failure) => (failure ? this.#finishFailed(failure, true) : this.finish({ kind: "cancelled" })),
+    });
   }
 
   #hear(step: StreamStep, live: StreamingAnswer, memory: Memory | undefined): void {

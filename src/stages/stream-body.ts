@@ -1,6 +1,8 @@
 import type { Frame } from "../core/answer.ts";
-import type { Admitted, StreamingAnswer } from "../core/exchange.ts";
+import type { Admitted, StreamingAnswer, StreamStep } from "../core/exchange.ts";
+import { INTERNAL } from "../core/failure.ts";
 import type { FrameWriter, WriterContext } from "../core/wire.ts";
+import type { Gateway } from "./gateway.ts";
 
 const encoder = new TextEncoder();
 
@@ -11,9 +13,10 @@ const encoder = new TextEncoder();
 export function streamBody(
   exchange: Admitted,
   answer: StreamingAnswer,
+  gateway: Gateway,
   context: WriterContext,
 ): ReadableStream<Uint8Array> {
-  const pump = new Pump(exchange, answer, context);
+  const pump = new Pump(exchange, answer, gateway, context);
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -33,30 +36,41 @@ export function streamBody(
 export class Pump {
   readonly #exchange: Admitted;
   readonly #answer: StreamingAnswer;
+  readonly #gateway: Gateway;
   readonly #writer: FrameWriter;
   readonly #sameFormat: boolean;
   readonly #dropUsage: boolean;
   #over = false;
 
-  constructor(exchange: Admitted, answer: StreamingAnswer, context: WriterContext) {
+  constructor(exchange: Admitted, answer: StreamingAnswer, gateway: Gateway, context: WriterContext) {
     this.#exchange = exchange;
     this.#answer = answer;
+    this.#gateway = gateway;
     this.#writer = exchange.wire.encodeStream(context);
     this.#sameFormat = answer.wire.name === exchange.wire.name;
     this.#dropUsage = !context.includeUsage;
   }
 
-  /** The next bytes for the client; undefined when everything has been said. Never rejects for a backend's fault. */
+  /** The next bytes for the client; undefined when everything has been said. Never rejects: a bug ends the stream with an error like any other. */
   async next(): Promise<Uint8Array | undefined> {
     while (!this.#over) {
       const step = await this.#answer.next();
-      const bytes =
-        step.kind === "frames"
-          ? this.#bytesOf(step.frames)
-          : this.#last(step.kind === "failure" ? step.failure : undefined);
+      const bytes = this.#told(step);
       if (bytes.length > 0) return bytes;
     }
     return undefined;
+  }
+
+  #told(step: StreamStep): Uint8Array {
+    try {
+      return step.kind === "frames"
+        ? this.#bytesOf(step.frames)
+        : this.#last(step.kind === "failure" ? step.failure : undefined);
+    } catch (bug) {
+      this.#gateway.reportBug(bug, this.#exchange.requestId);
+      this.#answer.cancel(INTERNAL);
+      return this.#last(INTERNAL);
+    }
   }
 
   #last(failure: Parameters<FrameWriter["failure"]>[0] | undefined): Uint8Array {

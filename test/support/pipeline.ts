@@ -1,7 +1,7 @@
 import { compileConfig } from "../../src/config/compile.ts";
 import { resolve } from "../../src/config/resolve.ts";
 import type { Config } from "../../src/core/config.ts";
-import type { Received } from "../../src/core/exchange.ts";
+import type { Received, Reply } from "../../src/core/exchange.ts";
 import type { Principal } from "../../src/core/identity.ts";
 import type { OutboundCall, Settlement } from "../../src/core/ports.ts";
 import { ok } from "../../src/core/result.ts";
@@ -12,6 +12,7 @@ import { policies } from "../../src/policies/registry.ts";
 import { BreakerView } from "../../src/routing/breaker-view.ts";
 import type { Gateway } from "../../src/stages/gateway.ts";
 import { principalCache } from "../../src/stores/isolate/principals.ts";
+import { strangerList } from "../../src/stores/isolate/strangers.ts";
 import { wires } from "../../src/wire/registry.ts";
 import { type CallerFormat, chatRequest } from "./caller.ts";
 
@@ -40,6 +41,10 @@ routes:
   anthropic-messages:
     targets: [{backend: claude, model: played}]
     cache: {mode: "on", ttlSeconds: 60}
+  drained:
+    targets: [{backend: openai, model: played}]
+    cache: {mode: "on", ttlSeconds: 60}
+    cancelOnDisconnect: false
 tiers:
   open: {}
 defaultTier: open
@@ -75,6 +80,8 @@ export interface PlayedRequest {
   readonly caller: CallerFormat;
   /** The format of the backend that answers; also the alias. */
   readonly backend: CallerFormat;
+  /** Another alias of that backend. */
+  readonly alias?: string;
   readonly stream: boolean;
   readonly more?: Readonly<Record<string, unknown>>;
 }
@@ -108,6 +115,7 @@ export function playedGateway(answering: Answering, recorder: Recorder, more: Pa
     keys: { load: async () => ({ kind: "unknown" }) },
     principals,
     verifySecret: async () => false,
+    strangers: strangerList(1),
     addressGuard: { allow: async () => ({ allowed: true, retryAfterMs: 0 }) },
     admission: {
       admit: async () => ({ kind: "admitted", ioMs: 0, rate: {}, shared: { breakers: {} } }),
@@ -142,16 +150,31 @@ function bytesOf(request: PlayedRequest): Uint8Array {
   const key = JSON.stringify(request);
   const known = requests.get(key);
   if (known) return known;
-  const { body } = chatRequest(request.caller, request.backend, "Say it.", request.stream, request.more);
+  const { body } = chatRequest(
+    request.caller,
+    request.alias ?? request.backend,
+    "Say it.",
+    request.stream,
+    request.more,
+  );
   const bytes = encoder.encode(JSON.stringify(body));
   requests.set(key, bytes);
   return bytes;
 }
 
-/** Runs one request to its settlement. */
-export async function play(request: PlayedRequest, answering: Answering, more: Partial<Gateway> = {}): Promise<Played> {
+/** A request under way. */
+export interface Playing extends Recorder {
+  readonly reply: Promise<Reply>;
+  /** The client leaves, as the connection tells it. */
+  leave(): void;
+  /** Resolves when everything that was to be waited for is over. */
+  settled(): Promise<void>;
+}
+
+export function begin(request: PlayedRequest, answering: Answering, more: Partial<Gateway> = {}): Playing {
   const recorder: Recorder = { settlements: [], bugs: [], calls: [] };
   const waiting: Promise<unknown>[] = [];
+  const leaving = departure();
   const received: Received = {
     requestId: "req_PLAYED",
     receivedAt: NOW,
@@ -160,19 +183,32 @@ export async function play(request: PlayedRequest, answering: Answering, more: P
     credentials: { bearer: TOKEN, address: "test" },
     controls: { noFallback: false, debugTranslation: false },
     trace: { traceId: "0".repeat(32), spanId: "0".repeat(16), sampled: false },
-    departure: departure(),
+    departure: leaving,
     waitUntil: (promise) => waiting.push(promise),
     notes: { decisions: [], translations: [], attempts: [] },
   };
-  const reply = await run(received, playedGateway(answering, recorder, more));
+  return {
+    ...recorder,
+    reply: run(received, playedGateway(answering, recorder, more)),
+    leave: () => leaving.leave(),
+    async settled() {
+      for (let settled = -1; settled < waiting.length; ) {
+        settled = waiting.length;
+        await Promise.all(waiting);
+      }
+    },
+  };
+}
+
+/** Runs one request to its settlement. */
+export async function play(request: PlayedRequest, answering: Answering, more: Partial<Gateway> = {}): Promise<Played> {
+  const { settlements, bugs, calls, ...playing } = begin(request, answering, more);
+  const reply = await playing.reply;
   const body = typeof reply.body === "string" ? reply.body : await textOf(reply.body);
-  for (let settled = 0; settled < waiting.length; ) {
-    settled = waiting.length;
-    await Promise.all(waiting);
-  }
-  const [first] = recorder.settlements;
+  await playing.settled();
+  const [first] = settlements;
   if (!first) throw new Error(`nothing was settled: ${reply.status} ${body}`);
-  return { status: reply.status, headers: reply.headers, body, event: first.event, ...recorder };
+  return { status: reply.status, headers: reply.headers, body, event: first.event, settlements, bugs, calls };
 }
 
 async function textOf(stream: ReadableStream<Uint8Array>): Promise<string> {

@@ -1,0 +1,84 @@
+import type { Admitted, AnswerOrigin, StreamingAnswer, StreamStep } from "../core/exchange.ts";
+import { type Failure, INTERNAL } from "../core/failure.ts";
+import type { Wire } from "../core/wire.ts";
+import type { Gateway } from "./gateway.ts";
+
+/** Who wants to know how a stream ended. */
+export interface StreamListener {
+  /** Each step, in order, as it is handed on. */
+  hear(step: StreamStep): void;
+  /** Nobody reads on: the client has gone, or (with a failure) something broke. Not told of a stream that is drained. */
+  giveUp(failure?: Failure): void;
+}
+
+/**
+ * A running answer that tells a listener how it ends, whoever ends it: the backend, a client that leaves (with its body cancelled, or never
+ * begun), or a bug. On a route that drains, a client that leaves a stream ends nothing: the rest is read on its behalf.
+ */
+export class WatchedStream implements StreamingAnswer {
+  readonly kind = "stream";
+  readonly wire: Wire;
+  readonly origin: AnswerOrigin;
+  readonly #answer: StreamingAnswer;
+  readonly #exchange: Admitted;
+  readonly #gateway: Gateway;
+  readonly #listener: StreamListener;
+  #reading: Promise<unknown> = Promise.resolve();
+  #over = false;
+  #draining = false;
+
+  constructor(answer: StreamingAnswer, exchange: Admitted, gateway: Gateway, listener: StreamListener) {
+    this.wire = answer.wire;
+    this.origin = answer.origin;
+    this.#answer = answer;
+    this.#exchange = exchange;
+    this.#gateway = gateway;
+    this.#listener = listener;
+    const { draft, route } = exchange;
+    const isCollected = draft.operation !== "chat" || !draft.stream;
+    // Whoever collects reads to the end by itself: there is nothing to drain.
+    if (route.cancelOnDisconnect || !isCollected) exchange.departure.onGone(() => this.cancel());
+  }
+
+  next(): Promise<StreamStep> {
+    const step = this.#read();
+    this.#reading = step;
+    return step;
+  }
+
+  cancel(failure?: Failure): void {
+    if (this.#over) return;
+    if (!failure && !this.#exchange.route.cancelOnDisconnect) {
+      this.#drain();
+      return;
+    }
+    this.#over = true;
+    this.#answer.cancel(failure);
+    this.#listener.giveUp(failure);
+  }
+
+  async #read(): Promise<StreamStep> {
+    try {
+      const step = await this.#answer.next();
+      this.#listener.hear(step);
+      if (step.kind !== "frames") this.#over = true;
+      return step;
+    } catch (bug) {
+      this.#gateway.reportBug(bug, this.#exchange.requestId);
+      this.cancel(INTERNAL);
+      return { kind: "failure", failure: INTERNAL };
+    }
+  }
+
+  /** The settlement is waited for since before the first byte: that keeps the isolate alive for this. */
+  #drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    const drained = async () => {
+      // A read that the client's own body began comes first.
+      await this.#reading;
+      while (!this.#over) await this.next();
+    };
+    this.#exchange.waitUntil(drained());
+  }
+}

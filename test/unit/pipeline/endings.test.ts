@@ -1,0 +1,75 @@
+import { describe, expect, it } from "vitest";
+import { type CallerFormat, readStream } from "../../support/caller.ts";
+import { eventStream, play } from "../../support/pipeline.ts";
+
+/** What comes behind the last finish cannot unsay it; what comes in its place proves nothing. */
+
+const CALLERS = ["openai-chat", "anthropic-messages"] as const;
+const bytes = (text: string) => [new TextEncoder().encode(text)];
+
+const chunk = (delta: unknown, finish: string | null = null) =>
+  `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "m", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
+const event = (json: { type: string } & Record<string, unknown>) =>
+  `event: ${json.type}\ndata: ${JSON.stringify(json)}\n\n`;
+
+/** "Yes" and a finish, in both formats. */
+const FINISHED: Readonly<Record<CallerFormat, string>> = {
+  "openai-chat": chunk({ role: "assistant", content: "" }) + chunk({ content: "Yes" }) + chunk({}, "stop"),
+  "anthropic-messages": [
+    event({
+      type: "message_start",
+      message: {
+        id: "m",
+        type: "message",
+        role: "assistant",
+        model: "m",
+        content: [],
+        usage: { input_tokens: 3, output_tokens: 1 },
+      },
+    }),
+    event({ type: "content_block_start", index: 0, content_block: { type: "text", text: "" } }),
+    event({ type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "Yes" } }),
+    event({ type: "content_block_stop", index: 0 }),
+    event({
+      type: "message_delta",
+      delta: { stop_reason: "end_turn", stop_sequence: null },
+      usage: { output_tokens: 1 },
+    }),
+  ].join(""),
+};
+
+/** What a backend may still say, and must not be believed or passed on. */
+const BEHIND: Readonly<Record<string, Readonly<Record<CallerFormat, string>>>> = {
+  "an error frame": {
+    "openai-chat": `data: {"error":{"message":"Engine died","type":"InternalServerError","code":500}}\n\ndata: [DONE]\n\n`,
+    "anthropic-messages": event({ type: "error", error: { type: "overloaded_error", message: "Overloaded" } }),
+  },
+  "a malformed frame": {
+    "openai-chat": "data: {oops\n\ndata: [DONE]\n\n",
+    "anthropic-messages": "event: content_block_delta\ndata: {oops\n\n",
+  },
+  "a giant frame": {
+    "openai-chat": `data: {"choices":[],"padding":"${"x".repeat(1_200_000)}"}\n\n`,
+    "anthropic-messages": `event: ping\ndata: {"type":"ping","padding":"${"x".repeat(1_200_000)}"}\n\n`,
+  },
+  "half a frame": { "openai-chat": 'data: {"id":"c","choi', "anthropic-messages": "event: message_st" },
+  nothing: { "openai-chat": "", "anthropic-messages": "" },
+};
+
+describe.each(CALLERS)("a finished stream of %s", (backend) => {
+  describe.each(Object.entries(BEHIND))("with %s behind its finish", (_, behind) => {
+    it.each(CALLERS)("is complete to a caller of %s, closed once, and kept", async (caller) => {
+      const stream = bytes(FINISHED[backend] + behind[backend]);
+      for (const ending of ["fin", "reset"] as const) {
+        const played = await play({ caller, backend, stream: true }, () => eventStream(stream, ending));
+        expect(played.bugs).toEqual([]);
+        expect(readStream(caller, played.body)).toMatchObject({ closed: true, finished: 1, text: "Yes" });
+        expect(readStream(caller, played.body).error).toBeUndefined();
+        expect(played.event.outcome).toBe("completed");
+        expect(played.settlements[0]?.cacheWrite).toBeDefined();
+        const collected = await play({ caller, backend, stream: false }, () => eventStream(stream, ending));
+        expect([collected.status, collected.event.outcome]).toEqual([200, "completed"]);
+      }
+    });
+  });
+});
