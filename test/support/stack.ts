@@ -16,6 +16,8 @@ export interface Tally {
   /** By lower-case name; credentials keep their last four characters. */
   readonly headers: Readonly<Record<string, string>>;
   readonly streamed: boolean;
+  /** When the request was there, milliseconds since the epoch. */
+  readonly arrivedAtMs: number;
   readonly outcome: "completed" | "aborted" | "failed" | "refused";
   readonly tokensGenerated: number;
   readonly tokensDelivered: number;
@@ -122,7 +124,8 @@ export async function startTestStack(options: StackOptions = {}): Promise<TestSt
       }
     },
     redisControl: (order) => control(stack.redis?.url, "/__control", order),
-    postgresControl: (order) => control(stack.postgres?.url, "/__control", order),
+    // Its URL is that of `/sql`.
+    postgresControl: (order) => control(new URL("/", stack.postgres?.url).origin, "/__control", order),
     fault: (backend, rule) => control(stack[backend]?.url, "/sim/faults", rule),
     async resetBackends() {
       await Promise.all([control(stack.home?.url, "/sim/reset", {}), control(stack.cloud?.url, "/sim/reset", {})]);
