@@ -108,21 +108,32 @@ async function tally(url: string | undefined, process: "home" | "cloud"): Promis
 export async function dump(stack: TestStack, tenant: string): Promise<ReadonlyMap<string, RedisValue>> {
   const prefix = `t:{${tenant}}:`;
   const [found] = await redis(stack, [["KEYS", `${prefix}*`]]);
-  const keys = (found as string[]).toSorted();
-  if (keys.length === 0) return new Map();
+  const names = found as string[];
+  if (names.length === 0) return new Map();
   const types = await redis(
     stack,
-    keys.map((key) => ["TYPE", key]),
+    names.map((name) => ["TYPE", name]),
   );
-  const reads = { hash: ["HGETALL"], zset: ["ZRANGE"], string: ["GET"] };
+  // What has run out since is of no type, and is left out.
+  const reads = names.flatMap((name, index) => readOf(name, String(types[index])));
   const values = await redis(
     stack,
-    keys.map((key, index) => {
-      const [command = ""] = reads[types[index] as keyof typeof reads];
-      return command === "ZRANGE" ? [command, key, "0", "-1", "WITHSCORES"] : [command, key];
-    }),
+    reads.map(({ command }) => command),
   );
-  return new Map(keys.map((key, index) => [key.slice(prefix.length), pairs(values[index])]));
+  return new Map(reads.map(({ name }, index) => [name.slice(prefix.length), pairs(values[index])]));
+}
+
+function readOf(name: string, type: string): readonly { readonly name: string; readonly command: readonly string[] }[] {
+  switch (type) {
+    case "hash":
+      return [{ name, command: ["HGETALL", name] }];
+    case "zset":
+      return [{ name, command: ["ZRANGE", name, "0", "-1", "WITHSCORES"] }];
+    case "string":
+      return [{ name, command: ["GET", name] }];
+    default:
+      return [];
+  }
 }
 
 function pairs(value: unknown): RedisValue {

@@ -262,6 +262,9 @@ export function stormNumbers({ results, kills, tookMs }: Storm, books: Books) {
     requests: results.length,
     seconds: Math.round(tookMs / 1_000),
     kills: count(kills.map((kill) => (kill.process === "gateway" ? `gateway ${kill.gateway}` : "ledger"))),
+    killsWhileRequestsRan: kills.filter(({ at }) =>
+      results.some(({ startedAt, endedAt }) => startedAt < at && at < endedAt),
+    ).length,
     clients: count(results.map(({ end }) => end)),
     withoutRow: results.length - rows.length,
     rows: rows.length,

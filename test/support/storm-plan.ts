@@ -75,6 +75,7 @@ const FAULTS = [
 const EARLY_FAULTS = [
   "refuse",
   "truncate,after=0",
+  "truncate,at=60",
   "server-error",
   "queue-full",
   "unauthorized",
