@@ -37,7 +37,7 @@ export class UpstashKeyDirectory implements KeyDirectory, KeyAnnouncer {
   async load(keyId: string, fresh: boolean): Promise<KeyLookup> {
     if ((this.#unknownUntil.get(keyId) ?? 0) > this.#clock.now()) return { kind: "unknown" };
     const kept = fresh ? undefined : await this.#kept(keyId);
-    if (kept && this.#clock.now() - kept.savedAt < REFRESH_AFTER_MS) return { kind: "found", snapshot: kept.snapshot };
+    if (kept && this.#isCurrent(kept.savedAt)) return { kind: "found", snapshot: kept.snapshot };
     const found = await this.#source.load(keyId);
     if (found.kind === "unknown") this.#remember(keyId);
     if (found.kind === "unavailable" && kept) {
@@ -80,6 +80,11 @@ export class UpstashKeyDirectory implements KeyDirectory, KeyAnnouncer {
     const value = answer.ok ? jsonOf(answer.replies[0]?.result) : undefined;
     if (!isRecord(value) || typeof value.savedAt !== "number" || !isSnapshot(value.snapshot, keyId)) return undefined;
     return { savedAt: value.savedAt, snapshot: value.snapshot };
+  }
+
+  /** A snapshot from before an outage may be of a key that was revoked while Redis could not be told. */
+  #isCurrent(savedAt: number): boolean {
+    return this.#clock.now() - savedAt < REFRESH_AFTER_MS && savedAt > this.#link.troubledAt;
   }
 
   #remember(keyId: string): void {

@@ -51,6 +51,7 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #clock: Clock;
   #answeredAt = Number.NEGATIVE_INFINITY;
+  #troubledAt = Number.NEGATIVE_INFINITY;
   #failures = 0;
   #restUntil = 0;
 
@@ -64,6 +65,11 @@ export class Link {
   /** True while calls are skipped after failures. */
   get resting(): boolean {
     return this.#clock.now() < this.#restUntil;
+  }
+
+  /** When a call last failed: what others wrote to Redis before may lack what they could not write then. */
+  get troubledAt(): number {
+    return this.#troubledAt;
   }
 
   /** Runs the calls in order in one pipeline; each has its own reply, and one failing stops none of the others. */
@@ -96,6 +102,7 @@ export class Link {
     if (typeof outcome === "string") {
       this.#failures += 1;
       this.#answeredAt = Number.NEGATIVE_INFINITY;
+      this.#troubledAt = this.#clock.now();
       if (this.#failures >= FAILURES_UNTIL_REST) this.#restUntil = this.#clock.now() + REST_MS;
     } else {
       this.#answeredAt = this.#clock.now();
