@@ -1,5 +1,5 @@
-import base from "./config/base.generated.json";
 import { composeOnce, type WorkerEnvironment } from "./compose.ts";
+import base from "./config/base.generated.json";
 import type { BaseConfig } from "./core/config.ts";
 
 /** The Worker's face. */
