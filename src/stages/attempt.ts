@@ -87,12 +87,16 @@ async function whole(
   const { wire } = running.planned;
   const { inputTokens } = running.exchange;
   const read = await readTextUpTo(response, ANSWER_MAX_BYTES);
+  /** A part of an answer was made, and is owed for, though nobody can use it. */
+  const partly = () => {
+    const outputTokens = Math.min(Math.ceil(read.bytes / 4), running.mostOutputTokens);
+    return { usage: { inputTokens, outputTokens }, estimated: true };
+  };
   if (!read.ok) {
     const failure: Failure = isLate()
       ? timedOut("total")
       : { type: "backend_cut", message: "The backend's answer broke off.", detail: read.problem };
-    const outputTokens = Math.min(Math.ceil(read.bytes / 4), running.mostOutputTokens);
-    return running.failed(failure, { usage: { inputTokens, outputTokens }, estimated: true });
+    return running.failed(failure, partly());
   }
   if (!contentType.includes("json")) {
     return running.failed(
@@ -100,7 +104,7 @@ async function whole(
     );
   }
   const json = parseJson(read.text);
-  if (json === undefined) return running.failed(protocol("body_not_json"));
+  if (json === undefined) return running.failed(protocol("body_not_json"), read.bytes === 0 ? undefined : partly());
   const decoded = wire.decodeAnswer(json);
   if (!decoded.ok) {
     // A success status over an error body: what the format makes of the error counts.

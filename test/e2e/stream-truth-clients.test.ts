@@ -79,7 +79,7 @@ async function endedCall(traceId: string, leftAt: number) {
 
 const requestIdOf = (call: Record<string, unknown>) => String(call.requestId);
 
-describe("headers that cannot wait for the first token", () => {
+describe.concurrent("headers that cannot wait for the first token", () => {
   const held = ["held", "held-claude"].flatMap((alias) => CALLERS.map((caller) => ({ alias, caller })));
 
   it.each(held)("$alias tells $caller to wait, then the whole answer", async ({ alias, caller }) => {

@@ -106,7 +106,10 @@ async function judge(probe: Probe): Promise<"failed" | "complete"> {
   const { request, charges } = await stack.stored(answer.requestId, 30_000);
   expect(charges.length).toBe(1);
   if (isComplete) {
-    expect(request).toMatchObject({ outcome: "completed", estimated: cut < (truth.usageAt ?? Infinity) });
+    expect(request).toMatchObject({
+      outcome: "completed",
+      estimated: cut < (truth.usageAt ?? Number.POSITIVE_INFINITY),
+    });
   } else {
     expect(request).toMatchObject({ outcome: "failed", failure: expect.stringMatching(/^backend_/) });
     expect(charges[0]).toMatchObject({ outcome: "failed" });
@@ -157,6 +160,47 @@ describe("a recorded stream that is cut on the wire", () => {
       }
     });
   }, 7_200_000);
+});
+
+describe("a recorded stream that falls silent with its connection open", () => {
+  // Of the fixtures whose usage comes in a frame of its own, behind the finish.
+  const cases = recordedCases.filter(({ name }) => name === "text" || name === "usage-last");
+
+  it("is complete behind its finish, with what it said of its usage, and a failure before it", async () => {
+    const probes = cases.flatMap((recorded) =>
+      [true, false].flatMap((stream) => {
+        const { backend, fixture } = recorded;
+        const { completeAt = 0 } = truthOf(backend, fixture);
+        return [completeAt - 1, completeAt].map((cut): Probe => {
+          const recording = { format: backend, fixture: fixture.name, cut, by: "silence" as const, salt: `${stream}` };
+          return { recorded, stream, recording };
+        });
+      }),
+    );
+    const seen = await together(probes, probes.length, async (probe) => {
+      try {
+        const { caller, backend, fixture } = probe.recorded;
+        const { completeAt = 0, usageAt = Number.POSITIVE_INFINITY, text } = truthOf(backend, fixture);
+        const isComplete = probe.recording.cut === completeAt;
+        const answer = await ask(probe);
+        const told = probe.stream ? readStream(caller, answer.body) : undefined;
+        const { request } = await stack.stored(answer.requestId, 30_000);
+        if (isComplete) {
+          expect(told ? [told.closed, told.text] : textOfAnswer(caller, answer.body)).toEqual(
+            told ? [true, text] : text,
+          );
+          expect(request).toMatchObject({ outcome: "completed", estimated: completeAt < usageAt });
+        } else {
+          expect(told ? told.error?.message : readFailure(caller, answer.body).message).toBeTruthy();
+          expect(request).toMatchObject({ outcome: "failed", failure: "backend_timeout", estimated: true });
+        }
+        return isComplete;
+      } catch (error) {
+        throw new Error(`${nameOf(probe)}: ${String(error)}`, { cause: error });
+      }
+    });
+    expect(seen.filter((isComplete) => isComplete).length).toBe(seen.length / 2);
+  });
 });
 
 describe("the official SDKs", () => {

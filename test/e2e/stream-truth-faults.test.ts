@@ -201,3 +201,60 @@ describe("what a backend does wrong in or around a stream", () => {
     expect((wrong.get(fault) ?? []).join("\n")).toBe("");
   });
 });
+
+describe("a backend that keeps silent", () => {
+  const STALLS = [
+    { fault: "stall-mid-stream,after=5", truth: "told" },
+    { fault: "stall-mid-stream,at=0", truth: "failed" },
+    { fault: "slow-headers,ms=20000", truth: "failed" },
+    { fault: "never-answers", truth: "failed" },
+  ] as const;
+
+  it("is given up after the deadline of what it was doing, and stopped", async () => {
+    const cases = STALLS.flatMap((one) =>
+      CALLERS.flatMap((caller) =>
+        ["hasty", "hasty-claude"].flatMap((alias) =>
+          [true, false].map((stream): typeof one & { way: Way } => {
+            const mode = stream ? "streamed" : alias === "hasty" ? "collected" : "whole";
+            return { ...one, way: { caller, alias, stream, mode } };
+          }),
+        ),
+      ),
+    );
+    await together(cases, AT_ONCE, async ({ fault, truth, way }) => {
+      try {
+        const answer = await ask(way, `[[sim:tokens=14]] [[sim:fault=${fault}]] Wait.`);
+        const isTold = truth === "told" && way.stream;
+        const { failure, text } = read(way, answer);
+        expect([answer.status, text !== ""]).toEqual(isTold ? [200, true] : [504, false]);
+        expect(failure?.message).toBeTruthy();
+        const { request } = await stack.stored(answer.requestId, 30_000);
+        expect(request).toMatchObject({ outcome: "failed", failure: "backend_timeout" });
+        expect(request.estimated).toBe(truth === "told");
+        const calls = await stack.tally(answer.requestId);
+        expect(calls.map(({ outcome }) => outcome)).toEqual(["aborted"]);
+      } catch (error) {
+        throw new Error(`${fault}, ${JSON.stringify(way)}: ${String(error)}`, { cause: error });
+      }
+    });
+  });
+
+  it("before its first token is another backend's turn", async () => {
+    for (const caller of CALLERS) {
+      for (const stream of [true, false]) {
+        const way: Way = { caller, alias: "hasty-cloud", stream, mode: stream ? "streamed" : "collected" };
+        const answer = await ask(way, "[[sim:tokens=14]] [[sim:fault=stall-mid-stream,at=0,only=home]] Wait.");
+        expect(read(way, answer)).toMatchObject({ failure: undefined, text: expect.stringMatching(/^Simulated/) });
+        expect(answer.headers.get("x-gateway-backend")).toBe("cloud");
+        const { charges } = await stack.stored(answer.requestId);
+        expect(charges.map(({ backend, outcome }) => [backend, outcome])).toEqual([
+          ["home", "failed"],
+          ["cloud", "completed"],
+        ]);
+        // A fallback's answer is never kept under the primary's name.
+        const again = await ask(way, "[[sim:tokens=14]] [[sim:fault=stall-mid-stream,at=0,only=home]] Wait.");
+        expect(again.headers.get("x-gateway-cache")).toBe("MISS");
+      }
+    }
+  });
+});

@@ -10,8 +10,8 @@ export interface Recording {
   readonly fixture: string;
   /** Body bytes that are sent; all of them where absent. */
   readonly cut?: number;
-  /** After them: a proper end (default), a FIN without the last chunk, or an RST. */
-  readonly by?: "clean" | "fin" | "reset";
+  /** After them: a proper end (default), a FIN without the last chunk, an RST, or nothing at all with the connection open. */
+  readonly by?: "clean" | "fin" | "reset" | "silence";
   /** Before an RST, so that the receiver can read what came before. */
   readonly lingerMs?: number;
   /** Where the bytes are parted into writes of their own; `every: 1` parts at each byte. */
@@ -73,6 +73,7 @@ async function perform(request: IncomingMessage, response: ServerResponse): Prom
     await new Promise<void>((resolve) => response.write(part, () => setImmediate(resolve)));
   }
   if (recording.by === undefined || recording.by === "clean") return void response.end();
+  if (recording.by === "silence") return;
   if (recording.by === "reset") {
     await pause(recording.lingerMs ?? 20);
     response.socket?.resetAndDestroy();
