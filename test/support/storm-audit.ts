@@ -62,7 +62,7 @@ export function auditOutcomes({ results, kills }: Storm, books: Books): Problems
     const killed = wasKilled(result, kills);
     switch (row.outcome) {
       case "abandoned":
-        if (!killed) say("abandoned, and nobody was killed");
+        if (!killed) say(`abandoned, and nobody was killed (${moments(result, row, kills)})`);
         break;
       case "completed":
         if (result.end === "whole" && good === undefined) say("completed, and the client was told of a failure");
@@ -87,7 +87,8 @@ export function auditOutcomes({ results, kills }: Storm, books: Books): Problems
       cachedTexts.set(key, before);
     }
     if (row.cache === "hit" || row.outcome !== "completed") continue;
-    const call = books.calls.get(row.id ?? "")?.at(-1);
+    const calls = books.calls.get(row.id ?? "") ?? [];
+    const call = inOrder(calls, books.charges.get(row.id ?? "") ?? []).at(-1);
     if (call?.tokensDelivered !== simulatedTokens(good)) {
       say(`${simulatedTokens(good)} tokens of text, the backend delivered ${call?.tokensDelivered}`);
     }
@@ -99,8 +100,8 @@ export function auditOutcomes({ results, kills }: Storm, books: Books): Problems
 export function auditAttempts(books: Books, config: BaseConfig): Problems {
   const problems: string[] = [];
   for (const [id, row] of books.rows) {
-    const calls = books.calls.get(id) ?? [];
     const charges = books.charges.get(id) ?? [];
+    const calls = inOrder(books.calls.get(id) ?? [], charges);
     const say = (what: string) => problems.push(`${id} ${row.outcome}: ${what}`);
     if (row.cache === "hit" && calls.length + charges.length > 0) say("a hit, and a backend was asked");
     if (row.outcome === "abandoned") {
@@ -136,6 +137,12 @@ export function auditAttempts(books: Books, config: BaseConfig): Problems {
     }
   }
   return problems;
+}
+
+/** Two backends are two processes with clocks of whole milliseconds: calls of the same one are put as the charges have them. */
+function inOrder(calls: readonly Call[], charges: readonly Row[]): readonly Call[] {
+  const place = (call: Call) => charges.findIndex(({ backend }) => backend === call.backend);
+  return calls.toSorted((a, b) => a.arrivedAtMs - b.arrivedAtMs || place(a) - place(b) || a.sequence - b.sequence);
 }
 
 function auditAbandoned(id: string, row: Row, calls: readonly Call[], config: BaseConfig): Problems {
@@ -294,6 +301,15 @@ function wasKilled({ gateway, startedAt, endedAt }: StormResult, kills: readonly
       kill.at >= startedAt - KILL_SLACK_MS &&
       kill.at <= endedAt + KILL_SLACK_MS,
   );
+}
+
+/** For the reader of a problem: when things happened, in milliseconds from the client's start. */
+function moments({ gateway, startedAt, endedAt }: StormResult, row: Row, kills: readonly Kill[]): string {
+  const near = kills.filter(
+    (kill) => kill.process === "gateway" && kill.gateway === gateway && Math.abs(kill.at - startedAt) < 10_000,
+  );
+  const received = Date.parse(`${row.started_at?.replace(" ", "T").replace(/([+-]\d\d)$/, "$1:00")}`) - startedAt;
+  return `received ${received}, client's end ${endedAt - startedAt}, kills ${near.map((kill) => kill.at - startedAt).join()}`;
 }
 
 const isEstimated = (row: Row): boolean => row.estimated === "t" || row.estimated === "true";
