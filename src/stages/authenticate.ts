@@ -1,4 +1,4 @@
-import type { Authenticated, Credentials, Decoded, Notes } from "../core/exchange.ts";
+import type { Authenticated, Credentials, Decoded } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import type { KeySnapshot, Principal } from "../core/identity.ts";
 import { fail, ok, type Result } from "../core/result.ts";
@@ -32,7 +32,7 @@ export function tokenOf(credentials: Credentials): Result<string> {
  * Fails closed: no store, no answer about an unknown key (503, never 401).
  */
 export async function authenticate(exchange: Decoded, gateway: Gateway): Promise<Result<Authenticated>> {
-  const found = await principalOf(exchange.credentials, gateway, exchange.notes);
+  const found = await principalOf(exchange, gateway);
   if (!found.ok) return found;
   if (!found.value.scopes.has("inference")) {
     return fail({ type: "caller_forbidden", message: "This API key may not run inference.", retryable: false });
@@ -40,23 +40,37 @@ export async function authenticate(exchange: Decoded, gateway: Gateway): Promise
   return ok({ ...exchange, principal: found.value });
 }
 
-/** For routes without a body (models), which keep no notes, and for the pipeline alike. */
-export async function principalOf(
-  credentials: Credentials,
-  gateway: Gateway,
-  notes?: Notes,
-): Promise<Result<Principal>> {
+async function principalOf({ credentials, notes }: Decoded, gateway: Gateway): Promise<Result<Principal>> {
   const token = tokenOf(credentials);
   if (!token.ok) return token;
   const now = gateway.clock.now();
-  const known = gateway.principals.get(token.value);
-  if (known && now - known.snapshotAt <= gateway.config().snapshotMaxAgeMs) {
-    notes?.decisions.push({ step: "authenticate", decision: "known" });
+  const known = heldPrincipal(token.value, now, gateway);
+  if (known) {
+    notes.decisions.push({ step: "authenticate", decision: "known" });
     return alive(known, now);
   }
   const found = await lookUp(token.value, credentials.address, false, gateway);
-  notes?.decisions.push({ step: "authenticate", decision: "looked_up", ioMs: gateway.clock.now() - now });
+  notes.decisions.push({ step: "authenticate", decision: "looked_up", ioMs: gateway.clock.now() - now });
   return found;
+}
+
+function heldPrincipal(token: string, now: number, gateway: Gateway): Principal | undefined {
+  const held = gateway.principals.get(token);
+  return held && now - held.snapshotAt <= gateway.config().snapshotMaxAgeMs ? held : undefined;
+}
+
+/**
+ * For routes without an admission call (models), which would compare the key's version: the key is read each time, so that a revoked
+ * one stops there as soon as everywhere. While no store answers, what the isolate holds serves as long as it does for requests.
+ */
+export async function checkedPrincipalOf(credentials: Credentials, gateway: Gateway): Promise<Result<Principal>> {
+  const token = tokenOf(credentials);
+  if (!token.ok) return token;
+  const found = await lookUp(token.value, credentials.address, false, gateway);
+  if (found.ok || found.failure.type !== "gateway_unavailable") return found;
+  const now = gateway.clock.now();
+  const known = heldPrincipal(token.value, now, gateway);
+  return known ? alive(known, now) : found;
 }
 
 /** The key's version moved: read it again past every cache, and check the secret again. */

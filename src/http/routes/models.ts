@@ -3,7 +3,7 @@ import { findRoute } from "../../config/resolve.ts";
 import type { Route } from "../../core/config.ts";
 import type { Failure } from "../../core/failure.ts";
 import type { Principal } from "../../core/identity.ts";
-import { principalOf } from "../../stages/authenticate.ts";
+import { checkedPrincipalOf } from "../../stages/authenticate.ts";
 import type { Gateway } from "../../stages/gateway.ts";
 import { mayUse, modelForbidden, modelNotFound } from "../../stages/resolve.ts";
 import { wires } from "../../wire/registry.ts";
@@ -11,7 +11,7 @@ import { credentialsOf } from "../receive.ts";
 
 /** `GET /v1/models`: the aliases that this key may use, in OpenAI's or, where `anthropic-version` is sent, Anthropic's form. */
 export async function listModels(context: Context, gateway: Gateway): Promise<Response> {
-  const found = await principalOf(credentialsOf(context.req.raw.headers), gateway);
+  const found = await checkedPrincipalOf(credentialsOf(context.req.raw.headers), gateway);
   if (!found.ok) return failed(context, found.failure, gateway);
   const routes = Object.values(gateway.config().routes).filter((route) => mayUse(found.value, route.alias));
   if (!speaksAnthropic(context)) return context.json({ object: "list", data: routes.map(openAiModel) });
@@ -21,7 +21,7 @@ export async function listModels(context: Context, gateway: Gateway): Promise<Re
 
 /** `GET /v1/models/{id}`: 404 for an unknown alias, 403 for a forbidden one. */
 export async function readModel(context: Context, gateway: Gateway): Promise<Response> {
-  const found = await principalOf(credentialsOf(context.req.raw.headers), gateway);
+  const found = await checkedPrincipalOf(credentialsOf(context.req.raw.headers), gateway);
   if (!found.ok) return failed(context, found.failure, gateway);
   const route = visible(context.req.param("id") ?? "", found.value, gateway);
   if ("type" in route) return failed(context, route, gateway);
