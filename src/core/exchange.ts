@@ -3,6 +3,7 @@ import type { Config, Route } from "./config.ts";
 import type { Body, Draft } from "./draft.ts";
 import type { Failure } from "./failure.ts";
 import type { Principal } from "./identity.ts";
+import type { Price } from "./money.ts";
 import type { LevelCharge, Reservation, SharedState } from "./ports.ts";
 import type { AttemptRecord, Decision } from "./wide-event.ts";
 import type { RateState, Translation, Wire } from "./wire.ts";
@@ -81,6 +82,8 @@ export type Resolved = Authenticated & {
   readonly maxOutputTokens: number | undefined;
   readonly levels: readonly LevelCharge[];
   readonly reservation: Reservation;
+  /** What the reservation was made at: no attempt may cost more, part by part. */
+  readonly priceCeiling: Price;
   readonly cache: CachePlan;
 };
 

@@ -6,8 +6,26 @@ import type { LevelCharge } from "../core/ports.ts";
 
 const LEVELS: readonly LimitLevel[] = ["key", "user", "model", "tenant"];
 
-/** The levels at which this request is limited: the tier's limits, the key's own over them, unit by unit. Levels without any limit are left out. */
+/** What was worked out for a principal, under which config. A principal or config that changes is another object. */
+const knownLevels = new WeakMap<
+  Principal,
+  { readonly config: Config; readonly byAlias: Map<string, readonly LevelCharge[]> }
+>();
+
+/** As `workOut`, once for each principal, config and alias: nothing in it depends on the request. */
 export function levelsOf(principal: Principal, config: Config, alias: string): readonly LevelCharge[] {
+  let known = knownLevels.get(principal);
+  if (known?.config !== config) {
+    known = { config, byAlias: new Map() };
+    knownLevels.set(principal, known);
+  }
+  const levels = known.byAlias.get(alias) ?? workOut(principal, config, alias);
+  known.byAlias.set(alias, levels);
+  return levels;
+}
+
+/** The levels at which this request is limited: the tier's limits, the key's own over them, unit by unit. Levels without any limit are left out. */
+function workOut(principal: Principal, config: Config, alias: string): readonly LevelCharge[] {
   const tier = config.tiers[principal.tier] ?? config.tiers[config.defaultTier];
   const merged = mergeLimits(tier?.limits ?? {}, principal.limits);
   const levels: LevelCharge[] = [];

@@ -1,6 +1,6 @@
 import type { Admitted } from "../core/exchange.ts";
 import type { BreakerState } from "../core/ports.ts";
-import { dearestPrice, plan } from "../routing/plan.ts";
+import { plan } from "../routing/plan.ts";
 import { wires } from "../wire/registry.ts";
 import type { Gateway } from "./gateway.ts";
 import type { PlannedAttempt } from "./running-attempt.ts";
@@ -16,7 +16,7 @@ export function planAttempts(exchange: Admitted, gateway: Gateway): readonly Pla
     breakers,
     now: gateway.clock.now(),
     random: () => gateway.chance.random(),
-    priceCeiling: dearestPrice(route, config, gateway.availableBackends),
+    priceCeiling: exchange.priceCeiling,
     noFallback: controls.noFallback,
   });
   for (const { backend, reason } of planned.attempts)

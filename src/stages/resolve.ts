@@ -41,6 +41,7 @@ export async function resolve(exchange: Authenticated, gateway: Gateway): Promis
       ? Math.min(draft.maxOutputTokens ?? route.maxOutputTokens, route.maxOutputTokens)
       : undefined;
   const outputTokens = (maxOutputTokens ?? 0) * (draft.operation === "chat" ? (draft.choices ?? 1) : 1);
+  const priceCeiling = dearestPrice(route, config, gateway.availableBackends);
   return ok({
     ...exchange,
     config,
@@ -50,8 +51,9 @@ export async function resolve(exchange: Authenticated, gateway: Gateway): Promis
     levels: levelsOf(principal, config, route.alias),
     reservation: {
       tokens: inputTokens + outputTokens,
-      costNanoUsd: ceilingNanoUsd(dearestPrice(route, config, gateway.availableBackends), inputTokens, outputTokens),
+      costNanoUsd: ceilingNanoUsd(priceCeiling, inputTokens, outputTokens),
     },
+    priceCeiling,
     cache: await planCache(exchange, config, route, maxOutputTokens, gateway),
   });
 }

@@ -113,7 +113,7 @@ function admitCall(request: AdmissionRequest): Call {
       String(reservation.tokens),
       String(reservation.costNanoUsd),
       encoded.hasMoney ? "1" : "0",
-      JSON.stringify(levels),
+      encoded.text,
       JSON.stringify(request.abandoned),
       String(RECORD_TTL_MS),
       String(levels.length),

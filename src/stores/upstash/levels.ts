@@ -10,10 +10,24 @@ export interface EncodedLevels {
   readonly keys: readonly string[];
   readonly args: readonly string[];
   readonly hasMoney: boolean;
+  /** The levels themselves as JSON, for the request's record. */
+  readonly text: string;
+}
+
+/** Isolates hand in the same list for every request of a key and alias. */
+const encodedOf = new WeakMap<readonly LevelCharge[], { readonly tenant: string; readonly encoded: EncodedLevels }>();
+
+/** As `encode`, remembered by the list's identity: a list of levels is never changed once it is made. */
+export function encodeLevels(tenant: string, levels: readonly LevelCharge[]): EncodedLevels {
+  const known = encodedOf.get(levels);
+  if (known?.tenant === tenant) return known.encoded;
+  const encoded = encode(tenant, levels);
+  encodedOf.set(levels, { tenant, encoded });
+  return encoded;
 }
 
 /** A key for each kind of state that a level has, in the order buckets, leases, money; six arguments a level, "" where it has no limit. */
-export function encodeLevels(tenant: string, levels: readonly LevelCharge[]): EncodedLevels {
+function encode(tenant: string, levels: readonly LevelCharge[]): EncodedLevels {
   const keys: string[] = [];
   const args: string[] = [];
   let hasMoney = false;
@@ -35,7 +49,7 @@ export function encodeLevels(tenant: string, levels: readonly LevelCharge[]): En
       text(refillPeriodMs),
     );
   }
-  return { keys, args, hasMoney };
+  return { keys, args, hasMoney, text: JSON.stringify(levels) };
 }
 
 /** A budget period as Redis names it, and its bounds in milliseconds since the epoch (UTC). */
