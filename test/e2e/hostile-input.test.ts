@@ -1,4 +1,5 @@
 // Longer than 300 lines because it is one stack: everything that can be wrong with a request goes to the same gateway, and all of it must leave the same books.
+import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -101,21 +102,22 @@ function firstContent(call: Tally | undefined): unknown {
 }
 
 describe("JSON texts", () => {
-  // planted: `parseBody` cut a byte order mark off and took every body that began with `{` for an object.
+  // planted: a decoder that replaces what is no UTF-8; a body that could not be parsed was taken for an empty object.
   test("as the whole body: what is no JSON is a 400, and nothing is a fault of ours", async () => {
     const texts = jsonTexts();
     await eachOf(texts, async ({ name, bytes }) => {
       for (const format of FORMATS) {
         const reply = await whole(format, bytes);
         expectRefusal(format, reply, 400);
-        expect(reply.ms, name).toBeLessThan(DRIP_PATIENCE_MS);
+        const { code } = (JSON.parse(reply.body) as { error: { code?: string } }).error;
+        if (name.startsWith("n_") && format === "openai-chat") expect([name, code]).toEqual([name, "invalid_json"]);
       }
     });
     console.log(`JSON texts as bodies: ${texts.length}, each in ${FORMATS.length} formats`);
     await expectNothingReserved();
   });
 
-  // planted: `strictDecoder` with `fatal: false`.
+  // planted: a decoder that replaces what is no UTF-8.
   test("as content: what is no JSON is a 400, and text arrives as it was written", async () => {
     const statuses: Record<string, number> = {};
     const expected = new Map<string, string>();
@@ -131,7 +133,7 @@ describe("JSON texts", () => {
         const reply = await whole(format, body, [], stack.apiKey);
         const kind = name.slice(0, 1);
         expect(reply.status, `${name} ${reply.body}`).toBeLessThan(500);
-        if (kind === "n") expect(reply.status, name).toBe(400);
+        if (kind === "n" || !isUtf8(bytes)) expect([reply.status, name]).toEqual([400, name]);
         if (kind === "y" && text !== undefined) expect([reply.status, name]).toEqual([200, name]);
         statuses[`${kind}_ ${reply.status}`] = (statuses[`${kind}_ ${reply.status}`] ?? 0) + 1;
         if (reply.status === 200 && text !== undefined) {
@@ -149,14 +151,15 @@ describe("JSON texts", () => {
 describe("awkward strings", () => {
   const strings = awkwardStrings();
 
-  // planted: `encodeContent` normalised text to NFC; `BodyPatches.text` escaped U+2028.
+  // planted: `encodeContent` normalised its text (NFC).
   test("in content arrive upstream unchanged, in the caller's format and in the other", async () => {
     const expected = new Map<string, string>();
     const ways = FORMATS.flatMap((format) => ["home", "claude"].map((model) => ({ format, model })));
     for (const { format, model } of ways) {
       const translated = (format === "openai-chat") !== (model === "home");
       await eachOf(strings, async (text, index) => {
-        if (translated && !FULL && index % 3 !== 0) return;
+        // The sample of our own stands first and goes every way.
+        if (translated && !FULL && index >= 60 && index % 3 !== 0) return;
         const { path, body } = chatRequest(format, model, text, false, { max_tokens: 1 });
         const reply = await stack.post(path, body);
         // Anthropic's own API refuses blank content: its word, and the caller's to hear.
@@ -218,7 +221,7 @@ describe("awkward strings", () => {
     },
   ];
 
-  // planted: `Fields.identifier` without its test for control characters; `metadata.user_id` read as text.
+  // planted: `Fields.identifier` took any text.
   test("in identifiers are refused by the field's name where they are no name, and else arrive unchanged", async () => {
     const expected = new Map<string, { readonly text: string; readonly place: (typeof places)[number] }>();
     let refused = 0;
@@ -353,7 +356,7 @@ describe("bodies", () => {
     "a list": { status: 400, head: [length(2)], body: "[]" },
   };
 
-  // planted: no refusal of a Content-Encoding; `readBody` without its limit for bodies of unknown length.
+  // planted: no refusal of a Content-Encoding; no limit for bodies of unknown length.
   test.each(Object.entries(cases))(
     "%s: refused in the caller's format, at once, nothing reserved",
     async (_, wanted) => {
@@ -382,7 +385,7 @@ describe("bodies", () => {
     await expectNothingReserved();
   });
 
-  // planted: a length that is no number was taken for none. (The runtime's own refusals are not in a caller's format.)
+  // planted: see the two before; these the runtime refuses in its own words, and the books are what is looked at.
   test.each(["abc", "-5", "5, 6", "1e3", "99999999999999999999"])(
     "Content-Length: %s is refused by the runtime or by us",
     async (text) => {
@@ -392,7 +395,7 @@ describe("bodies", () => {
     },
   );
 
-  // planted: `Gathered` kept every piece that it was given in a list of the module.
+  // planted: every body that was gathered stayed in a list of the module.
   test.runIf(process.platform === "linux")("large bodies leave no memory behind", async () => {
     const residentMib = () => {
       const status = readFileSync(`/proc/${stack.process("gateway").pid()}/status`, "utf8");
@@ -500,7 +503,7 @@ describe("fields", () => {
       "",
     );
 
-  // planted: `Fields.boolean` and `Fields.number` took what was like enough; `children` let what is no object through.
+  // planted: `Fields.number` took what could be made a number.
   test("of every wrong type are refused by name", async () => {
     const document = (await (await fetch(`${stack.gateway}/openapi.json`)).json()) as {
       paths: Record<string, { post?: { requestBody?: { content: Record<string, { schema: Schema }> } } }>;
@@ -528,7 +531,7 @@ describe("fields", () => {
     await expectNothingReserved();
   });
 
-  // planted: `choices` without its maximum; numbers without their test for finiteness.
+  // planted: `n` without its maximum.
   test.each([
     ["n", 1_000],
     ["n", 0],
@@ -563,7 +566,7 @@ describe("fields", () => {
     }
   });
 
-  // planted: `children` read its list with one array a message (quadratic), which took half a minute.
+  // planted: the input was not compared with what the route takes.
   test("10,000 messages are answered at once, whichever way", async () => {
     const messages = Array.from({ length: 10_000 }, (_, index) => ({
       role: index % 2 ? "assistant" : "user",
@@ -585,7 +588,7 @@ describe("fields", () => {
     expect(call?.body.messages).toHaveLength(10_000);
   });
 
-  // planted: the patched body was put together with `Object.assign` over its members.
+  // planted: `Fields.value` looked into `__proto__` too.
   test("keys of the prototype change nothing for anybody", async () => {
     const evil = '{"model":"cloud","max_tokens":7,"stream":true,"user":"evil","isAdmin":true,"limits":null}';
     const fields = `"__proto__":${evil},"constructor":{"prototype":${evil}},"prototype":${evil},"hasOwnProperty":1,"toString":${evil}`;
@@ -640,7 +643,7 @@ describe("injections", () => {
     "a\u2028\u2029\u0085\u0000b",
   ];
 
-  // planted: text between formats was written without JSON's escapes.
+  // planted: the stream writer put line ends into its JSON as they are.
   test("what a backend echoes cannot forge a frame, streamed, collected or replayed", async () => {
     for (const text of LINES) {
       for (const format of FORMATS) {
@@ -662,7 +665,7 @@ describe("injections", () => {
     }
   });
 
-  // planted: the Link's fetch transport passed the caller's headers on; the message of a 400 went out with its line ends.
+  // planted: the transport sent an `x-forwarded-for`.
   test("headers and names of the caller reach neither the backend's headers nor ours", async () => {
     const smuggled = [
       "X-Forwarded-For: 6.6.6.6",
@@ -700,7 +703,7 @@ describe("injections", () => {
     }
   });
 
-  // planted: the route was looked up by the whole URL's host.
+  // planted: paths were matched whatever their case.
   test("Host, absolute targets and other paths open nothing", async () => {
     const body = JSON.stringify({ model: "home", max_tokens: 1, messages: [{ role: "user", content: "hi" }] });
     const lines = head([`Content-Length: ${body.length}`], stack.apiKey);
@@ -762,7 +765,7 @@ test("a body that drips or stops is answered in the end", async () => {
   await expectNothingReserved();
 });
 
-// planted: `readBody` read a body of any length into one string, and the process was killed for its memory.
+// planted: identifiers of any text, which were admitted under the limited key.
 test("after all that the same process answers, and nothing was reserved", async () => {
   expect(stack.process("gateway").restarts()).toBe(0);
   expect((await fetch(`${stack.gateway}/healthz`)).status).toBe(200);
