@@ -45,7 +45,7 @@ describe.each(["embedded", "server"] as const)("two gateways on the %s form of R
       for (let place = 0; place < ROUNDS; place++) await round(await freshTenant(stack), place);
     }
 
-    // planted: admission reads a bucket's debt as one less than it is
+    // planted: admission grants one request more than the bucket holds
     test("a limit of 20 requests lets exactly 20 pass", async () => {
       await rounds(async (tenant) => {
         const key = await stack.mint({ tenant, tier: "twenty-requests" });
@@ -88,7 +88,7 @@ describe.each(["embedded", "server"] as const)("two gateways on the %s form of R
       });
     });
 
-    // planted: leases are counted without those that other gateways took
+    // planted: admission grants one lease too many
     test("with two at once the backend never sees a third", async () => {
       await rounds(async (tenant) => {
         const key = await stack.mint({ tenant, tier: "two-at-once" });
@@ -125,7 +125,7 @@ describe.each(["embedded", "server"] as const)("two gateways on the %s form of R
       });
     });
 
-    // planted: money opens at once after a flush, without the quarantine and without what Postgres sums up
+    // planted: money opens after a flush with nothing spent
     test("a flush of Redis in mid-stream lets no money be overspent, and budgets come back", async () => {
       const tenant = await freshTenant(stack);
       const slow = await sizeOfChat(stack, SLOW_PROMPT);

@@ -10,6 +10,8 @@ export type Problems = readonly string[];
 
 /** A kill ends what runs, and what had just been answered and not yet settled. */
 const KILL_SLACK_MS = 1_500;
+/** A client that closes quietly while JSON is made for it is not missed before the answer is sent: its request runs on so long at most. */
+const RUNS_ON_MS = 7_000;
 
 /** Admitted means: Redis has a record. Each has one row, no row is without one unless it was refused, and what anybody knows of has its row. */
 export function auditPresence({ results }: Storm, books: Books): Problems {
@@ -293,14 +295,10 @@ function wholeAnswer({ plan, end, status, text }: StormResult): string | undefin
   return told.closed && told.finished > 0 && !told.error ? told.text : undefined;
 }
 
-function wasKilled({ gateway, startedAt, endedAt }: StormResult, kills: readonly Kill[]): boolean {
-  return kills.some(
-    (kill) =>
-      kill.process === "gateway" &&
-      kill.gateway === gateway &&
-      kill.at >= startedAt - KILL_SLACK_MS &&
-      kill.at <= endedAt + KILL_SLACK_MS,
-  );
+function wasKilled({ plan, end, gateway, startedAt, endedAt }: StormResult, kills: readonly Kill[]): boolean {
+  const over = endedAt + (end === "left" && !plan.stream ? RUNS_ON_MS : KILL_SLACK_MS);
+  const possible = kills.filter((kill) => kill.process === "gateway" && kill.gateway === gateway);
+  return possible.some(({ at }) => at >= startedAt - KILL_SLACK_MS && at <= over);
 }
 
 /** For the reader of a problem: when things happened, in milliseconds from the client's start. */
