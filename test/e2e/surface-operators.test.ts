@@ -1,5 +1,5 @@
 /** What operators ask of the whole stack: health, metrics, and the admin API. Longer than most because one stack serves all of it. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { parsePrometheus, sumOf } from "../support/prometheus.ts";
 import { eventually, prompt } from "../support/received.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
@@ -8,6 +8,9 @@ let stack: TestStack;
 
 beforeAll(async () => {
   stack = await startTestStack({ cron: false });
+});
+afterEach(async () => {
+  await Promise.all([stack.postgresControl({}), eventually(5_000, () => stack.redisControl({ faults: [] }))]);
 });
 afterAll(() => stack?.stop());
 
@@ -39,6 +42,8 @@ describe("what operators ask", () => {
       expect(closed.status).toBe(401);
       expect(await closed.text()).not.toMatch(/redis|postgres/);
     }
+    // A key that Redis knows: only the first look at a key needs Postgres.
+    expect((await stack.post("/v1/chat/completions", chat("home"))).status).toBe(200);
     const well = await ready();
     expect([well.status, await well.json()]).toMatchObject([
       200,

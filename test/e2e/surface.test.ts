@@ -182,7 +182,7 @@ describe("methods", () => {
   test("what is unknown or out of scope is said in the caller's own format", async () => {
     const anthropic = { "anthropic-version": "2023-06-01" };
     for (const method of ["GET", "POST", "OPTIONS", "DELETE"]) {
-      for (const path of ["/", "/v1", "/v1/nope", "/v2/chat/completions", "/favicon.ico", "/v1/chat") {
+      for (const path of ["/", "/v1", "/v1/nope", "/v2/chat/completions", "/favicon.ico", "/v1/chat"]) {
         const response = await call(method, path, bearer(stack.apiKey));
         expect({ path, status: response.status }).toEqual({ path, status: 404 });
         expect(response.headers.get("x-request-id")).toMatch(/^req_/);
