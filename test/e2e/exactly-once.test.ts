@@ -48,7 +48,7 @@ describe(`${REQUESTS} mixed requests, ${KILLS} kills (seed ${SEED})`, () => {
     expect(numbers.attempts["2"]).toBeGreaterThan(0);
   });
 
-  // planted: the ledger acknowledges a batch whose first event it does not write; acknowledges before it writes
+  // planted: the ledger acknowledges a batch whose first event it does not write
   test("every request that was admitted has one row, and nothing has two", () => {
     expect(auditPresence(happened, books)).toEqual([]);
   });
