@@ -13,6 +13,8 @@ import { scripts } from "./scripts.ts";
 const DAY_MS = 86_400_000;
 /** How long a written request's record stays, so that a repeated or late settlement changes nothing twice. */
 const TOMBSTONE_TTL_MS = DAY_MS;
+/** The same where no record stood, long enough for a message that comes again: a storm of refusals must not fill Redis. */
+const SHORT_TOMBSTONE_TTL_MS = 600_000;
 const DEAD_TTL_MS = 30 * DAY_MS;
 
 /** A request that the ledger has to look at. */
@@ -184,7 +186,7 @@ function acknowledgeCall(tenant: string, { requestId, outcome, counters }: Writt
   return {
     script: scripts.acknowledge,
     keys: [recordKey(tenant, requestId), dueKey(tenant), COUNTERS],
-    args: [requestId, state, String(TOMBSTONE_TTL_MS), ...increments],
+    args: [requestId, state, String(TOMBSTONE_TTL_MS), String(SHORT_TOMBSTONE_TTL_MS), ...increments],
   };
 }
 

@@ -163,6 +163,20 @@ onBothForms("ledger", "the ledger's side", (bench) => {
     expect(await counted(bench(), tenant)).toBe(1);
   });
 
+  // planted: a tombstone without a record lived a day
+  test("what never had a record leaves a tombstone of minutes, what had one of a day", async () => {
+    const tenant = await newTenant(bench());
+    const request = requestOf(tenant, { levels });
+    await bench().admission.admit(request);
+    await bench().admission.settle(settlementOf(request, { tokens: 1, costNanoUsd: 10 }));
+    expect(await acknowledge(bench(), tenant, "req_refused", "completed")).toBe("acknowledged");
+    expect(await acknowledge(bench(), tenant, "req_refused", "completed")).toBe("repeated");
+    expect(await acknowledge(bench(), tenant, request.requestId, "completed")).toBe("acknowledged");
+    const minutesLeft = async (requestId: string) =>
+      Math.ceil(Number(await bench().command(["PTTL", `t:{${tenant}}:rec:${requestId}`])) / 60_000);
+    expect([await minutesLeft("req_refused"), await minutesLeft(request.requestId)]).toEqual([10, 1_440]);
+  });
+
   // planted: bury leaves the record due
   test("a buried event stays away until it is replayed, and then is due with all it held", async () => {
     const tenant = await newTenant(bench());

@@ -34,11 +34,12 @@ return "abandoned"
 );
 
 /**
- * The ledger has an event: what was due is so no longer, and the record shrinks to what a repeated or late settlement needs.
+ * The ledger has an event: what was due is so no longer, and the record shrinks to what a repeated or late settlement needs: of an
+ * abandoned one the levels stay, whose money the truth may still move.
  * Counters rise once per request id, with the first event that was written.
  *
  * KEYS: record, due, counters. ARGV: request id, state that the written event stands for (`settled` or `abandoned`), tombstone's TTL in
- * ms, then field and increment alternately.
+ * ms, its TTL where no record stood (refused: nothing can come late but the same message), then field and increment alternately.
  * Gives `acknowledged`, `repeated`, `unsettled` (the true event is written, but Redis never heard of it: settle it) or `superseded`
  * (it was written as abandoned and has been settled since: it stays due).
  */
@@ -52,11 +53,12 @@ end
 if written == "settled" and state and state ~= "settled" then return "unsettled" end
 if written == "abandoned" and state and state ~= "abandoned" then return "superseded" end
 redis.call("HSET", record, "state", written == "abandoned" and "abandoned-done" or "done")
-redis.call("HDEL", record, "event", "levels")
-redis.call("PEXPIRE", record, ARGV[3])
+redis.call("HDEL", record, "event")
+if written ~= "abandoned" then redis.call("HDEL", record, "levels") end
+redis.call("PEXPIRE", record, state and ARGV[3] or ARGV[4])
 redis.call("ZREM", due, request_id)
 if redis.call("HSETNX", record, "counted", "1") == 1 then
-  for index = 4, #ARGV, 2 do redis.call("HINCRBY", KEYS[3], ARGV[index], ARGV[index + 1]) end
+  for index = 5, #ARGV, 2 do redis.call("HINCRBY", KEYS[3], ARGV[index], ARGV[index + 1]) end
 end
 return "acknowledged"
 `);
