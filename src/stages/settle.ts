@@ -1,7 +1,7 @@
 import type { Answer, Frame } from "../core/answer.ts";
 import type { Admitted, LiveAnswer, StreamingAnswer, StreamStep } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
-import type { BreakerReport } from "../core/ports.ts";
+import type { BreakerReport, Settlement as SettlementCall } from "../core/ports.ts";
 import { fail, type Result } from "../core/result.ts";
 import type { WideEvent } from "../core/wide-event.ts";
 import { collector } from "../wire/collect.ts";
@@ -18,7 +18,7 @@ export type Finish =
 
 /**
  * The one exit behind `admit`. Opening it registers the settlement with `waitUntil`, before the first byte; the first
- * `finish` counts, every later one is ignored. One Redis call, one event.
+ * `finish` counts, every later one is ignored. One Redis call (a second where the first got no answer), one event.
  */
 export class Settlement {
   readonly #exchange: Admitted;
@@ -98,7 +98,7 @@ export class Settlement {
     const eventText = JSON.stringify(event);
     gateway.enqueue(eventText, exchange.waitUntil);
     gateway.log(event);
-    await gateway.admission.settle({
+    await this.#tell({
       requestId: exchange.requestId,
       tenant: exchange.principal.tenant,
       levels: exchange.levels,
@@ -109,6 +109,15 @@ export class Settlement {
       ...(cacheWrite && { cacheWrite }),
       breakers: this.#breakerReports(),
     });
+  }
+
+  /**
+   * Once more where Redis did not answer: the first call may have been lost, and settling is idempotent. A breaker's report is not,
+   * so it goes with the first call only. Whatever fails then is left to the queue's event and the sweep.
+   */
+  async #tell(settlement: SettlementCall): Promise<void> {
+    const reply = await this.#gateway.admission.settle(settlement);
+    if (reply.kind === "unavailable") await this.#gateway.admission.settle({ ...settlement, breakers: [] });
   }
 
   async #eventOf(finish: Finish): Promise<WideEvent> {
