@@ -1,12 +1,13 @@
 import type { Hono } from "hono";
 import { bindEnvironment } from "./config/bind.ts";
 import { type Environment, parseEnvironment } from "./config/environment.ts";
+import { holdConfig, type OverlayArchive } from "./config/hold.ts";
 import { readOverlay } from "./config/overlay.ts";
 import { resolve } from "./config/resolve.ts";
 import type { TenantAdministration } from "./core/admin.ts";
-import type { BaseConfig, Config } from "./core/config.ts";
+import type { BaseConfig } from "./core/config.ts";
 import type { KeySnapshot } from "./core/identity.ts";
-import type { Clock, EventQueue, OverlayStore, SharedState } from "./core/ports.ts";
+import type { Clock, EventQueue } from "./core/ports.ts";
 import { createApp } from "./http/app.ts";
 import type { AdminDependencies } from "./http/routes/admin.ts";
 import type { OperationsDependencies } from "./http/routes/operations.ts";
@@ -55,8 +56,6 @@ export interface WorkerEnvironment {
 const VERSION = "0.1.0";
 const PRINCIPALS_KEPT = 10_000;
 const STRANGERS_KEPT = 10_000;
-/** Between two loads of a newer overlay: the first may have died with its request. */
-const RELOAD_MS = 500;
 const clock: Clock = { now: () => Date.now() };
 
 let composed: Pick<Hono, "fetch"> | undefined;
@@ -106,13 +105,14 @@ function openStores(environment: Environment, base: BaseConfig) {
     keys: new UpstashKeyDirectory(link, new NeonKeys(app), clock),
     rebuilder: new NeonBudgetRebuilder(app, money, clock),
     overlays: new UpstashOverlay(link, readOverlay),
+    overlayArchive: new NeonOverlay(app),
     ledger: new UpstashLedger(link),
     origins: new UpstashOrigins(link, () => namedOrigins(admin)),
   };
 }
 
 type Stores = ReturnType<typeof openStores>;
-type GatewayStores = Pick<Stores, "link" | "keys" | "overlays" | "rebuilder">;
+type GatewayStores = Pick<Stores, "link" | "keys" | "overlays" | "overlayArchive" | "rebuilder">;
 
 /** What the steps use, on the stores given. `base` is bound to the environment already. */
 function composeGateway(
@@ -122,7 +122,11 @@ function composeGateway(
   queue: EventQueue,
   logsAll: boolean,
 ): Gateway {
-  const holder = holdConfig(base, stores.overlays);
+  const archive: OverlayArchive = {
+    current: () => stores.overlayArchive.current(),
+    publish: (overlay) => stores.overlays.publish(overlay),
+  };
+  const holder = holdConfig(base, stores.overlays, archive, clock);
   const guard = { perMinute: base.addressGuardPerMinute, timeoutMs: base.stores.redisMs, clock };
   return {
     clock,
@@ -216,23 +220,6 @@ async function verifySecret({ peppers }: Environment, snapshot: KeySnapshot, sec
   const pepper = peppers.byVersion.get(snapshot.pepperVersion);
   // A key under a pepper that is no longer configured cannot be checked, so it is not accepted.
   return pepper !== undefined && constantTimeEqual(await hashSecret(pepper, secret), snapshot.hash);
-}
-
-/** The config version of this isolate: the base, and over it the newest overlay that Redis has told of. */
-function holdConfig(base: BaseConfig, overlays: OverlayStore) {
-  let config: Config = resolve(base, undefined).config;
-  let loadingSince = 0;
-  return {
-    config: () => config,
-    notice(shared: SharedState, waitUntil: (promise: Promise<unknown>) => void): void {
-      if ((shared.overlayVersion ?? 0) <= config.overlayVersion || clock.now() - loadingSince < RELOAD_MS) return;
-      loadingSince = clock.now();
-      const loaded = overlays.load().then((overlay) => {
-        if (overlay && overlay.version > config.overlayVersion) config = resolve(base, overlay).config;
-      });
-      waitUntil(loaded);
-    },
-  };
 }
 
 /** Without a queue the ledger lives from its sweeps: Redis holds every event until it is written. */

@@ -5,7 +5,7 @@ import { fail, ok, type Result } from "../../core/result.ts";
 import { failureOf, type Neon } from "./client.ts";
 import { configOverlays } from "./schema.ts";
 
-/** Every overlay that was published, as role `admin` (reading is open to `app` too). */
+/** Every overlay that was published: written as role `admin`, read as `app` too where Redis has lost its own. */
 export class NeonOverlay implements OverlayAdministration {
   readonly #neon: Neon;
 
