@@ -51,7 +51,7 @@ export async function storm(stack: TestStack, options: StormOptions): Promise<St
   const random = seeded(options.seed);
   const plans = stormPlans(requests, random, randomBytes(8).toString("hex"));
   const killAt = new Set<number>();
-  while (killAt.size < options.kills) killAt.add(Math.floor((0.05 + 0.9 * random()) * requests));
+  while (killAt.size < options.kills) killAt.add(Math.floor((0.05 + 0.85 * random()) * requests));
   const killer = new Killer(stack, random);
   const startedAt = Date.now();
   const results: StormResult[] = [];
@@ -60,6 +60,8 @@ export async function storm(stack: TestStack, options: StormOptions): Promise<St
   const client = async (): Promise<void> => {
     for (const plan of queue) {
       if (killAt.has(plan.index)) killer.strikeSoon();
+      // A victim may be slow to come back: the storm does not run away from its kills.
+      while (killer.waiting > 1) await pause(20);
       results.push(await ask(stack, plan, keys[plan.caller] ?? ""));
     }
   };
@@ -72,6 +74,8 @@ export async function storm(stack: TestStack, options: StormOptions): Promise<St
 /** Kills one after the other; a kill waits until its victim runs again, so that each is a kill of something. */
 class Killer {
   readonly kills: Kill[] = [];
+  /** Kills that are due and have not struck. */
+  waiting = 0;
   readonly #stack: TestStack;
   readonly #random: Random;
   #chain: Promise<void> = Promise.resolve();
@@ -85,11 +89,13 @@ class Killer {
     const name = this.#random() < 0.65 ? "gateway" : "ledger";
     const gateway = name === "gateway" ? Math.floor(this.#random() * this.#stack.gateways.length) : 0;
     const delayMs = this.#random() * 150;
+    this.waiting++;
     this.#chain = this.#chain.then(async () => {
       const victim = this.#stack.process(name, gateway);
       await victim.whenReady();
       await pause(delayMs);
       this.kills.push({ process: name, gateway, at: Date.now() });
+      this.waiting--;
       await victim.kill("SIGKILL");
     });
   }
