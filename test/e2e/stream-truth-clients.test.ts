@@ -82,6 +82,7 @@ const requestIdOf = (call: Record<string, unknown>) => String(call.requestId);
 describe.concurrent("headers that cannot wait for the first token", () => {
   const held = ["held", "held-claude"].flatMap((alias) => CALLERS.map((caller) => ({ alias, caller })));
 
+  // planted: headers first, and then silence until the first token
   it.each(held)("$alias tells $caller to wait, then the whole answer", async ({ alias, caller }) => {
     const reply = await begin({ caller, alias, stream: true, prompt: "[[sim:ttft=900]] [[sim:tokens=20]] Hi" }).reply;
     const told = readStream(caller, await reply.rest());
@@ -93,6 +94,7 @@ describe.concurrent("headers that cannot wait for the first token", () => {
     expect(request).toMatchObject({ outcome: "completed", outputTokens: 20, estimated: false });
   });
 
+  // planted: headers first, and then silence until the first token
   it.each(CALLERS)("fall back behind the keep-alives, unseen by %s", async (caller) => {
     const prompt =
       "[[sim:tokens=20]] [[sim:fault=server-error,only=home]] [[sim:fault=slow-headers,ms=700,only=home]] Hi";
@@ -109,6 +111,7 @@ describe.concurrent("headers that cannot wait for the first token", () => {
     ]);
   });
 
+  // planted: headers first, and a stream that just ends where no backend answered
   it.each(held)("$alias tells $caller of a final failure inside the stream", async ({ alias, caller }) => {
     const prompt = "[[sim:fault=server-error]] [[sim:fault=slow-headers,ms=700]] Hi";
     const reply = await begin({ caller, alias, stream: true, prompt }).reply;
@@ -121,6 +124,7 @@ describe.concurrent("headers that cannot wait for the first token", () => {
     expect(request).toMatchObject({ outcome: "failed", httpStatus: 200, failure: "backend_unavailable" });
   });
 
+  // planted: headers first, and a stream that just ends where no backend answered in time
   it("the official SDKs read past the keep-alives", async () => {
     const content = "[[sim:ttft=700]] [[sim:tokens=12]] Hi";
     let text = "";
@@ -150,6 +154,7 @@ describe("a client that leaves", () => {
     ]),
   );
 
+  // planted: a request's signal not listened to; an attempt whose `stop` aborts nothing
   it("stops the backend within two seconds and is settled once, wherever it left", async () => {
     const seen = await together(places, 8, async ({ share, ...wish }, index) => {
       // While nothing is written, an orderly close looks to workerd like a client that has merely finished sending.
@@ -186,6 +191,7 @@ describe("a client that leaves", () => {
     console.log(`${seen.length} clients left; a backend knew after ${Math.max(...seen)} ms at most`);
   }, 900_000);
 
+  // planted: a whole answer's own counts left out
   it("and closes quietly while JSON is made for it, is booked once all the same", async () => {
     const wishes = ["home", "cloud"].map((alias) => ({ caller: CALLERS[0], alias, stream: false }));
     await together(wishes, 2, async (wish) => {
@@ -200,6 +206,7 @@ describe("a client that leaves", () => {
     });
   });
 
+  // planted: two settlements; none for a client that left
   it("leaves no lease behind, and costs one call to Redis before and one after", async () => {
     const key = await stack.mint({ tier: "two-at-once" });
     // The isolate knows the key from here on.
@@ -226,6 +233,7 @@ describe("a client that leaves", () => {
     expect(httpCallsByToken[stack.redis?.gatewayToken ?? ""]).toBe(rounds * (2 * 2 + 1));
   });
 
+  // planted: a route that drains treated as one that does not
   it("is waited for by a route that drains: the backend finishes, and all of it is booked", async () => {
     for (const caller of CALLERS) {
       for (const stream of [true, false]) {
@@ -267,6 +275,7 @@ describe("a client that does not read", () => {
     return { pending, reply };
   }
 
+  // planted: a body that reads its source to the end as soon as it begins
   it("holds the backend back, and loses nothing when it reads on", async () => {
     const { reply } = await stall("openai-chat");
     expect(readStream("openai-chat", await reply.rest())).toMatchObject({ closed: true, finished: 1 });
@@ -274,6 +283,7 @@ describe("a client that does not read", () => {
     expect(request).toMatchObject({ outcome: "completed", estimated: false });
   });
 
+  // planted: a body that reads its source to the end as soon as it begins
   it("stops the backend when it leaves without having read, and is settled", async () => {
     const { pending, reply } = await stall("anthropic-messages");
     const leftAt = Date.now();

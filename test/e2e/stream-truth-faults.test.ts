@@ -196,6 +196,8 @@ describe("what a backend does wrong in or around a stream", () => {
     });
   });
 
+  // planted: any content type read as a stream; a tunnel's page as the failure's message; an explicit zero taken for unknown; frames behind the
+  // closing one read on
   it.each(Object.keys(FAULTS))("%s", async (fault) => {
     await judging;
     expect((wrong.get(fault) ?? []).join("\n")).toBe("");
@@ -210,6 +212,7 @@ describe("a backend that keeps silent", () => {
     { fault: "never-answers", truth: "failed" },
   ] as const;
 
+  // planted: no timer for the silence between two frames
   it("is given up after the deadline of what it was doing, and stopped", async () => {
     const cases = STALLS.flatMap((one) =>
       CALLERS.flatMap((caller) =>
@@ -239,6 +242,7 @@ describe("a backend that keeps silent", () => {
     });
   });
 
+  // planted: a fallback's answer kept as the target's own
   it("before its first token is another backend's turn", async () => {
     for (const caller of CALLERS) {
       for (const stream of [true, false]) {
@@ -256,5 +260,45 @@ describe("a backend that keeps silent", () => {
         expect(again.headers.get("x-gateway-cache")).toBe("MISS");
       }
     }
+  });
+});
+
+describe("a route with a fallback", () => {
+  const ALIASES = ["home-cloud", "claude-home"];
+  const cases = CALLERS.flatMap((caller) =>
+    ALIASES.flatMap((alias) => [true, false].map((stream) => ({ caller, alias, stream }))),
+  );
+
+  // planted: a running stream whose failure `dispatch` still takes for one that another backend may mend
+  it("takes it before the first real token, and never behind it", async () => {
+    await together(cases, AT_ONCE, async ({ caller, alias, stream }) => {
+      const way: Way = {
+        caller,
+        alias,
+        stream,
+        mode: stream ? "streamed" : alias === "home-cloud" ? "collected" : "whole",
+      };
+      const fault = (after: number) => {
+        const only = alias === "home-cloud" ? "home" : "anthropic";
+        return `[[sim:tokens=14]] [[sim:fault=error-frame,after=${after},only=${only}]] Tell ${alias}.`;
+      };
+      const early = await ask(way, fault(0));
+      expect(read(way, early)).toMatchObject({ failure: undefined, text: expect.stringMatching(/^Simulated/) });
+      expect((await stack.stored(early.requestId)).charges.map(({ outcome }) => outcome)).toEqual([
+        "failed",
+        "completed",
+      ]);
+
+      const late = await ask(way, fault(4));
+      const { charges } = await stack.stored(late.requestId);
+      if (way.mode === "whole") {
+        // JSON has no first token: an error status is one before it.
+        expect(charges.map(({ outcome }) => outcome)).toEqual(["failed", "completed"]);
+        return;
+      }
+      expect(read(way, late).failure?.message).toBeTruthy();
+      expect(charges.map(({ outcome }) => outcome)).toEqual(["failed"]);
+      expect((await stack.tally(late.requestId)).length).toBe(1);
+    });
   });
 });

@@ -72,6 +72,8 @@ async function sweep(recorded: RecordedCase, stream: boolean) {
 }
 
 describe.each(recordedCases)("$backend/$name told to a caller of $caller", (recorded) => {
+  // planted: the end of the bytes taken for the end of the answer once it had begun; a failed stream closed with the format's last frame; a
+  // failed stream settled as completed
   it.each([
     ["streamed", true],
     ["collected", false],

@@ -67,6 +67,7 @@ async function bodyOf(playing: ReturnType<typeof begin>): Promise<ReadableStream
 }
 
 describe("a client that leaves a stream", () => {
+  // planted: `cancel` of the backend's stream that closes no record
   it("is settled once as cancelled, with what it was given, when the runtime cancels the body", async () => {
     const { answering, stoppedAt } = backend();
     const playing = begin(STREAM, answering);
@@ -82,6 +83,7 @@ describe("a client that leaves a stream", () => {
     expect(playing.settlements[0]?.cacheWrite).toBeUndefined();
   });
 
+  // planted: a stream that listens to its body's cancelling alone
   it("is settled though the runtime never pulled the body, nor cancels it", async () => {
     const { answering, stoppedAt } = backend();
     const playing = begin(STREAM, answering);
@@ -92,6 +94,7 @@ describe("a client that leaves a stream", () => {
     expect(playing.settlements.map(({ event }) => event.outcome)).toEqual(["cancelled"]);
   });
 
+  // planted: an attempt that does not listen for the client's leaving
   it("is settled while a read hangs", async () => {
     const { answering, stoppedAt } = backend(3);
     const playing = begin(STREAM, answering);
@@ -106,6 +109,7 @@ describe("a client that leaves a stream", () => {
     expect(playing.settlements.map(({ event }) => event.outcome)).toEqual(["cancelled"]);
   });
 
+  // planted: an attempt that does not listen for the client's leaving
   it("is settled while the first token is waited for, for JSON as for a stream", async () => {
     for (const stream of [true, false]) {
       const { answering, stoppedAt } = backend(1);
@@ -120,6 +124,7 @@ describe("a client that leaves a stream", () => {
 });
 
 describe("a route that drains", () => {
+  // planted: a route that drains treated as one that does not
   it.each([
     ["cancelled by the runtime", true],
     ["known to have left, and never cancelled", false],
@@ -141,6 +146,7 @@ describe("a route that drains", () => {
     expect(playing.settlements[0]?.cacheWrite).toBeDefined();
   });
 
+  // planted: `departure.gone` alone taken for a request that nobody wants any more
   it("collects on for a JSON caller that has left", async () => {
     const { answering, stoppedAt } = backend();
     const playing = begin({ ...DRAINED, stream: false }, (call, signal) => {
@@ -155,6 +161,7 @@ describe("a route that drains", () => {
     ]);
   });
 
+  // planted: `departure.gone` alone taken for a request that nobody wants any more
   it("books a backend that breaks off behind the client's back as failed", async () => {
     const answering: Answering = () =>
       new Response(Buffer.concat(FRAMES.slice(0, 3)), {
@@ -175,6 +182,7 @@ describe("a policy that looks at answers", () => {
     onAnswer: () => ({ onFrame: (frame) => [frame], onEnd: () => [] }),
   };
 
+  // planted: `cancel` not handed on by `screen`
   it("does not keep a client's leaving from the backend", async () => {
     const { answering, stoppedAt } = backend();
     const playing = begin(STREAM, answering, { policies: [...policies, looking] });
@@ -186,6 +194,7 @@ describe("a policy that looks at answers", () => {
     expect(playing.settlements.map(({ event }) => event.outcome)).toEqual(["cancelled"]);
   });
 
+  // planted: the bug reported, and the stream not given up
   it.each([true, false])(
     "and that throws in mid-stream leaves an error and one settlement (streamed: %s)",
     async (stream) => {

@@ -52,12 +52,19 @@ const BEHIND: Readonly<Record<string, Readonly<Record<CallerFormat, string>>>> =
     "openai-chat": `data: {"choices":[],"padding":"${"x".repeat(1_200_000)}"}\n\n`,
     "anthropic-messages": `event: ping\ndata: {"type":"ping","padding":"${"x".repeat(1_200_000)}"}\n\n`,
   },
+  "more text behind the closing frame": {
+    "openai-chat": `data: [DONE]\n\n${chunk({ content: " and no" })}data: [DONE]\n\n`,
+    "anthropic-messages":
+      event({ type: "message_stop" }) +
+      event({ type: "content_block_delta", index: 0, delta: { type: "text_delta", text: " and no" } }),
+  },
   "half a frame": { "openai-chat": 'data: {"id":"c","choi', "anthropic-messages": "event: message_st" },
   nothing: { "openai-chat": "", "anthropic-messages": "" },
 };
 
 describe.each(CALLERS)("a finished stream of %s", (backend) => {
   describe.each(Object.entries(BEHIND))("with %s behind its finish", (_, behind) => {
+    // planted: errors behind the last finish passed on; a closing frame that does not end the reading
     it.each(CALLERS)("is complete to a caller of %s, closed once, and kept", async (caller) => {
       const stream = bytes(FINISHED[backend] + behind[backend]);
       for (const ending of ["fin", "reset"] as const) {

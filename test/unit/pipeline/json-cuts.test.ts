@@ -44,6 +44,7 @@ const cases = FORMATS.flatMap((backend) =>
 );
 
 describe.each(cases)("$backend/$name for a caller of $caller", ({ backend, caller, bytes, choices }) => {
+  // planted: JSON that does not parse booked as nothing
   it.each([true, false])(
     "is a failure at every cut, booked as an estimate, and complete uncut (streamed: %s)",
     async (stream) => {

@@ -11,6 +11,7 @@ const given = ({ status, headers, body, settlements }: Played) =>
   JSON.stringify({ status, headers, body, settlements });
 
 describe.each(recordedCases)("$backend/$name told to a caller of $caller", (recorded) => {
+  // planted: where the splitter stands forgotten between two chunks
   it.each([
     ["streamed", true],
     ["collected", false],
