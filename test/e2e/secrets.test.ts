@@ -264,7 +264,7 @@ async function postgresText(): Promise<{ readonly text: string; readonly tables:
   return { text: lines.join("\n"), tables: tables.length, rows: lines.length };
 }
 
-// planted: `rejected` told the backend's message unmasked; `logLine` held the failure's message; the event held `endUser`; `bugLine` the cache's entry.
+// planted: `rejected` told the backend's message unmasked; the event held the end user's name in place of its hash.
 test("no credential is in anything that is told, logged, counted or kept; no prompt or answer in anything but the exact cache", async () => {
   await everythingThatHappens();
   const rows = await Promise.all(
@@ -319,7 +319,7 @@ test("no credential is in anything that is told, logged, counted or kept; no pro
   );
 });
 
-// planted: `expectNone` is only as good as its eyes: a canary written by hand into a log, a key of Redis and a row is seen by it.
+// planted: the test plants its own: a part of a secret in Redis.
 test("the search finds what is there", async () => {
   const secret = provider.CF_ACCESS_CLIENT_SECRET;
   await redisCommands(stack, [["SET", "planted", `x${secret.slice(0, 40)}`]]);
@@ -330,7 +330,7 @@ test("the search finds what is there", async () => {
   await redisCommands(stack, [["DEL", "planted"]]);
 });
 
-// planted: `redirect: "follow"` in the transport; a base URL read from the request's header.
+// planted: `redirect: "follow"` in the transport.
 test("nothing in a request changes which host is called", async () => {
   const { url } = trap;
   const { host } = new URL(url);

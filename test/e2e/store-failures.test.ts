@@ -210,7 +210,7 @@ describe("Postgres", () => {
     return (state.counters.calls.app ?? 0) + (state.counters.calls.admin ?? 0);
   };
 
-  // planted: `unavailable` was told as 401; each request looked its key up in Postgres.
+  // planted: `unavailable` was told as 401; every look-up went to Postgres.
   test.each(Object.entries(postgresModes))(
     "%s: plain chat does not notice, admin is 503, rows come later",
     async (mode, order) => {
