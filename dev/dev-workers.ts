@@ -100,6 +100,8 @@ function devConfig(name: WorkerName): object {
     "build",
     "placement",
     "dev",
+    // Errors should name the lines that were written.
+    "minify",
   ]);
   const entries = Object.entries(readWranglerConfig(name)).filter(([key, value]) => {
     const isEmpty = typeof value === "object" && value !== null && Object.keys(value).length === 0;

@@ -2,7 +2,7 @@
  * Stands in for the platform in front of the ledger Worker when it runs under plain workerd: turns HTTP calls of the supervisor into queue
  * and cron events. workerd runs JavaScript as it is, hence no TypeScript here.
  *
- *   POST /queue      {"queue": name, "messages": [{"id", "timestampMs", "attempts", "body"}]} → {"retry": [ids]}
+ *   POST /queue      {"queue": name, "messages": [{"id", "timestampMs", "attempts", "body"}]} → {"retry": [{"id", "delaySeconds"}]}
  *   POST /scheduled  {"cron": expression, "scheduledTimeMs"} → {"outcome"}
  *   GET  /           200 once the process is up
  */
@@ -23,7 +23,7 @@ export default {
   },
 };
 
-/** Resolves to the ids of the messages that have to be delivered again. */
+/** Resolves to the messages that have to be delivered again, and when where the Worker said so. */
 async function deliver(worker, { queue, messages }) {
   const batch = messages.map(({ id, timestampMs, attempts, body }) => {
     return { id, timestamp: new Date(timestampMs), attempts, body };
@@ -32,7 +32,8 @@ async function deliver(worker, { queue, messages }) {
   if (result.ackAll) return [];
   if (result.outcome !== "ok" || result.retryBatch.retry) {
     const acknowledged = new Set(result.explicitAcks);
-    return batch.map(({ id }) => id).filter((id) => !acknowledged.has(id));
+    const { delaySeconds } = result.retryBatch;
+    return batch.filter(({ id }) => !acknowledged.has(id)).map(({ id }) => ({ id, delaySeconds }));
   }
-  return result.retryMessages.map(({ msgId }) => msgId);
+  return result.retryMessages.map(({ msgId, delaySeconds }) => ({ id: msgId, delaySeconds }));
 }

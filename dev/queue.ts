@@ -24,8 +24,15 @@ interface Message {
   attempts: number;
 }
 
-/** Gives a batch to the consumer; resolves to the ids that must come again, rejects when the consumer cannot be reached. */
-export type Deliver = (queue: string, messages: readonly Message[]) => Promise<readonly string[]>;
+/** A message that must come again. */
+export interface Retry {
+  readonly id: string;
+  /** What the consumer asked for; without it the message comes with the next batch. */
+  readonly delaySeconds?: number | undefined;
+}
+
+/** Gives a batch to the consumer; resolves to what must come again, rejects when the consumer cannot be reached. */
+export type Deliver = (queue: string, messages: readonly Message[]) => Promise<readonly Retry[]>;
 
 const UNREACHABLE_PAUSE_MS = 100;
 const MAX_WAITING = 10_000;
@@ -34,6 +41,7 @@ const MAX_WAITING = 10_000;
 export async function openQueue(consumer: QueueConsumer, deliver: Deliver): Promise<LocalQueue> {
   const waiting: Message[] = [];
   let deadCount = 0;
+  const delayed = new Set<NodeJS.Timeout>();
   let timer: NodeJS.Timeout | undefined;
   let delivering = false;
   let closed = false;
@@ -50,11 +58,16 @@ export async function openQueue(consumer: QueueConsumer, deliver: Deliver): Prom
     for (const message of batch) message.attempts += 1;
     let pauseMs = consumer.maxBatchTimeoutSeconds * 1_000;
     try {
-      const again = new Set(await deliver(consumer.queue, batch));
-      const retried = batch.filter((message) => again.has(message.id));
-      const alive = retried.filter((message) => message.attempts <= consumer.maxRetries);
-      deadCount += retried.length - alive.length;
-      waiting.push(...alive);
+      const delays = new Map(
+        (await deliver(consumer.queue, batch)).map(({ id, delaySeconds = 0 }) => [id, delaySeconds]),
+      );
+      for (const message of batch) {
+        const delaySeconds = delays.get(message.id);
+        if (delaySeconds === undefined) continue;
+        if (message.attempts > consumer.maxRetries) deadCount += 1;
+        else if (delaySeconds === 0) waiting.push(message);
+        else comeBack(message, delaySeconds);
+      }
       if (waiting.length >= consumer.maxBatchSize) pauseMs = 0;
     } catch {
       // The consumer's process is away; the supervisor is starting it again. Nothing was delivered, so no attempt is counted.
@@ -64,6 +77,15 @@ export async function openQueue(consumer: QueueConsumer, deliver: Deliver): Prom
     }
     delivering = false;
     schedule(pauseMs);
+  }
+
+  function comeBack(message: Message, delaySeconds: number): void {
+    const alarm = setTimeout(() => {
+      delayed.delete(alarm);
+      waiting.push(message);
+      schedule(0);
+    }, delaySeconds * 1_000);
+    delayed.add(alarm);
   }
 
   function accept(bodies: readonly unknown[]): void {
@@ -105,16 +127,17 @@ export async function openQueue(consumer: QueueConsumer, deliver: Deliver): Prom
     async close() {
       closed = true;
       clearTimeout(timer);
+      for (const alarm of delayed) clearTimeout(alarm);
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
   };
 }
 
-/** workerd's form of `send` (the body alone, its format in a header) and of `sendBatch` (a list, bodies in base64). */
+/** workerd's form of `send` (the body alone, its format in a header) and of `sendBatch` (a list, bodies in base64). Text stays text. */
 async function readBodies(request: IncomingMessage): Promise<readonly unknown[]> {
   const content = (await buffer(request)).toString("utf8");
-  if (request.url !== "/batch") return [JSON.parse(content)];
+  if (request.url !== "/batch") return [request.headers["x-msg-fmt"] === "text" ? content : JSON.parse(content)];
   const { messages } = JSON.parse(content) as { messages: readonly { readonly body: string }[] };
   return messages.map(({ body }) => JSON.parse(Buffer.from(body, "base64").toString("utf8")) as unknown);
 }

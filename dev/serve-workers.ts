@@ -1,5 +1,5 @@
 import { type Child, startChild } from "./child.ts";
-import { openQueue } from "./queue.ts";
+import { openQueue, type Retry } from "./queue.ts";
 import type { RunningWorkers, ServePlan } from "./running-workers.ts";
 import { gatewayPlan, type ListenReport, ledgerPlan } from "./workerd.ts";
 
@@ -28,7 +28,9 @@ export async function serveWorkers(plan: ServePlan): Promise<RunningWorkers> {
     const [consumer] = build.workers.ledger.consumes;
     if (consumer === undefined) throw new Error("the ledger's wrangler.toml names no queue to consume");
     const queue = await openQueue(consumer, async (name, messages) => {
-      const { retry } = (await order(ledger, "queue", { queue: name, messages })) as { readonly retry: string[] };
+      const { retry } = (await order(ledger, "queue", { queue: name, messages })) as {
+        readonly retry: readonly Retry[];
+      };
       return retry;
     });
     const gateways = await Promise.all(
