@@ -2,14 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Books, drained, quiet, readBooks } from "../support/books.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
 import { type Storm, storm } from "../support/storm.ts";
-import {
-  auditAttempts,
-  auditCounters,
-  auditLimits,
-  auditOutcomes,
-  auditPresence,
-  stormNumbers,
-} from "../support/storm-audit.ts";
+import { auditAttempts, auditOutcomes, auditPresence } from "../support/storm-audit.ts";
+import { auditCounters, auditLimits, stormNumbers } from "../support/storm-totals.ts";
 
 const STORM_CONFIG = new URL("../fixtures/config/storm.yaml", import.meta.url).pathname;
 const FULL = process.env.FULL === "1";

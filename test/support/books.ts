@@ -29,6 +29,9 @@ export interface Books {
 /** Fields of a hash, members and scores of a sorted set, or a text under "". */
 export type RedisValue = Readonly<Record<string, string>>;
 
+/** Of a row of `requests` or `charges`: whether a count in it is the gateway's own. */
+export const isEstimated = (row: Row): boolean => row.estimated === "t" || row.estimated === "true";
+
 /** Runs commands at the local Redis; throws where one fails. */
 export async function redis(stack: TestStack, commands: readonly (readonly string[])[]): Promise<readonly unknown[]> {
   const response = await fetch(`${stack.redis?.url}/pipeline`, {
