@@ -385,7 +385,7 @@ describe("bodies", () => {
     await expectNothingReserved();
   });
 
-  // planted: see the two before; these the runtime refuses in its own words, and the books are what is looked at.
+  // No fault of ours was planted here: the runtime itself refuses these, in its own words. The books are what is looked at.
   test.each(["abc", "-5", "5, 6", "1e3", "99999999999999999999"])(
     "Content-Length: %s is refused by the runtime or by us",
     async (text) => {
@@ -644,7 +644,8 @@ describe("injections", () => {
   ];
 
   // planted: the stream writer put line ends into its JSON as they are.
-  test("what a backend echoes cannot forge a frame, streamed, collected or replayed", async () => {
+  test("what a backend echoes cannot forge a frame, streamed or replayed from the cache", async () => {
+    let replayed = 0;
     for (const text of LINES) {
       for (const format of FORMATS) {
         for (const model of ["cached", "cached-claude"]) {
@@ -652,6 +653,7 @@ describe("injections", () => {
             const prompt = `[[sim:text=${text}]]`;
             const { path, body } = chatRequest(format, model, prompt, true);
             const reply = await stack.post(path, body);
+            if (reply.headers.get("x-gateway-cache") === "HIT") replayed++;
             const told = readStream(format, await reply.text());
             expect({ text: told.text, closed: told.closed, error: told.error, again }).toEqual({
               text,
@@ -663,6 +665,7 @@ describe("injections", () => {
         }
       }
     }
+    expect(replayed).toBeGreaterThan(LINES.length);
   });
 
   // planted: the transport sent an `x-forwarded-for`.
