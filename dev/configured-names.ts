@@ -21,17 +21,41 @@ export function simulatedModelNames(config: BaseConfig, externals: Externals): R
 }
 
 function standIn(backend: Backend, target: Target, operation: Operation, externals: Externals): string | undefined {
-  if (!("env" in backend.baseUrl) || !("env" in target.model)) return undefined;
-  const isHome = backend.baseUrl.env === "VLLM_BASE_URL";
-  const isReal = isHome
-    ? externals.vllm
-    : backend.baseUrl.env === "OPENAI_BASE_URL"
-      ? externals.openai
-      : externals.anthropic;
+  const place = simulatedBy(backend, externals);
+  if (place === undefined || !("env" in target.model)) return undefined;
   // A configuration made for the simulated backend names its model already.
-  if (isReal || target.model.default.startsWith("simulated-")) return undefined;
-  if (operation === "embed") return STAND_INS.embed;
-  return isHome ? STAND_INS.home : STAND_INS.cloud;
+  if (target.model.default.startsWith("simulated-")) return undefined;
+  return operation === "embed" ? STAND_INS.embed : STAND_INS[place];
+}
+
+/** Names that the configuration's routes fix for models of simulated backends: these answer under them as well, so that every alias answers. */
+export function fixedModelNames(
+  config: BaseConfig,
+  externals: Externals,
+): Readonly<Record<"home" | "cloud", readonly string[]>> {
+  const names = { home: new Set<string>(), cloud: new Set<string>() };
+  for (const { targets, fallbacks } of Object.values(config.routes)) {
+    for (const { backend: name, model } of [...targets, ...fallbacks]) {
+      const backend = config.backends[name];
+      const place = backend && simulatedBy(backend, externals);
+      if (place !== undefined && !("env" in model)) names[place].add(model.name);
+    }
+  }
+  return { home: [...names.home], cloud: [...names.cloud] };
+}
+
+/** Which simulated backend stands in for this one; undefined where it is real. */
+function simulatedBy({ baseUrl }: Backend, externals: Externals): "home" | "cloud" | undefined {
+  switch ("env" in baseUrl ? baseUrl.env : undefined) {
+    case "VLLM_BASE_URL":
+      return externals.vllm ? undefined : "home";
+    case "OPENAI_BASE_URL":
+      return externals.openai ? undefined : "cloud";
+    case "ANTHROPIC_BASE_URL":
+      return externals.anthropic ? undefined : "cloud";
+    default:
+      return undefined;
+  }
 }
 
 /** Every environment variable that a configuration refers to by name. */

@@ -36,6 +36,8 @@ export interface ServicesPlan {
   /** A superuser's URL of a native Postgres, in place of PGlite. */
   readonly postgresUrl: string | undefined;
   readonly backendFlags: readonly string[];
+  /** Names of real models that the simulated backends answer under. */
+  readonly alsoServe: Readonly<Record<"home" | "cloud", readonly string[]>>;
   readonly childOptions: ChildOptions;
 }
 
@@ -52,11 +54,15 @@ export async function startServices(plan: ServicesPlan): Promise<LocalServices> 
   const redisFlags = [`--${plan.redisForm}`, "--tokens", tokens, "--data-dir", dataDir.redisDir];
   const postgresFlags =
     plan.postgresUrl === undefined ? ["--data-dir", dataDir.postgresDir] : ["--postgres-url", plan.postgresUrl];
+  const backend = (name: "home" | "cloud") => {
+    const names = plan.alsoServe[name];
+    return ["--name", name, ...(names.length > 0 ? ["--also-serve", names.join(",")] : []), ...plan.backendFlags];
+  };
   const starts = await Promise.allSettled([
     start(externals.redis, "redis", "redis", redisFlags),
     start(externals.postgres, "postgres", "neon", postgresFlags),
-    start(externals.vllm, "home", "backends", ["--name", "home", ...plan.backendFlags]),
-    start(externals.openai && externals.anthropic, "cloud", "backends", ["--name", "cloud", ...plan.backendFlags]),
+    start(externals.vllm, "home", "backends", backend("home")),
+    start(externals.openai && externals.anthropic, "cloud", "backends", backend("cloud")),
   ]);
   const failed = starts.find((outcome) => outcome.status === "rejected");
   const [redis, postgres, home, cloud] = starts.map((outcome) =>

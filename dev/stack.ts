@@ -10,7 +10,7 @@ import { compileFile, defaultConfigFile, generatedBase, writeBase } from "../scr
 import { projectRoot } from "../scripts/project.ts";
 import type { BaseConfig } from "../src/core/config.ts";
 import type { ChildOptions } from "./child.ts";
-import { configuredNames, simulatedModelNames } from "./configured-names.ts";
+import { configuredNames, fixedModelNames, simulatedModelNames } from "./configured-names.ts";
 import { takeDataDir, writePrivately } from "./data-dir.ts";
 import { developWorkers } from "./dev-workers.ts";
 import { startGuard } from "./guard-handle.ts";
@@ -81,6 +81,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       redisForm,
       postgresUrl,
       backendFlags,
+      alsoServe: fixedModelNames(config, externals),
       childOptions,
     });
     closers.push(() => stopServices(services));

@@ -2,7 +2,7 @@ import { startBackend } from "./backend.ts";
 import { parseOptions } from "./options.ts";
 
 export { type SimulatedBackend, startBackend } from "./backend.ts";
-export type { BackendOptions } from "./options.ts";
+export { type BackendOptions, parseOptions } from "./options.ts";
 export type { SimulatedUsage } from "./script.ts";
 export type { TallyCall } from "./tally.ts";
 export { type Prompt, promptTokens, simulatedTokens, splitIntoTokens } from "./text/tokens.ts";

@@ -2,7 +2,8 @@
 export interface SimulatedModel {
   readonly id: string;
   readonly maxModelLength: number;
-  readonly purpose: "chat" | "embed";
+  /** `any`: one of the names that the backend was told to answer under, whatever it is asked for. */
+  readonly purpose: "chat" | "embed" | "any";
 }
 
 /** All simulated models; each name says what it is. */
@@ -15,10 +16,22 @@ export const SIMULATED_MODELS: readonly SimulatedModel[] = [
 ];
 
 const BY_ID = new Map(SIMULATED_MODELS.map((model) => [model.id, model]));
+/** As long as the longest context that a real model of such a name has. */
+const ALSO_SERVED_LENGTH = 1_048_576;
 
-/** The served model of this exact name. */
-export function findModel(id: string): SimulatedModel | undefined {
-  return BY_ID.get(id);
+/** The served model of this exact name: a simulated one, or one of the names that the backend answers under as well. */
+export function findModel(id: string, alsoServed: readonly string[]): SimulatedModel | undefined {
+  const own = BY_ID.get(id);
+  return own ?? alsoServed.filter((name) => name === id).map(alsoServedModel)[0];
+}
+
+/** Every served model. */
+export function servedModels(alsoServed: readonly string[]): readonly SimulatedModel[] {
+  return [...SIMULATED_MODELS, ...alsoServed.filter((name) => !BY_ID.has(name)).map(alsoServedModel)];
+}
+
+function alsoServedModel(id: string): SimulatedModel {
+  return { id, maxModelLength: ALSO_SERVED_LENGTH, purpose: "any" };
 }
 
 /** The moment at which all simulated models claim to have been made, in epoch seconds (1 January 2026). */

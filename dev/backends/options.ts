@@ -13,6 +13,8 @@ export interface BackendOptions {
   readonly maxNumSeqs: number;
   /** Requests that may wait behind them; one more is answered 503. */
   readonly maxQueued: number;
+  /** Names of real models that are answered like a simulated one, for configurations that name no simulated model. */
+  readonly alsoServe: readonly string[];
   /** Guards `/v1` and `/anthropic/v1`, and nothing else, as vLLM's `--api-key` does. */
   readonly apiKey: string | undefined;
   /** One JSON line a finished call is appended here. */
@@ -26,6 +28,7 @@ export const DEFAULT_OPTIONS: BackendOptions = {
   tokensPerSecond: 200,
   maxNumSeqs: 8,
   maxQueued: 64,
+  alsoServe: [],
   apiKey: undefined,
   tallyFile: undefined,
 };
@@ -49,6 +52,7 @@ export function parseOptions(argumentsGiven: readonly string[]): BackendOptions 
       "tokens-per-second": { type: "string" },
       "max-num-seqs": { type: "string" },
       "max-queued": { type: "string" },
+      "also-serve": { type: "string" },
       "api-key": { type: "string" },
       "tally-file": { type: "string" },
     },
@@ -60,6 +64,7 @@ export function parseOptions(argumentsGiven: readonly string[]): BackendOptions 
     tokensPerSecond: numberArgument("tokens-per-second", values["tokens-per-second"], DEFAULT_OPTIONS.tokensPerSecond),
     maxNumSeqs: Math.max(1, numberArgument("max-num-seqs", values["max-num-seqs"], DEFAULT_OPTIONS.maxNumSeqs)),
     maxQueued: numberArgument("max-queued", values["max-queued"], DEFAULT_OPTIONS.maxQueued),
+    alsoServe: (values["also-serve"] ?? "").split(",").filter((name) => name !== ""),
     apiKey: values["api-key"],
     tallyFile: values["tally-file"],
   };

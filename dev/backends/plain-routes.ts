@@ -3,7 +3,7 @@ import { errorScript, type WireError } from "./formats/errors.ts";
 import { modelList } from "./formats/model-lists.ts";
 import { readChat } from "./formats/openai/read-chat.ts";
 import { isJsonObject, parseJson } from "./json.ts";
-import { findModel } from "./models.ts";
+import { findModel, servedModels } from "./models.ts";
 import { type Format, jsonScript, plainScript, type Script } from "./script.ts";
 import type { BackendState } from "./state.ts";
 import { hash32 } from "./text/hash.ts";
@@ -23,17 +23,21 @@ export const PLAIN_ROUTES: Readonly<Record<string, PlainRoute>> = {
     jsonScript(200, { version: "0.0.0+simulated", simulated: true, name: options.name }),
   "GET /load": (_, { seats }) => jsonScript(200, { server_load: seats.runningRequests + seats.waiting.length }),
   "GET /metrics": (_, { metrics, seats }) => plainScript(200, { "content-type": EXPOSITION_TYPE }, metrics.text(seats)),
-  "GET /v1/models": () => jsonScript(200, modelList("openai")),
-  "GET /v1/models/*": ({ path }) => oneModel("openai", path),
-  "GET /anthropic/v1/models": () => jsonScript(200, modelList("anthropic")),
-  "GET /anthropic/v1/models/*": ({ path }) => oneModel("anthropic", path),
-  "POST /tokenize": ({ bodyText }) => tokenize(bodyText),
+  "GET /v1/models": (_, state) => jsonScript(200, modelListOf("openai", state)),
+  "GET /v1/models/*": ({ path }, state) => oneModel("openai", path, state),
+  "GET /anthropic/v1/models": (_, state) => jsonScript(200, modelListOf("anthropic", state)),
+  "GET /anthropic/v1/models/*": ({ path }, state) => oneModel("anthropic", path, state),
+  "POST /tokenize": ({ bodyText }, state) => tokenize(bodyText, state),
   "POST /anthropic/v1/messages/count_tokens": ({ bodyText }) => countTokens(bodyText),
 };
 
-function oneModel(format: Format, path: string): Script {
+function modelListOf(format: Format, { options }: BackendState) {
+  return modelList(format, servedModels(options.alsoServe));
+}
+
+function oneModel(format: Format, path: string, state: BackendState): Script {
   const id = decodeURIComponent(path.slice(path.lastIndexOf("/") + 1));
-  const found = modelList(format).data.find((model) => model.id === id);
+  const found = modelListOf(format, state).data.find((model) => model.id === id);
   if (found !== undefined) return jsonScript(200, found);
   const error: WireError =
     format === "anthropic"
@@ -43,7 +47,7 @@ function oneModel(format: Format, path: string): Script {
 }
 
 /** vLLM's `/tokenize`, for a prompt or for messages, by the simulator's own rule. */
-function tokenize(bodyText: string): Script {
+function tokenize(bodyText: string, { options }: BackendState): Script {
   const json = parseJson(bodyText)?.value;
   if (!isJsonObject(json))
     return errorScript("openai", {
@@ -51,7 +55,7 @@ function tokenize(bodyText: string): Script {
       type: "Bad Request",
       message: "[{'type': 'json_invalid', 'loc': ('body',), 'msg': 'JSON decode error'}]",
     });
-  const maxModelLength = findModel(String(json.model ?? "simulated-small"))?.maxModelLength;
+  const maxModelLength = findModel(String(json.model ?? "simulated-small"), options.alsoServe)?.maxModelLength;
   if (maxModelLength === undefined)
     return errorScript("openai", {
       status: 404,

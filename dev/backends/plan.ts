@@ -48,7 +48,7 @@ export function planModelCall(
     );
 
   const modelId = isWireError(ask) ? bare : (ask.modelAsked.split("!")[0] ?? "");
-  const model = findModel(modelId);
+  const model = findModel(modelId, state.options.alsoServe);
   record.model = modelId === "" ? undefined : modelId;
   record.streamed = !isWireError(ask) && ask.stream;
 
@@ -88,7 +88,7 @@ function healthyScript(
   const problem = directives.problems[0];
   if (problem !== undefined) return errorScript(format, { status: 400, message: `simulator: ${problem}` });
   if (isWireError(ask)) return errorScript(format, ask);
-  if (model === undefined || model.purpose !== operation.purpose)
+  if (model === undefined || (model.purpose !== operation.purpose && model.purpose !== "any"))
     return errorScript(format, unknownModel(format, ask.modelAsked));
   const tooLong = lengthProblem(format, ask, model);
   if (tooLong !== undefined) return errorScript(format, tooLong);

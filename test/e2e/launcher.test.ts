@@ -37,6 +37,26 @@ function readReady(dataDir: string): Ready {
   return JSON.parse(readFileSync(join(dataDir, "ready.json"), "utf8")) as Ready;
 }
 
+/** Asks every alias of `/v1/models` for one answer; gives those that did not answer, with what they said. */
+async function aliasesThatFail({ gateway, apiKey }: Ready): Promise<readonly string[]> {
+  const headers = { authorization: `Bearer ${apiKey}`, "content-type": "application/json" };
+  const { data } = (await (await fetch(`${gateway}/v1/models`, { headers })).json()) as { data: { id: string }[] };
+  expect(data.length).toBeGreaterThan(1);
+  const failed: string[] = [];
+  for (const { id: model } of data) {
+    const ask = (path: string, body: object) =>
+      fetch(gateway + path, { method: "POST", headers, body: JSON.stringify({ model, ...body }) });
+    const chat = { max_tokens: 8, messages: [{ role: "user", content: "Hello" }] };
+    const answer = /embed/.test(model)
+      ? await ask("/v1/embeddings", { input: "Hello" })
+      : await ask("/v1/chat/completions", chat);
+    const backend = answer.headers.get("x-gateway-attempts");
+    const text = await answer.text();
+    if (answer.status !== 200 || backend !== "1") failed.push(`${model}: ${answer.status} ${backend} ${text}`);
+  }
+  return failed;
+}
+
 /** Runs the printed line in a shell, as a reader would paste it. */
 function runPrintedCurl(line: string): { choices: { message: { content: string } }[] } {
   return JSON.parse(execFileSync("sh", ["-c", `${line} --silent --show-error`], { encoding: "utf8" }));
@@ -55,7 +75,7 @@ afterEach(() => {
 });
 
 describe("npm run serve", () => {
-  // planted: nothing stopped and the guard told of nobody; the minted key not saved; the files with the default mode
+  // planted: the simulated backends knew only simulated names; nothing stopped and the guard told of nobody; the minted key not saved; the files with the default mode
   test("its curl line answers, a second start keeps key and data, --fresh does not, Ctrl-C leaves nobody", async () => {
     const dataDir = newDataDir();
     const first = start("serve", dataDir);
@@ -64,6 +84,7 @@ describe("npm run serve", () => {
     expect(first.output()).toContain(ready.apiKey);
     expect(first.output()).toMatch(/vLLM is simulated/);
     expect(runPrintedCurl(curl).choices[0]?.message.content).toMatch(/\S/);
+    expect(await aliasesThatFail(ready)).toEqual([]);
     for (const file of ["secrets.json", "ready.json"]) expect(statSync(join(dataDir, file)).mode & 0o077).toBe(0);
     const keys = await keysOf(ready);
     expect(keys).toHaveLength(1);

@@ -1,4 +1,4 @@
-import { MODELS_CREATED_AT, SIMULATED_MODELS } from "../models.ts";
+import { MODELS_CREATED_AT, type SimulatedModel } from "../models.ts";
 import type { Format } from "../script.ts";
 
 interface ListedModel {
@@ -6,17 +6,18 @@ interface ListedModel {
   readonly [field: string]: unknown;
 }
 
-/** The model list of each format. */
-export function modelList(format: Format): {
+interface ModelList {
   readonly data: readonly ListedModel[];
   readonly [field: string]: unknown;
-} {
-  return format === "anthropic" ? ANTHROPIC_LIST : OPENAI_LIST;
 }
 
-const OPENAI_LIST = {
-  object: "list",
-  data: SIMULATED_MODELS.map(({ id, maxModelLength }) => ({
+/** The model list of each format. Every entry says that its model is simulated, whatever its name. */
+export function modelList(format: Format, models: readonly SimulatedModel[]): ModelList {
+  return format === "anthropic" ? anthropicList(models) : openAiList(models);
+}
+
+function openAiList(models: readonly SimulatedModel[]): ModelList {
+  const data = models.map(({ id, maxModelLength }) => ({
     id,
     object: "model",
     created: MODELS_CREATED_AT,
@@ -25,19 +26,18 @@ const OPENAI_LIST = {
     parent: null,
     max_model_len: maxModelLength,
     permission: [],
-  })),
-};
+  }));
+  return { object: "list", data };
+}
 
-const ANTHROPIC_MODELS = SIMULATED_MODELS.filter((model) => model.purpose === "chat").map(({ id }) => ({
-  type: "model",
-  id,
-  display_name: `${id} (simulated)`,
-  created_at: new Date(MODELS_CREATED_AT * 1000).toISOString(),
-}));
-
-const ANTHROPIC_LIST = {
-  data: ANTHROPIC_MODELS,
-  has_more: false,
-  first_id: ANTHROPIC_MODELS[0]?.id ?? null,
-  last_id: ANTHROPIC_MODELS.at(-1)?.id ?? null,
-};
+function anthropicList(models: readonly SimulatedModel[]): ModelList {
+  const data = models
+    .filter(({ purpose }) => purpose !== "embed")
+    .map(({ id }) => ({
+      type: "model",
+      id,
+      display_name: `${id} (simulated)`,
+      created_at: new Date(MODELS_CREATED_AT * 1000).toISOString(),
+    }));
+  return { data, has_more: false, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null };
+}

@@ -112,14 +112,16 @@ describe("the ledger Worker on workerd", () => {
   // planted: an unreadable message was not retried, so that the platform acknowledged it
   it("asks for the message again that it cannot read, and for no other", async () => {
     const event = settledEvent();
-    expect(await deliver([{ kind: "events", events: [event] }, { kind: "unknown" }])).toEqual({ retry: ["m1"] });
+    expect(await deliver([{ kind: "events", events: [event] }, { kind: "unknown" }])).toEqual({
+      retry: [{ id: "m1", delaySeconds: 2 }],
+    });
     expect(await rowsOf(event.requestId)).toEqual([{ status: "settled" }]);
   });
 
   it("asks for every message again while Postgres is away", async () => {
     const event = settledEvent();
     await database.endpoint.control({ status: 503 });
-    expect(await deliver([{ kind: "events", events: [event] }])).toEqual({ retry: ["m0"] });
+    expect(await deliver([{ kind: "events", events: [event] }])).toEqual({ retry: [{ id: "m0", delaySeconds: 2 }] });
     await database.endpoint.control({});
     expect(await deliver([{ kind: "events", events: [event] }])).toEqual({ retry: [] });
   });
@@ -127,7 +129,7 @@ describe("the ledger Worker on workerd", () => {
   it("keeps every message when a setting is missing, and says which", async () => {
     const bare = await startWorker("bare", { UPSTASH_REDIS_REST_URL: redis.url, UPSTASH_REDIS_REST_TOKEN: TOKEN });
     try {
-      expect(await deliver([{ kind: "events", events: [settledEvent()] }], bare)).toEqual({ retry: ["m0"] });
+      expect(await deliver([{ kind: "events", events: [settledEvent()] }], bare)).toEqual({ retry: [{ id: "m0" }] });
       expect(bare.log()).toContain("the ledger Worker lacks settings: DATABASE_URL");
       expect(bare.log()).not.toContain(TOKEN);
     } finally {
