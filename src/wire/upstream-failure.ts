@@ -22,6 +22,7 @@ export function upstreamFailure(response: FailedResponse, read: (json: Json) => 
   const code = safeCode(error.code);
   const when = retryAfterMs === undefined ? {} : { retryAfterMs };
   const detail = code ? `status_${status}:${code}` : `status_${status}`;
+  if (isQuotaSpent(status, code, error.message)) return QUOTA_SPENT;
   switch (status) {
     case 429:
     case 503:
@@ -50,6 +51,23 @@ export function upstreamFailure(response: FailedResponse, read: (json: Json) => 
     default:
       return unavailable(detail, when);
   }
+}
+
+/** What the operator has to pay for: no wait of a caller's helps, another backend may. */
+const QUOTA_SPENT: Failure = {
+  type: "backend_unavailable",
+  message: "The backend cannot be used at the moment.",
+  retryable: false,
+  detail: "backend_quota",
+};
+
+/**
+ * OpenAI's 429 `insufficient_quota` ("Error codes" of its API guide), Anthropic's 402 `billing_error`, and the 400 by which Anthropic tells of
+ * credit that ran out: it has no code of its own.
+ */
+function isQuotaSpent(status: number, code: string | undefined, message: string | undefined): boolean {
+  if (status === 402 || code === "insufficient_quota" || code === "billing_error") return true;
+  return status === 400 && /^your credit balance is too low\b/i.test(message ?? "");
 }
 
 function rejected(status: number, error: UpstreamError, code: string | undefined, detail: string): Failure {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { isFallbackWorthy } from "../../../src/core/failure.ts";
 import { duration } from "../../../src/wire/openai-chat/error.ts";
 import { wireFor, wires } from "../../../src/wire/registry.ts";
 
@@ -88,6 +89,45 @@ describe("headers of failures", () => {
   it("obey the failure where it knows better than its type", () => {
     for (const headers of headersOf({ type: "backend_unavailable", message: "m", retryable: false }))
       expect(headers["x-should-retry"]).toBe("false");
+  });
+});
+
+describe("a provider's spent quota", () => {
+  const reply = (status: number, error: object) => ({
+    status,
+    contentType: "application/json",
+    body: JSON.stringify({ error }),
+    retryAfterMs: 1_000,
+  });
+  const spent = [
+    chat.decodeFailure(reply(429, { message: "m", type: "insufficient_quota", code: "insufficient_quota" })),
+    messages.decodeFailure(reply(402, { type: "billing_error", message: "m" })),
+    messages.decodeFailure(
+      reply(400, { type: "invalid_request_error", message: "Your credit balance is too low to access the API." }),
+    ),
+  ];
+
+  // planted: read like any other 429; a 402 named when to come back
+  it("sends to the next backend, and nobody back in two seconds", () => {
+    for (const failure of spent) {
+      expect(failure).toMatchObject({ type: "backend_unavailable", detail: "backend_quota" });
+      expect(isFallbackWorthy(failure)).toBe(true);
+      for (const wire of [chat, messages]) {
+        const told = wire.encodeFailure(failure, "req_1");
+        expect([told.status, told.headers["x-should-retry"], told.headers["retry-after"]]).toEqual([
+          503,
+          "false",
+          undefined,
+        ]);
+        expect(told.body).not.toMatch(/quota|credit|billing/);
+      }
+    }
+  });
+
+  it("is not what a rate limit or a refused prompt is", () => {
+    expect(chat.decodeFailure(reply(429, { code: "rate_limit_exceeded" })).type).toBe("backend_overloaded");
+    const words = "messages.0: Your credit balance is too low";
+    expect(messages.decodeFailure(reply(400, { message: words })).type).toBe("backend_rejected");
   });
 });
 
