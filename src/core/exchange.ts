@@ -118,6 +118,8 @@ export interface AnswerOrigin {
 /** An answer that runs: the first real token has been seen and is the first of `next()`. */
 export interface StreamingAnswer {
   readonly kind: "stream";
+  /** The end of the whole deadline, milliseconds since the epoch: whoever reads slower than that is cut off. */
+  readonly expiresAt: number;
   readonly wire: Wire;
   readonly origin: AnswerOrigin;
   /**

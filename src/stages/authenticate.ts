@@ -32,12 +32,26 @@ export function tokenOf(credentials: Credentials): Result<string> {
  * Fails closed: no store, no answer about an unknown key (503, never 401).
  */
 export async function authenticate(exchange: Decoded, gateway: Gateway): Promise<Result<Authenticated>> {
-  const found = await principalOf(exchange, gateway);
-  if (!found.ok) return found;
-  if (!found.value.scopes.has("inference")) {
-    return fail({ type: "caller_forbidden", message: "This API key may not run inference.", retryable: false });
-  }
-  return ok({ ...exchange, principal: found.value });
+  const found = forInference(await principalOf(exchange, gateway));
+  return found.ok ? ok({ ...exchange, principal: found.value }) : found;
+}
+
+/** On the way of every principal that a request runs as, also of one that was read again because its key had changed. */
+function forInference(found: Result<Principal>): Result<Principal> {
+  if (!found.ok || found.value.scopes.has("inference")) return found;
+  return fail({ type: "caller_forbidden", message: "This API key may not run inference.", retryable: false });
+}
+
+/**
+ * What can be told of a caller without I/O, before a large body is read on its behalf: a token that is no API key at all, or an address
+ * that sent too many wrong ones. A token that this isolate knows passes, as it does in `authenticate`.
+ */
+export function strangerRefusal({ address }: Credentials, token: string, gateway: Gateway): Failure | undefined {
+  const now = gateway.clock.now();
+  if (heldPrincipal(token, now, gateway)) return undefined;
+  if (!parseApiKey(token)) return INVALID;
+  const blockedMs = gateway.strangers.blockedMs(address, now);
+  return blockedMs > 0 ? tooManyStrangers(blockedMs) : undefined;
 }
 
 async function principalOf({ credentials, notes }: Decoded, gateway: Gateway): Promise<Result<Principal>> {
@@ -74,11 +88,11 @@ export async function checkedPrincipalOf(credentials: Credentials, gateway: Gate
 }
 
 /** The key's version moved: read it again past every cache, and check the secret again. */
-export function reauthenticate(credentials: Credentials, gateway: Gateway): Promise<Result<Principal>> {
+export async function reauthenticate(credentials: Credentials, gateway: Gateway): Promise<Result<Principal>> {
   const token = tokenOf(credentials);
-  if (!token.ok) return Promise.resolve(token);
+  if (!token.ok) return token;
   gateway.principals.delete(token.value);
-  return lookUp(token.value, credentials.address, true, gateway);
+  return forInference(await lookUp(token.value, credentials.address, true, gateway));
 }
 
 async function lookUp(token: string, address: string, fresh: boolean, gateway: Gateway): Promise<Result<Principal>> {

@@ -1,5 +1,6 @@
 import type { Frame } from "../core/answer.ts";
 import type { AnswerOrigin, LiveAnswer, StreamingAnswer, StreamStep } from "../core/exchange.ts";
+import type { Failure } from "../core/failure.ts";
 import { ok, type Result } from "../core/result.ts";
 import type { FrameReader, Wire } from "../core/wire.ts";
 import { Meter } from "./meter.ts";
@@ -7,6 +8,8 @@ import { CANCELLED, cut, type RunningAttempt, timedOut } from "./running-attempt
 
 /** Once every choice has finished, usage and the closing frame may take this long; then the stream counts as complete without. */
 const AFTER_FINISH_MS = 5_000;
+/** Behind the closing frame the connection may take this long to end; then it is closed. */
+const RELEASE_MS = 250;
 
 type Step = { readonly kind: "frames"; readonly frames: Frame[] } | Exclude<StreamStep, { kind: "frames" }>;
 
@@ -23,6 +26,7 @@ export class BackendStream implements StreamingAnswer {
   readonly #frames: FrameReader;
   readonly #meter: Meter;
   readonly #openedAt: number;
+  readonly expiresAt: number;
   #pending: Step | undefined;
   #terminal = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -39,6 +43,7 @@ export class BackendStream implements StreamingAnswer {
     this.#frames = this.wire.decodeStream();
     this.#meter = new Meter(draft.operation === "chat" ? (draft.choices ?? 1) : 1);
     this.#openedAt = running.gateway.clock.now();
+    this.expiresAt = this.#openedAt + running.planned.deadlines.totalMs;
   }
 
   /** Reads up to the first real token. A failure before it is the attempt's; nothing has been given to the client. */
@@ -48,15 +53,11 @@ export class BackendStream implements StreamingAnswer {
     const held: Frame[] = [];
     while (!stream.#meter.started) {
       const step = await stream.#read();
-      if (step.kind === "failure") return running.failed(step.failure);
-      if (step.kind === "end") return running.failed(cut("no_token"));
+      if (step.kind !== "frames") return stream.#unopened(step);
       held.push(...step.frames);
       if (stream.#pending) break;
     }
-    if (!stream.#meter.started) {
-      stream.#disarm();
-      return running.failed(stream.#pending?.kind === "failure" ? stream.#pending.failure : cut("no_token"));
-    }
+    if (!stream.#meter.started) return stream.#unopened(stream.#pending);
     running.sawFirstToken();
     const after = stream.#pending;
     stream.#held = after ? [{ kind: "frames", frames: held }, after] : [{ kind: "frames", frames: held }];
@@ -64,7 +65,14 @@ export class BackendStream implements StreamingAnswer {
     return ok(stream);
   }
 
+  /** What has been read and not been handed on: all that came up to the first token. */
   #held: Step[] = [];
+
+  /** The stream was over before its first token: the backend is stopped, whatever it still sends. */
+  #unopened(step: Step | undefined): Result<never> {
+    this.#disarm();
+    return this.#running.failed(step?.kind === "failure" ? step.failure : cut("no_token"));
+  }
 
   async next(): Promise<StreamStep> {
     const step = this.#held.shift() ?? this.#pending ?? (await this.#read());
@@ -73,10 +81,10 @@ export class BackendStream implements StreamingAnswer {
     return step;
   }
 
-  cancel(): void {
+  cancel(failure?: Failure): void {
     this.#running.stop();
     this.#disarm();
-    this.#running.close("cancelled", this.#used());
+    this.#running.close(failure ? "failed" : "cancelled", this.#used(), failure);
   }
 
   /** One read: the frames up to the end, an error frame or the closing frame, and what comes behind them as the pending step. */
@@ -141,7 +149,6 @@ export class BackendStream implements StreamingAnswer {
       this.#release();
       return;
     }
-    this.#running.stop();
     this.#running.failed(step.failure, this.#used());
   }
 
@@ -155,9 +162,13 @@ export class BackendStream implements StreamingAnswer {
       this.#running.stop();
       return;
     }
-    const reader = this.#reader;
-    const drained = reader.read().then(({ done }) => (done ? undefined : reader.cancel()));
-    this.#running.exchange.waitUntil(drained.catch(() => undefined));
+    const running = this.#running;
+    const timer = setTimeout(() => running.stop(), RELEASE_MS);
+    const ended = this.#reader.read().then(
+      ({ done }) => (done ? clearTimeout(timer) : running.stop()),
+      () => clearTimeout(timer),
+    );
+    running.exchange.waitUntil(ended);
   }
 
   /**
@@ -171,12 +182,11 @@ export class BackendStream implements StreamingAnswer {
   }
 
   #nextDeadline(now: number): { readonly at: number; readonly kind: "first_token" | "silence" | "total" } {
-    const { firstTokenMs, silenceMs, totalMs } = this.#running.planned.deadlines;
-    const totalAt = this.#openedAt + totalMs;
+    const { firstTokenMs, silenceMs } = this.#running.planned.deadlines;
     const [kind, at] = this.#meter.started
       ? (["silence", now + (this.#meter.complete ? Math.min(silenceMs, AFTER_FINISH_MS) : silenceMs)] as const)
       : (["first_token", this.#openedAt + firstTokenMs] as const);
-    return at < totalAt ? { at, kind } : { at: totalAt, kind: "total" };
+    return at < this.expiresAt ? { at, kind } : { at: this.expiresAt, kind: "total" };
   }
 
   #setTimer(now: number): void {

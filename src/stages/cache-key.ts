@@ -1,4 +1,6 @@
 import type { Body, Draft } from "../core/draft.ts";
+import type { WireName } from "../core/wire.ts";
+import { sha256Hex } from "../lib/hash.ts";
 
 export interface CacheScope {
   readonly tenant: string;
@@ -7,24 +9,45 @@ export interface CacheScope {
   /** Config, overlay and policy versions: an answer made under other rules is another answer. */
   readonly versions: readonly (string | number)[];
   readonly maxOutputTokens: number | undefined;
+  /** The caller's format. */
+  readonly wire: WireName;
 }
 
 /**
- * SHA-256 over everything that can change an answer, as hex: the draft in no format's words, so that both wire formats share
- * an entry where the answer is the same; fields without a word count by their own source text. How the answer is delivered
- * (`stream`, usage frames) and who the end user is do not count.
+ * SHA-256 over everything that can change an answer, as hex: the draft in no format's words, so that both wire formats share an
+ * entry where the answer is the same. What the draft has no word for, or cannot hold to the digit, one format may pass on and another
+ * drop: such a request counts by its own source text and format. How the answer is delivered (`stream`, usage frames) and who
+ * the end user is do not count.
  */
 export async function cacheKeyOf(draft: Draft, body: Body, scope: CacheScope): Promise<string> {
-  const { model: _alias, endUser: _endUser, unknownFields, ...rest } = draft;
+  const { model: _alias, endUser: _endUser, ...rest } = draft;
   const meaning: Record<string, unknown> = { ...rest, maxOutputTokens: scope.maxOutputTokens };
   delete meaning.stream;
   delete meaning.streamUsage;
-  const unspoken = draft.operation === "chat" ? [...unknownFields, ...draft.untranslatable] : unknownFields;
-  const sources = new Map(body.members.map(({ key, valueStart, end }) => [key, body.text.slice(valueStart, end)]));
-  const fields = [...unspoken].sort().map((name) => [name, sources.get(name)]);
-  const text = JSON.stringify([scope.tenant, scope.namespace, scope.alias, scope.versions, sorted(meaning), fields]);
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const source = isWholeInDraft(draft) ? [] : [scope.wire, sourceOf(body)];
+  const text = JSON.stringify([scope.tenant, scope.namespace, scope.alias, scope.versions, sorted(meaning), source]);
+  return sha256Hex(text);
+}
+
+/** Whether the draft alone says all that the request says. */
+function isWholeInDraft(draft: Draft): boolean {
+  if (draft.unknownFields.length > 0) return false;
+  if (draft.operation === "embed") return true;
+  return (
+    draft.untranslatable.length === 0 &&
+    (draft.seed === undefined || Number.isSafeInteger(draft.seed)) &&
+    draft.messages.every(({ content }) => content.every(({ type }) => type !== "other"))
+  );
+}
+
+/** Members that say how, to whom or under which name the answer goes, and not what it is. */
+const DELIVERY = new Set(["model", "stream", "stream_options", "user", "safety_identifier", "metadata"]);
+
+function sourceOf(body: Body): readonly (readonly [string, string])[] {
+  return body.members
+    .filter(({ key }) => !DELIVERY.has(key))
+    .map(({ key, valueStart, end }) => [key, body.text.slice(valueStart, end)] as const)
+    .sort(([left], [right]) => (left < right ? -1 : 1));
 }
 
 function sorted(value: Record<string, unknown>): [string, unknown][] {

@@ -8,20 +8,21 @@ import type { Gateway } from "./gateway.ts";
 export async function guard(exchange: Admitted, gateway: Gateway): Promise<Result<Admitted>> {
   for (const policy of gateway.policies) {
     if (!policy.onRequest) continue;
-    const refused = await ask(policy, exchange);
+    const refused = await ask(policy, exchange, gateway);
     if (refused) return fail(refused);
   }
   return ok(exchange);
 }
 
-async function ask(policy: Policy, exchange: Admitted): Promise<Failure | undefined> {
+async function ask(policy: Policy, exchange: Admitted, gateway: Gateway): Promise<Failure | undefined> {
   const step = `guard:${policy.name}`;
   try {
     const verdict = await policy.onRequest?.(exchange);
     if (verdict?.kind !== "refuse") return undefined;
     exchange.notes.decisions.push({ step, decision: "refuse", reason: verdict.reason });
     return verdict.failure;
-  } catch {
+  } catch (error) {
+    gateway.reportBug(error, exchange.requestId);
     exchange.notes.decisions.push({ step, decision: policy.whenBroken, reason: "policy_broken" });
     if (policy.whenBroken === "allow") return undefined;
     return {

@@ -1,5 +1,6 @@
 import type { Frame, StreamEvent } from "../core/answer.ts";
 import type { Failure } from "../core/failure.ts";
+import { isJsonObject } from "../core/json.ts";
 import { mergeUsage, type Usage } from "../core/usage.ts";
 
 /** Bytes of UTF-8 text to a token, for counts that nobody reported. Always marked as estimated. */
@@ -88,6 +89,10 @@ export class Meter {
         // What comes after the last finish cannot unsay it.
         if (!this.complete) this.failure ??= event.failure;
         return 0;
+      case "other":
+        // Content that has no word here (a legacy function call, redacted thinking) is an answer all the same.
+        if (isContent(event)) this.started = true;
+        return 0;
       default:
         return 0;
     }
@@ -103,4 +108,11 @@ function utf8Length(text: string): number {
     else if (unit >= 0x80) bytes += 1;
   }
   return bytes;
+}
+
+/** Whether fields without a word are content: a message's own, or a block; what stands beside them (ids, nulls) is not. */
+function isContent({ choice, data }: Extract<StreamEvent, { type: "other" }>): boolean {
+  if (choice < 0) return false;
+  if ("block" in data || "deltas" in data) return true;
+  return isJsonObject(data.message) && Object.values(data.message).some((value) => value !== null);
 }

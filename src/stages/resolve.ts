@@ -96,6 +96,7 @@ async function planCache(
     alias: route.alias,
     versions: [config.version, config.overlayVersion, ...gateway.policies.map((policy) => policy.name)],
     maxOutputTokens,
+    wire: exchange.wire.name,
   });
   return { key, read: controls.cache !== "refresh", ttlSeconds };
 }

@@ -91,11 +91,13 @@ export class RunningAttempt {
     });
   }
 
-  /** Closes as failed, and gives the failure back; a client that left is no fault of the backend. */
+  /** Stops the backend, closes as failed, and gives the failure back; a client that left is no fault of the backend. */
   failed(
     failure: Failure,
     used?: { usage: Usage; estimated: boolean },
   ): { readonly ok: false; readonly failure: Failure } {
+    // Whatever else the backend would say: nobody hears it, and a GPU has better things to do.
+    this.stop();
     if (this.abandoned) {
       this.close("cancelled", used);
       return fail(CANCELLED);

@@ -2,6 +2,10 @@ import type { Admitted, AnswerOrigin, StreamingAnswer, StreamStep } from "../cor
 import { type Failure, INTERNAL } from "../core/failure.ts";
 import type { Wire } from "../core/wire.ts";
 import type { Gateway } from "./gateway.ts";
+import { timedOut } from "./running-attempt.ts";
+
+/** Behind the backend's own deadline, so that the one who reads is told by the reading itself. */
+const EXPIRY_GRACE_MS = 1_000;
 
 /** Who wants to know how a stream ended. */
 export interface StreamListener {
@@ -19,6 +23,7 @@ export class WatchedStream implements StreamingAnswer {
   readonly kind = "stream";
   readonly wire: Wire;
   readonly origin: AnswerOrigin;
+  readonly expiresAt: number;
   readonly #answer: StreamingAnswer;
   readonly #exchange: Admitted;
   readonly #gateway: Gateway;
@@ -26,9 +31,12 @@ export class WatchedStream implements StreamingAnswer {
   #reading: Promise<unknown> = Promise.resolve();
   #over = false;
   #draining = false;
+  #expired: Failure | undefined;
+  readonly #timer: ReturnType<typeof setTimeout>;
 
   constructor(answer: StreamingAnswer, exchange: Admitted, gateway: Gateway, listener: StreamListener) {
     this.wire = answer.wire;
+    this.expiresAt = answer.expiresAt;
     this.origin = answer.origin;
     this.#answer = answer;
     this.#exchange = exchange;
@@ -36,6 +44,9 @@ export class WatchedStream implements StreamingAnswer {
     this.#listener = listener;
     const { draft, route } = exchange;
     const isCollected = draft.operation !== "chat" || !draft.stream;
+    // The backend's own deadline counts while somebody reads; this one also ends a stream that nobody reads any more.
+    const leftMs = this.expiresAt + EXPIRY_GRACE_MS - gateway.clock.now();
+    this.#timer = setTimeout(() => this.#expire(), leftMs);
     // Whoever collects reads to the end by itself: there is nothing to drain.
     if (route.cancelOnDisconnect || !isCollected) exchange.departure.onGone(() => this.cancel());
   }
@@ -52,22 +63,36 @@ export class WatchedStream implements StreamingAnswer {
       this.#drain();
       return;
     }
-    this.#over = true;
+    this.#end();
     this.#answer.cancel(failure);
     this.#listener.giveUp(failure);
   }
 
   async #read(): Promise<StreamStep> {
+    if (this.#expired) return { kind: "failure", failure: this.#expired };
     try {
       const step = await this.#answer.next();
       this.#listener.hear(step);
-      if (step.kind !== "frames") this.#over = true;
+      if (step.kind !== "frames") this.#end();
       return step;
     } catch (bug) {
       this.#gateway.reportBug(bug, this.#exchange.requestId);
       this.cancel(INTERNAL);
       return { kind: "failure", failure: INTERNAL };
     }
+  }
+
+  #end(): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
+  }
+
+  #expire(): void {
+    this.#expired = timedOut("total");
+    if (this.#over) return;
+    this.#end();
+    this.#answer.cancel(this.#expired);
+    this.#listener.giveUp(this.#expired);
   }
 
   /** The settlement is waited for since before the first byte: that keeps the isolate alive for this. */
