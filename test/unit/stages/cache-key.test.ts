@@ -1,0 +1,43 @@
+import { describe, expect, it } from "vitest";
+import { parseBody } from "../../../src/lib/json.ts";
+import { cacheKeyOf } from "../../../src/stages/cache-key.ts";
+import { wires } from "../../../src/wire/registry.ts";
+
+const encoder = new TextEncoder();
+
+async function keyOf(wire: "openai-chat" | "anthropic-messages", text: string, tenant = "a"): Promise<string> {
+  const parsed = parseBody(encoder.encode(text), { maxDepth: 64 });
+  if (!parsed.ok) throw new Error(parsed.problem);
+  const draft = wires[wire].decodeRequest(parsed.body);
+  if (!draft.ok) throw new Error(draft.failure.message);
+  const scope = { tenant, namespace: "", alias: "m", versions: [1], maxOutputTokens: 50, wire };
+  return cacheKeyOf(draft.value, parsed.body, scope);
+}
+
+const chat = (more: string) =>
+  `{"model":"m","max_tokens":50,"temperature":0,"messages":[{"role":"user","content":"hi"}]${more}}`;
+
+describe("the key of the exact cache", () => {
+  // planted: the wire's name always in the key
+  it("is one for both formats where the request says the same", async () => {
+    expect(await keyOf("openai-chat", chat(""))).toBe(await keyOf("anthropic-messages", chat("")));
+  });
+
+  // planted: fields without a word keyed without the caller's format
+  it("is another for each format where a field has no word: one may pass it on and the other drop it", async () => {
+    const odd = chat(',"thinking":{"type":"enabled","budget_tokens":1024}');
+    expect(await keyOf("openai-chat", odd)).not.toBe(await keyOf("anthropic-messages", odd));
+  });
+
+  // planted: the seed keyed as a double
+  it("tells numbers apart that a double cannot", async () => {
+    const seed = (digits: string) => keyOf("openai-chat", chat(`,"seed":${digits}`));
+    expect(await seed("9007199254740992")).not.toBe(await seed("9007199254740993"));
+  });
+
+  // planted: `stream` left in the meaning; the tenant left out of the key
+  it("does not ask how the answer is delivered, but whose it is", async () => {
+    expect(await keyOf("openai-chat", chat(',"stream":true'))).toBe(await keyOf("openai-chat", chat("")));
+    expect(await keyOf("openai-chat", chat(""), "b")).not.toBe(await keyOf("openai-chat", chat(""), "a"));
+  });
+});
