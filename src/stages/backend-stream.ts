@@ -163,9 +163,18 @@ export class BackendStream implements StreamingAnswer {
       return;
     }
     const running = this.#running;
-    const timer = setTimeout(() => running.stop(), RELEASE_MS);
-    const ended = this.#reader.read().then(
-      ({ done }) => (done ? clearTimeout(timer) : running.stop()),
+    const reader = this.#reader;
+    const close = () => {
+      running.stop();
+      // Ends the read below too, whatever the transport makes of the signal.
+      reader.cancel().catch(() => undefined);
+    };
+    const timer = setTimeout(close, RELEASE_MS);
+    const ended = reader.read().then(
+      ({ done }) => {
+        clearTimeout(timer);
+        if (!done) close();
+      },
       () => clearTimeout(timer),
     );
     running.exchange.waitUntil(ended);
