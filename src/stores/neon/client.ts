@@ -1,5 +1,5 @@
 import { neon, neonConfig } from "@neondatabase/serverless";
-import { type SQL, sql } from "drizzle-orm";
+import { DrizzleQueryError, type SQL, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import { drizzle, type NeonHttpDatabase } from "drizzle-orm/neon-http";
 import type { Failure } from "../../core/failure.ts";
@@ -40,10 +40,11 @@ export class Neon {
     this.db = drizzle({ client: neon(connectionString, { fetchOptions }), casing: "snake_case" });
   }
 
-  /** Runs what `work` builds; every failure of the database becomes a value. */
+  /** Runs what `work` builds; every failure of the database becomes a value. What throws while it is built is a bug, and throws. */
   async run<Value>(work: (db: NeonHttpDatabase) => PromiseLike<Value>): Promise<Outcome<Value>> {
+    const call = work(this.db);
     try {
-      return { kind: "ok", value: await work(this.db) };
+      return { kind: "ok", value: await call };
     } catch (error) {
       return outcomeOf(error);
     }
@@ -61,10 +62,10 @@ export class Neon {
     tenant: string,
     build: (db: NeonHttpDatabase) => Queries,
   ): Promise<Outcome<Results<Queries>>> {
-    return this.run(async (db) => {
-      const [, ...results] = await db.batch([db.execute(setTenant(tenant)), ...build(db)]);
-      return results as Results<Queries>;
-    });
+    const outcome = await this.run((db) => db.batch([db.execute(setTenant(tenant)), ...build(db)]));
+    if (outcome.kind !== "ok") return outcome;
+    const [, ...results] = outcome.value;
+    return { kind: "ok", value: results as Results<Queries> };
   }
 }
 
@@ -114,9 +115,15 @@ function sqlError(error: unknown): { readonly code: string; readonly constraint?
   return undefined;
 }
 
-/** Whether the database (or the way to it) failed, and not our own code, whose bugs must not be taken for an outage. */
+/**
+ * What the driver lets through of a reply that is no JSON, has another shape, or breaks off (workerd has a plain Error for that, Node a
+ * TypeError). Other kinds (a RangeError, drizzle's own complaints) are bugs.
+ */
+const BAD_REPLY = new Set(["SyntaxError", "TypeError", "Error", "TimeoutError", "AbortError", "NeonDbError"]);
+
+/** Whether the database (or the way to it) failed. A batch throws as the driver does; single queries come in drizzle's wrapping. */
 function isOfDriver(error: unknown): boolean {
-  return chain(error).some((cause) => cause.name === "NeonDbError" || cause.name === "DrizzleQueryError");
+  return error instanceof DrizzleQueryError || (error instanceof Error && BAD_REPLY.has(error.name));
 }
 
 function hasTimedOut(error: unknown): boolean {
