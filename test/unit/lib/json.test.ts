@@ -73,6 +73,18 @@ describe("parseBody", () => {
     }
   });
 
+  // planted: only top-level members counted
+  it("refuses more than a hundred thousand containers and members together, before the parser makes objects of them", () => {
+    const empty = (count: number) => `{"messages":[${"{},".repeat(count - 1)}{}]}`;
+    expect(kindOf(empty(99_997))).toBe("ok");
+    expect(kindOf(empty(99_998))).toBe("too_many_values");
+    const fields = (count: number) => `{"a":{${Array.from({ length: count }, (_, i) => `"${i}":0`).join()}}}`;
+    expect(kindOf(fields(99_997))).toBe("ok");
+    expect(kindOf(fields(99_998))).toBe("too_many_values");
+    // Text may hold any number of them, and token ids are numbers in one array.
+    expect(kindOf(`{"a":"${"{:".repeat(200_000)}","input":[${"1,".repeat(200_000)}1]}`)).toBe("ok");
+  });
+
   // planted: a TextDecoder without `fatal`
   it("refuses bytes that are not UTF-8 and a byte order mark", () => {
     for (const bytes of [
