@@ -93,6 +93,11 @@ export function controlsOf(headers: Headers): Result<Controls> {
   });
 }
 
+/** Whether the body is large, or may be: its length is not declared. */
+export function mayBeLarge(headers: Headers): boolean {
+  return !(Number(headers.get("content-length") ?? Number.NaN) <= SMALL_BODY_BYTES);
+}
+
 /** The body, bounded in size and time. A sender that never ends is answered, not waited for. */
 export async function readBody(request: Request, maxBytes: number): Promise<Result<Uint8Array>> {
   const type = request.headers.get("content-type");
