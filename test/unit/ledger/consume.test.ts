@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { book } from "../../../workers/ledger/src/book.ts";
 import { consume } from "../../../workers/ledger/src/consume.ts";
+import type { Ledger } from "../../../workers/ledger/src/ports.ts";
 import { sweep } from "../../../workers/ledger/src/sweep.ts";
 import { abandonedOf, settledEvent } from "../../support/events.ts";
 import { type Bench, message, startBench } from "./bench.ts";
@@ -71,6 +73,34 @@ describe("a batch of the queue", () => {
     expect([before.verdict, with_.verdict, after.verdict]).toEqual(["acked", "retried after 2 s", "acked"]);
     for (const { requestId } of events) expect((await bench.rows(requestId)).request).toEqual(SETTLED);
     expect(await bench.due()).toEqual([]);
+  });
+
+  // planted: the batch booked in one piece
+  it("is written at most 500 events a statement, all of them, and only the slice at fault is halved", async () => {
+    const events = Array.from({ length: 1_201 }, () => settledEvent());
+    const strange = settledEvent({ startedAt: 8.64e15, endedAt: 8.64e15 });
+    const sizes: number[] = [];
+    const rows: Ledger["rows"] = {
+      write: async (slice) => {
+        sizes.push(slice.length);
+        return slice.includes(strange)
+          ? { kind: "refused", code: "22008" }
+          : { kind: "ok", value: { fresh: [], settledBefore: [] } };
+      },
+      settledEvents: async () => ({ kind: "ok", value: [] }),
+    };
+    const told: number[] = [];
+    const { countersOf, log, now } = bench.ledger;
+    const records: Ledger["records"] = Object.assign(Object.create(bench.ledger.records), {
+      acknowledge: async (_tenant: string, written: readonly unknown[]) => {
+        told.push(written.length);
+        return { ok: true, value: written.map(() => "acknowledged") };
+      },
+    });
+    const booking = await book([...events, strange], { rows, countersOf, log, now, records });
+    expect(booking).toMatchObject({ kind: "booked", written: 1_201, poison: [{ event: strange }] });
+    expect(sizes.slice(0, 3)).toEqual([500, 500, 202]);
+    expect(told).toEqual([500, 500, 201]);
   });
 });
 

@@ -15,8 +15,11 @@ export type Booking =
       readonly written: number;
       readonly poison: readonly Poison[];
     }
-  /** Postgres is away: nothing is known to be written, nothing was acknowledged. */
+  /** Postgres is away: what was written before that was acknowledged, and does no harm when it comes again. */
   | { readonly kind: "unavailable"; readonly detail: string };
+
+/** What goes into one statement, and to Redis in one call: a batch of the queue can hold tens of megabytes of events. */
+const SLICE_EVENTS = 500;
 
 /**
  * Books events: rows first, then the acknowledgement in Redis, so that what is acknowledged is written. Idempotent: the same events may
@@ -25,7 +28,19 @@ export type Booking =
 export async function book(events: readonly WideEvent[], ledger: Ledger): Promise<Booking> {
   const distinct = onePerRequest(events);
   const poison: Poison[] = [];
-  const outcome = await write(distinct, ledger, poison);
+  let written = 0;
+  for (let start = 0; start < distinct.length; start += SLICE_EVENTS) {
+    const booking = await bookSlice(distinct.slice(start, start + SLICE_EVENTS), ledger);
+    if (booking.kind === "unavailable") return booking;
+    written += booking.written;
+    poison.push(...booking.poison);
+  }
+  return { kind: "booked", written, poison };
+}
+
+async function bookSlice(events: readonly WideEvent[], ledger: Ledger): Promise<Booking> {
+  const poison: Poison[] = [];
+  const outcome = await write(events, ledger, poison);
   if (outcome.kind === "unavailable") return outcome;
   const written = outcome.value;
   const known = await withTruth(written.events, written.settledBefore, ledger);
