@@ -171,7 +171,12 @@ export interface Playing extends Recorder {
   settled(): Promise<void>;
 }
 
-export function begin(request: PlayedRequest, answering: Answering, more: Partial<Gateway> = {}): Playing {
+export function begin(
+  request: PlayedRequest,
+  answering: Answering,
+  more: Partial<Gateway> = {},
+  token: string = TOKEN,
+): Playing {
   const recorder: Recorder = { settlements: [], bugs: [], calls: [] };
   const waiting: Promise<unknown>[] = [];
   const leaving = departure();
@@ -180,7 +185,7 @@ export function begin(request: PlayedRequest, answering: Answering, more: Partia
     receivedAt: NOW,
     wire: wires[request.caller],
     bytes: bytesOf(request),
-    credentials: { bearer: TOKEN, address: "test" },
+    credentials: { bearer: token, address: "test" },
     controls: { noFallback: false, debugTranslation: false },
     trace: { traceId: "0".repeat(32), spanId: "0".repeat(16), sampled: false },
     departure: leaving,
