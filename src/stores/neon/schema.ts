@@ -212,7 +212,7 @@ export const requests = pgTable(
     /** When the row was written first, and when last. */
     recordedAt: moment().notNull().defaultNow(),
     updatedAt: moment().notNull().defaultNow(),
-    /** When the counters in Redis took this request in; null: still to be done. */
+    /** Not filled: the records in Redis keep the counters from counting a request twice. */
     countedAt: moment(),
   },
   (table) => [
@@ -225,7 +225,6 @@ export const requests = pgTable(
     index("requests_by_key").on(table.tenantId, table.keyId, table.startedAt),
     index("requests_by_user").on(table.tenantId, table.userId, table.startedAt).where(sql`${table.userId} is not null`),
     index("requests_by_alias").on(table.tenantId, table.alias, table.startedAt),
-    index("requests_uncounted").on(table.recordedAt).where(sql`${table.countedAt} is null`),
   ],
 );
 
