@@ -146,7 +146,7 @@ describe("one call before the upstream call, one after it", () => {
   });
 });
 
-// planted: the cache read by a call of its own
+// planted: a call of its own in `recall`
 test("a cached answer costs one call before it and one after, JSON and stream", async () => {
   const text = prompt("cached");
   expect((await counted(() => ask("cached", text))).headers.get("x-gateway-cache")).toBe("MISS");
@@ -167,7 +167,7 @@ test("a cached answer costs one call before it and one after, JSON and stream", 
   }
 });
 
-// planted: `refuse` settles what was never reserved
+// planted: a call of its own in `refuse`
 test.each([
   { what: "requests", wish: { limits: { key: { requestsPerMinute: 1, refillPeriodMs: 3_600_000 } } }, status: 429 },
   { what: "tokens", wish: { limits: { key: { tokensPerMinute: 60, refillPeriodMs: 3_600_000 } } }, status: 429 },
@@ -180,7 +180,7 @@ test.each([
   expect(seen).toMatchObject({ status, redis: 1, postgres: 0 });
 });
 
-// planted: the model looked up behind admission
+// planted: the key looked up in `resolve`
 test("what is refused before admission costs no call at all", async () => {
   for (const [model, more, status] of [
     ["no-such-model", {}, 404],

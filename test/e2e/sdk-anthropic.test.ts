@@ -1,6 +1,6 @@
 /**
- * The official `@anthropic-ai/sdk` package, unmodified, against the whole stack: what it returns, and what the backends received. Longer
- * than most files because one stack serves all of it.
+ * The official `@anthropic-ai/sdk` package, unmodified, against the whole stack: what it returns, and what the backends received. Long, because one stack serves
+ * all of it in one file.
  */
 import Anthropic, { type ClientOptions } from "@anthropic-ai/sdk";
 import OpenAI from "openai";
@@ -81,7 +81,7 @@ async function truth(kind: BackendKind, text: string): Promise<string> {
 }
 
 describe.each(KINDS)("a backend like $alias", (kind) => {
-  // planted: the system prompt left out of the translated body; output tokens of a translated answer left out
+  // planted: the system prompt left out of the translated body
   test("a message is what the backend said, and the backend was asked what the client asked", async () => {
     const text = prompt("Which way to the open sea?");
     const message = await anthropic.messages.create(asked(kind, text));
@@ -96,7 +96,7 @@ describe.each(KINDS)("a backend like $alias", (kind) => {
     });
   });
 
-  // planted: `message_delta` without usage; the block never closed in a translated stream
+  // planted: in a translated stream the block never closed, and `message_delta` without usage
   test("a stream says the same as the backend, in the order of the format, with usage", async () => {
     const text = prompt("What do the buoys say?");
     const { data: stream, request_id } = await anthropic.messages
@@ -128,7 +128,7 @@ describe.each(KINDS)("a backend like $alias", (kind) => {
     expect(inputTokens).toBe(call.usageReported?.promptTokens);
   });
 
-  // planted: the same as above; the SDK's own accumulator then throws
+  // planted: `message_delta` without usage
   test("the SDK's helper gathers a stream into the same message", async () => {
     const text = prompt("Gather it all.");
     const gathered = await anthropic.messages.stream(asked(kind, text)).finalMessage();
@@ -137,7 +137,7 @@ describe.each(KINDS)("a backend like $alias", (kind) => {
     expect(gathered.usage.output_tokens).toBeGreaterThan(5);
   });
 
-  // planted: the client's headers spread into the outbound ones
+  // planted: one more header on outbound calls
   test("no header of the client's reaches the backend", async () => {
     const nosy = new Anthropic({ ...clientOptions(), defaultHeaders: NOSY_HEADERS });
     for (const alias of kind.alias === "home" ? ["home", "tunnelled"] : [kind.alias]) {
@@ -152,7 +152,7 @@ describe.each(KINDS)("a backend like $alias", (kind) => {
     }
   });
 
-  // planted: the departure not bridged to the attempt (`onGone` never called); `cancel` without `stop`
+  // planted: nobody listens to the departure, and the body's `cancel` does nothing
   test.each(["mid-stream", "stream before its first token", "JSON before its first token"])(
     "abort: %s stops the generation within two seconds",
     async (moment) => {
@@ -198,14 +198,20 @@ describe("requests on their way", () => {
     expect(bodyText).toBe(body.replace(`"model":"claude"`, `"model":"simulated-large"`));
   });
 
-  // planted: the unknown fields of a translated body not noted; `top_k` not sent to vLLM
+  // planted: the unknown fields of a translated body not noted
   test("what the other format has no word for is dropped and named, what it cannot do without is refused", async () => {
     const text = prompt("Translate me.");
     const system = [{ type: "text" as const, text: SYSTEM, cache_control: { type: "ephemeral" as const } }];
     const { response } = await anthropic.messages
       .create(
-        // @ts-expect-error: a field that Anthropic does not know
-        { ...asked(HOME, text), system, top_k: 7, metadata: { user_id: "end-user-7" }, x_unknown: 1, priority: 9 },
+        // Two fields that Anthropic does not know.
+        Object.assign(asked(HOME, text), {
+          system,
+          top_k: 7,
+          metadata: { user_id: "end-user-7" },
+          x_unknown: 1,
+          priority: 9,
+        }),
         { headers: { "x-gateway-debug": "translation" } },
       )
       .withResponse();
@@ -287,7 +293,7 @@ describe("failures, in the SDK's own classes", () => {
     client.messages.create({ model, max_tokens: 400, messages: [{ role: "user", content: prompt(text) }], ...more });
   const { BadRequestError, AuthenticationError, PermissionDeniedError, NotFoundError, InternalServerError } = Anthropic;
 
-  // planted: a status changed in `tell`; the message of a backend's 400 not passed on
+  // planted: a spent budget told as 429; the message of a backend's 400 not passed on
   test.each([
     {
       what: "a wrong field",
@@ -483,7 +489,7 @@ describe("the SDK's own retries, counted at the door", () => {
   const ask = (client: Anthropic, model: string, text: string) =>
     client.messages.create({ model, messages: [{ role: "user", content: text }], max_tokens: 400 });
 
-  // planted: `retry-after-ms` in seconds; `Retry-After` left out
+  // planted: `retry-after-ms` in seconds
   test("a spent rate is tried again when Retry-After says so, and passes", async () => {
     const limits = { key: { requestsPerMinute: 1, refillPeriodMs: 1_500 } };
     const client = relayed({ apiKey: await stack.mint({ limits }), maxRetries: 2 });
@@ -499,7 +505,7 @@ describe("the SDK's own retries, counted at the door", () => {
     expect((passed?.atMs ?? 0) - (refused?.answeredAtMs ?? 0)).toBeGreaterThanOrEqual(waitMs - 5);
   });
 
-  // planted: `retryable: false` of a spent budget left out
+  // planted: a spent budget told as 429, and as retryable
   test.each([
     { what: "a spent budget", wish: { tier: "pennies", limits: {} }, model: "claude", status: 402 },
     { what: "an unknown model", wish: {}, model: "nowhere", status: 404 },

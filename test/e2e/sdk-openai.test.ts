@@ -1,6 +1,6 @@
 /**
- * The official `openai` package, unmodified, against the whole stack: what it returns, and what the backends received. Longer than most
- * files because one stack serves all of it.
+ * The official `openai` package, unmodified, against the whole stack: what it returns, and what the backends received. Long, because one stack serves
+ * all of it in one file.
  */
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI, { type ClientOptions } from "openai";
@@ -87,7 +87,7 @@ async function truth(kind: BackendKind, text: string): Promise<string> {
 }
 
 describe.each(KINDS)("a backend like $alias", (kind) => {
-  // planted: `temperature` left out of the translated body; the cap of `max_tokens` not sent
+  // planted: `temperature` left out of the translated body
   test("a chat is what the backend said, and the backend was asked what the client asked", async () => {
     const text = prompt("Which way to the open sea?");
     const completion = await openai.chat.completions.create(asked(kind, text));
@@ -133,7 +133,7 @@ describe.each(KINDS)("a backend like $alias", (kind) => {
     }
   });
 
-  // planted: the client's headers spread into the outbound ones
+  // planted: one more header on outbound calls
   test("no header of the client's reaches the backend", async () => {
     const nosy = new OpenAI({ ...clientOptions(), defaultHeaders: NOSY_HEADERS, organization: `${CANARY}-org` });
     for (const alias of kind.alias === "home" ? ["home", "tunnelled"] : [kind.alias]) {
@@ -153,7 +153,7 @@ describe.each(KINDS)("a backend like $alias", (kind) => {
     }
   });
 
-  // planted: the departure not bridged to the attempt (`onGone` never called); `cancel` without `stop`
+  // planted: nobody listens to the departure, and the body's `cancel` does nothing
   test.each(["mid-stream", "stream before its first token", "JSON before its first token"])(
     "abort: %s stops the generation within two seconds",
     async (moment) => {
@@ -200,7 +200,26 @@ async function readThree(body: ReturnType<typeof asked>, aborting: AbortControll
 }
 
 describe("requests on their way", () => {
-  // planted: the body re-serialised from the parsed value; `VLLM_OWN` emptied
+  // planted: what the client names sent as it is
+  test("the route's cap is sent where the client names none, or more", async () => {
+    for (const [alias, wish, sent] of [
+      ["home", undefined, 1024],
+      ["capped", 500, 16],
+      ["claude", undefined, 4096],
+    ] as const) {
+      const { max_tokens: _, ...rest } = asked({ ...CLAUDE, alias }, prompt("How long is a rope?"));
+      const completion = await openai.chat.completions.create({
+        ...rest,
+        ...(wish !== undefined && { max_completion_tokens: wish }),
+      });
+      const { body } = await receivedCall(stack, completion._request_id);
+      expect(body.max_tokens).toBe(sent);
+      expect(body.max_completion_tokens).toBeUndefined();
+      expect(completion.usage?.completion_tokens).toBeLessThanOrEqual(sent);
+    }
+  });
+
+  // planted: the body re-serialised from the parsed value; vLLM's fields not removed
   test("digits and unknown fields arrive as they were written, vLLM's own fields do not arrive", async () => {
     const digits = `"seed":12345678901234567890,"temperature":0.30000000000000000001,"top_p":1.0,"frequency_penalty":1E-7`;
     const unknown = `"x_unknown":{"big":9007199254740993,"deep":[1e400,-0.0,{"é":"\\u00e9"}]},"metadata":{"a":"b"}`;
@@ -240,8 +259,8 @@ describe("requests on their way", () => {
     const text = prompt("Translate me.");
     const { response } = await openai.chat.completions
       .create(
-        // @ts-expect-error: a field that OpenAI does not know
-        { ...asked(CLAUDE, text), seed: 7, frequency_penalty: 0.5, x_unknown: 1, user: "end-user-7" },
+        // One field is none that OpenAI knows.
+        Object.assign(asked(CLAUDE, text), { seed: 7, frequency_penalty: 0.5, x_unknown: 1, user: "end-user-7" }),
         { headers: { "x-gateway-debug": "translation" } },
       )
       .withResponse();
@@ -360,7 +379,7 @@ describe("failures, in the SDK's own classes", () => {
   const create = (client: OpenAI, model: string, text: string, more: object = {}) =>
     client.chat.completions.create({ model, messages: [{ role: "user", content: prompt(text) }], ...more });
 
-  // planted: a status changed in `tell`; the message of a backend's 400 not passed on
+  // planted: a timeout told as 502; the message of a backend's 400 not passed on
   test.each([
     {
       what: "a wrong field",
@@ -573,7 +592,7 @@ describe("the SDK's own retries, counted at the door", () => {
   const ask = (client: OpenAI, model: string, text: string) =>
     client.chat.completions.create({ model, messages: [{ role: "user", content: text }], max_tokens: 400 });
 
-  // planted: `retry-after-ms` in seconds; `Retry-After` left out
+  // planted: `retry-after-ms` in seconds
   test("a spent rate is tried again when Retry-After says so, and passes", async () => {
     const apiKey = await stack.mint({
       tier: "unlimited",
@@ -593,7 +612,7 @@ describe("the SDK's own retries, counted at the door", () => {
     expect((passed?.atMs ?? 0) - (refused?.answeredAtMs ?? 0)).toBeGreaterThanOrEqual(waitMs - 5);
   });
 
-  // planted: `retryable: false` of a spent budget left out
+  // planted: a spent budget told as retryable
   test.each([
     { what: "a spent budget", wish: { tier: "pennies", limits: {} }, model: "claude", status: 429 },
     { what: "an unknown model", wish: {}, model: "nowhere", status: 404 },

@@ -35,7 +35,7 @@ describe("what operators ask", () => {
   ];
   const ready = () => call("GET", "/readyz", bearer(stack.metricsToken));
 
-  // planted: `/readyz` without its door; the driver's message in `reason`
+  // planted: `/readyz` without its door; Redis' URL in `reason`
   test("/readyz names the dependency that is unwell, to who may know, and no secret", async () => {
     for (const headers of [{}, bearer("wrong"), bearer(stack.apiKey), { "x-api-key": stack.adminKey }] as Named[]) {
       const closed = await call("GET", "/readyz", headers);
@@ -104,7 +104,7 @@ describe("what operators ask", () => {
     expect((await call("GET", "/metrics", bearer(stack.adminKey))).status).toBe(200);
   });
 
-  // planted: the alias of the caller's own text as a label; a counter raised twice
+  // planted: an unknown alias' requests under labels of their own; a counter raised by two
   test("/metrics parses, has closed labels, and counts exactly the requests that were made", async () => {
     const before = parsePrometheus(await metricsText());
     const invented = `invented-${Date.now()}`;
@@ -167,7 +167,7 @@ describe("what operators ask", () => {
 });
 
 describe("the admin API", () => {
-  // planted: the door compares prefixes
+  // planted: the door takes the beginning of the key
   test("opens to the admin key alone", async () => {
     for (const headers of [
       {},
@@ -184,7 +184,7 @@ describe("the admin API", () => {
     }
   });
 
-  // planted: the hash listed; a second key with the first one's id
+  // planted: the hash listed
   test("mints a key that works, shows it once, lists it without its secret, revokes it", async () => {
     const wish = {
       tenant: "local",
@@ -215,7 +215,7 @@ describe("the admin API", () => {
     expect((await stack.admin("DELETE", `/keys/${"a".repeat(16)}`)).status).toBe(404);
   });
 
-  // planted: a page's cursor that repeats its last key
+  // planted: a page that begins with the last key of the one before
   test("lists in pages without a gap or a repetition", async () => {
     await stack.admin("POST", "/tenants", { tenant: "pages" });
     for (let made = 0; made < 5; made++) await stack.mint({ tenant: "pages" });
@@ -249,7 +249,7 @@ describe("the admin API", () => {
     expect(await refused.json()).toMatchObject({ error: { param } });
   });
 
-  // planted: usage by `ended_at`; estimated rows left out of the sums
+  // planted: the cost of estimated rows left out
   test("usage sums are the sums of the rows", async () => {
     await stack.admin("POST", "/tenants", { tenant: "sums" });
     const keys = [await stack.mint({ tenant: "sums" }), await stack.mint({ tenant: "sums" })];

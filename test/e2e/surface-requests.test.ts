@@ -1,6 +1,7 @@
 /**
  * What a request can say beside its body, and what a reply tells beside its own: credentials, traces, ids, timing, limits, the exact cache, the
- * decisions kept in the ledger. Two gateway processes share the stores. Longer than most because one stack serves all of it.
+ * decisions kept in the ledger. Two gateway processes share the stores. Long because one
+ * stack serves all of it in one file.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually, prompt, receivedCall } from "../support/received.ts";
@@ -35,7 +36,7 @@ const askAt = (gateway: number, headers: Named, body: object = chat("home", prom
   });
 
 describe("credentials", () => {
-  // planted: the first credential taken without a look at the second
+  // planted: the second credential not looked at
   test("two different ones at once are refused, the same one twice is not", async () => {
     const other = await stack.mint({});
     const both = { ...bearer(stack.apiKey), "x-api-key": other };
@@ -68,7 +69,7 @@ describe("credentials", () => {
     }
   });
 
-  // planted: the version left out of the admission call; models answered from what the isolate holds
+  // planted: the revocation not announced; models answered from what the isolate holds
   test("a revoked key stops within one second, at both processes, for requests and models", async () => {
     const models = (gateway: number, key: string) =>
       fetch(`${stack.gateways[gateway]}/v1/models`, { headers: bearer(key) });
@@ -86,7 +87,8 @@ describe("credentials", () => {
       const revokedAt = Date.now();
       expect((await stack.admin("DELETE", `/keys/${minted.id}`)).status).toBe(200);
       for (const gateway of [0, 1]) {
-        for (const kind of ["requests", "models"] as const) {
+        // Models first: a request that is refused makes the isolate forget the key.
+        for (const kind of ["models", "requests"] as const) {
           await eventually(1_000, async () => {
             const sentAt = Date.now();
             const reply = await (kind === "requests"
@@ -134,7 +136,7 @@ describe("credentials", () => {
 });
 
 describe("traces and ids", () => {
-  // planted: the parent's span passed on as the gateway's own
+  // planted: the caller's span passed on as the gateway's own
   test("a caller's traceparent is continued to the backend and in the row", async () => {
     const [traceId, spanId] = ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"];
     for (const [model, flags] of [
@@ -152,7 +154,7 @@ describe("traces and ids", () => {
     }
   });
 
-  // planted: a malformed traceparent passed on
+  // planted: ids of zeros taken for ids
   test.each([
     "",
     "nonsense",
@@ -167,7 +169,7 @@ describe("traces and ids", () => {
     expect(headers.traceparent?.toLowerCase()).not.toContain("0af7651916cd43dd8448eb211c80319c");
   });
 
-  // planted: a request id of its own for the event
+  // planted: another id in the event of a refusal
   test("one request id in reply, backend's tally and row, for successes and failures", async () => {
     const bodies = [
       chat("home", prompt("id")),
@@ -235,7 +237,7 @@ describe("what a reply's headers tell", () => {
     expect(Number(streamed.headers.get("x-gateway-attempts"))).toBeGreaterThan(1);
   });
 
-  // planted: `remaining` before the request was counted; one format's names for both
+  // planted: one of OpenAI's names in Anthropic's format
   test("rate headers in each format's names count down, on refusals too", async () => {
     const limits = { key: { requestsPerMinute: 3, tokensPerMinute: 100_000, refillPeriodMs: 3_600_000 } };
     const key = await stack.mint({ limits });
@@ -328,7 +330,7 @@ describe("the exact cache", () => {
     },
   );
 
-  // planted: `refresh` reads; `off` writes
+  // planted: `refresh` reads
   test("x-gateway-cache: on keeps and finds, refresh asks anew and keeps, off does neither", async () => {
     const body = chat("home", prompt("steer"));
     const send = async (mode: string) => {
@@ -352,7 +354,7 @@ describe("the exact cache", () => {
     );
   });
 
-  // planted: the namespace left out of the key; the tenant left out of the key
+  // planted: the namespace left out of the key; the end user counted in it
   test("namespaces, tenants, aliases and every parameter that can change an answer keep apart", async () => {
     await stack.admin("POST", "/tenants", { tenant: "neighbour" });
     const text = prompt("apart");
@@ -382,7 +384,7 @@ describe("the exact cache", () => {
       expect({ other, cache: reply.headers.get("x-gateway-cache") }).toEqual({ other, cache: "MISS" });
     }
     // Who the end user is changes no answer.
-    await eventuallyHit({ ...body, user: "ada" });
+    expect((await ask({ ...body, user: "ada" })).headers.get("x-gateway-cache")).toBe("HIT");
     await eventuallyHit(body, { "x-gateway-cache-namespace": "mine" });
   });
 
@@ -455,7 +457,7 @@ describe("the exact cache", () => {
     }
   });
 
-  // planted: a wrong control ignored
+  // planted: a wrong `x-gateway-cache` ignored
   test.each([
     ["x-gateway-cache", "maybe"],
     ["x-gateway-cache-ttl", "-1"],
@@ -484,7 +486,6 @@ test("x-gateway-no-fallback keeps to the chosen backend", async () => {
   expect((await stack.tally(idOf(kept))).map(({ backend }) => backend)).toEqual(["home"]);
 });
 
-// planted: decisions of one step left out
 describe("requests/{id} tells what each step decided", () => {
   const stepsOf = async (reply: Response) => {
     await reply.text();
@@ -497,6 +498,7 @@ describe("requests/{id} tells what each step decided", () => {
     };
   };
 
+  // planted: a miss not told by `recall`
   test("of an answer, of a hit", async () => {
     await (await ask(chat("home", prompt("warm")))).text();
     const body = chat("cached", prompt("decide"));
@@ -516,6 +518,7 @@ describe("requests/{id} tells what each step decided", () => {
     expect(hit.charges).toEqual([]);
   });
 
+  // planted: `auto` taken for `on`
   test("of a fallback, with each try and its price", async () => {
     const { steps, charges } = await stepsOf(
       await ask(chat("home-claude", prompt("[[sim:fault=server-error,only=home]]"))),
@@ -540,6 +543,7 @@ describe("requests/{id} tells what each step decided", () => {
     ]);
   });
 
+  // planted: `auto` taken for `on`
   test("of refusals: by a limit, by a policy, before admission", async () => {
     const key = await stack.mint({ tier: "one-request" });
     await (await askAt(0, bearer(key))).text();

@@ -1,4 +1,4 @@
-/** The HTTP face of the whole stack: its routes, their methods, its own description, CORS. */
+/** The HTTP face of the whole stack: its routes, their methods, its own description, CORS. Long because one stack serves it in one file. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createApp, type HttpDependencies } from "../../src/http/app.ts";
 import { eventually, prompt } from "../support/received.ts";
@@ -45,7 +45,7 @@ async function openApi(): Promise<OpenApi> {
 }
 
 describe("/openapi.json", () => {
-  // planted: an operation without its responses; a `$ref` to nowhere
+  // planted: a path's parameter that is not described
   test("is a valid document of OpenAPI 3.1", async () => {
     const document = await openApi();
     expect(document.openapi).toMatch(/^3\.1\.\d+$/);
@@ -74,7 +74,7 @@ describe("/openapi.json", () => {
     }
   });
 
-  // planted: an operation left out of the document; one added that the router does not have
+  // planted: an operation left out of the document
   test("holds every route that answers, and every route of it answers", async () => {
     const { paths } = await openApi();
     const described = Object.entries(paths).flatMap(([path, operations]) =>
@@ -148,7 +148,7 @@ describe("methods", () => {
     }
   });
 
-  // planted: HEAD not answered as GET
+  // planted: HEAD answered as an unknown route
   test.each([
     "/healthz",
     "/readyz",
@@ -178,7 +178,7 @@ describe("methods", () => {
     expect((await stack.admin("GET", "/keys/")).status).toBe(200);
   });
 
-  // planted: `failed` always in OpenAI's form
+  // planted: `failed` always in OpenAI's form; what is not offered told as 404
   test("what is unknown or out of scope is said in the caller's own format", async () => {
     const anthropic = { "anthropic-version": "2023-06-01" };
     for (const method of ["GET", "POST", "OPTIONS", "DELETE"]) {
@@ -275,7 +275,7 @@ describe("CORS", () => {
     }
   });
 
-  // planted: any named origin allowed for any key
+  // planted: any origin for a key whose tenant names one
   test("a reply may be read by a page whose own tenant names it, and by no other", async () => {
     const ask = (apiKey: string, origin: string, body = chat("home")) =>
       call("POST", "/v1/chat/completions", { ...bearer(apiKey), ...json, origin }, body);
@@ -309,7 +309,7 @@ describe("CORS", () => {
     expect(admin.headers.get("access-control-allow-origin")).toBeNull();
   });
 
-  // planted: `*` taken for the sentinel of a filled set
+  // planted: a tenant's `*` not looked at in replies
   test("a tenant that names every origin gets every origin", async () => {
     await stack.admin("POST", "/tenants", { tenant: "open", corsOrigins: ["*"] });
     const anywhere = "https://anywhere.example.net";
