@@ -1,3 +1,4 @@
+/** Long because one mix of traffic is made once and searched for every secret in one file. */
 import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

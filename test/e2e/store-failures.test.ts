@@ -1,3 +1,4 @@
+/** Each store in each way of failing. Long because one stack serves all of it, in one file. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type CallerFormat, chatRequest, readFailure } from "../support/caller.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";

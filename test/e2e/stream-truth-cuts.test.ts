@@ -109,7 +109,7 @@ async function judge(probe: Probe, index: number): Promise<"failed" | "complete"
   }
 
   const { request, charges } = await stack.stored(answer.requestId, 30_000);
-  expect(charges.length).toBe(1);
+  expect([request.failure, charges.length], `${answer.status} ${answer.body}`).toEqual([request.failure, 1]);
   if (isComplete) {
     expect(request).toMatchObject({
       outcome: "completed",

@@ -1,3 +1,4 @@
+/** Long because the faults and their one truth for each way of asking stand as one table. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CallerFormat, chatRequest, readFailure, readStream, textOfAnswer } from "../support/caller.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";

@@ -1,3 +1,4 @@
+/** The bytes of every fault on a raw socket. Long because the fault table is: one test for each of its lines. */
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { FAULTS } from "../../../dev/backends/faults/table.ts";

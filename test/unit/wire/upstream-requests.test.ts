@@ -1,3 +1,4 @@
+/** What each format asks of each other. Long because every pair of formats stands in one file, field by field. */
 import { describe, expect, it } from "vitest";
 import type { AttemptRequest, Quirk, WireName } from "../../../src/core/wire.ts";
 import { parseBody } from "../../../src/lib/json.ts";
