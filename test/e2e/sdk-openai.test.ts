@@ -612,9 +612,16 @@ describe("the SDK's own retries, counted at the door", () => {
     expect((passed?.atMs ?? 0) - (refused?.answeredAtMs ?? 0)).toBeGreaterThanOrEqual(waitMs - 5);
   });
 
-  // planted: a spent budget told as retryable
+  // planted: a spent budget told as retryable; a long wait not told as hopeless
   test.each([
     { what: "a spent budget", wish: { tier: "pennies", limits: {} }, model: "claude", status: 429 },
+    {
+      what: "a rate that is spent for an hour",
+      wish: { tier: "one-request" },
+      model: "home",
+      status: 429,
+      spend: true,
+    },
     { what: "an unknown model", wish: {}, model: "nowhere", status: 404 },
     { what: "a forbidden model", wish: { allowedModels: ["home"] }, model: "claude", status: 403 },
     {
@@ -623,8 +630,9 @@ describe("the SDK's own retries, counted at the door", () => {
       model: "home",
       status: 429,
     },
-  ])("$what is not tried again", async ({ wish, model, status }) => {
+  ])("$what is not tried again", async ({ wish, model, status, spend }) => {
     const client = relayed({ apiKey: await stack.mint(wish), maxRetries: 3 });
+    if (spend) await ask(client, model, prompt("the only one"));
     const from = relay.calls.length;
     await expect(ask(client, model, prompt("again?"))).rejects.toMatchObject({ status });
     expect(relay.calls.slice(from).map((call) => call.status)).toEqual([status]);

@@ -92,9 +92,16 @@ export function errorBody(failure: Failure, requestId: string): string {
   return JSON.stringify({ error, request_id: requestId });
 }
 
+/** OpenAI's SDKs wait as they are told up to this long; told more, they try again within seconds all the same. */
+const LONGEST_WAIT_MS = 60_000;
+
 export function encodeFailure(failure: Failure, requestId: string): WireFailure {
   const told = tell(failure);
-  return { status: told.status, headers: failureHeaders(failure, told), body: errorBody(failure, requestId) };
+  const headers = {
+    ...failureHeaders(failure, told),
+    ...((failure.retryAfterMs ?? 0) > LONGEST_WAIT_MS && { "x-should-retry": "false" }),
+  };
+  return { status: told.status, headers, body: errorBody(failure, requestId) };
 }
 
 /** `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`; the reset is a duration until the bucket is full. */
