@@ -46,7 +46,8 @@ async function answer(exchange: Admitted, settlement: Settlement, gateway: Gatew
     const recalled = recall(guarded.value);
     const found = recalled ? ok(recalled) : await dispatch(exchange, planAttempts(exchange, gateway), gateway);
     if (!found.ok) return settlement.failed(found.failure);
-    return ok(settlement.wrap(screen(exchange, found.value, gateway)));
+    const screened = screen(exchange, found.value, gateway);
+    return screened.ok ? ok(settlement.wrap(screened.value)) : settlement.failed(screened.failure);
   } catch (bug) {
     gateway.reportBug(bug, exchange.requestId);
     return settlement.failed(INTERNAL);
