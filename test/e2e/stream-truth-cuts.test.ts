@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CallerFormat, chatRequest, readFailure, readStream, textOfAnswer } from "../support/caller.ts";
 import { type Player, promptOf, type Recording, startPlayer } from "../support/player.ts";
 import { type RecordedCase, recordedCases } from "../support/recorded.ts";
-import { startTestStack, type TestStack } from "../support/stack.ts";
+import { pastStores, startTestStack, type TestStack } from "../support/stack.ts";
 import { seeded, together } from "../support/together.ts";
 import { truthOf } from "../support/truth.ts";
 
@@ -52,12 +52,12 @@ async function ask({ recorded, stream, recording }: Probe, headers: Record<strin
   const { caller, backend, fixture } = recorded;
   const more = fixture.choices > 1 ? { n: fixture.choices } : {};
   const { path, body } = chatRequest(caller, ALIAS[backend], promptOf(recording), stream, more);
-  const response = await stack.post(path, body, headers);
+  const { response, text } = await pastStores(() => stack.post(path, body, headers));
   return {
     requestId: response.headers.get("x-request-id") ?? "",
     status: response.status,
     cache: response.headers.get("x-gateway-cache"),
-    body: await response.text(),
+    body: text,
   };
 }
 
@@ -109,7 +109,7 @@ async function judge(probe: Probe, index: number): Promise<"failed" | "complete"
   }
 
   const { request, charges } = await stack.stored(answer.requestId, 30_000);
-  expect([request.failure, charges.length], `${answer.status} ${answer.body}`).toEqual([request.failure, 1]);
+  expect(charges.length, `${answer.status} ${answer.body}`).toBe(1);
   if (isComplete) {
     expect(request).toMatchObject({
       outcome: "completed",

@@ -1,7 +1,8 @@
 /** Long because the faults and their one truth for each way of asking stand as one table. */
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CallerFormat, chatRequest, readFailure, readStream, textOfAnswer } from "../support/caller.ts";
-import { startTestStack, type TestStack } from "../support/stack.ts";
+import { pastStores, startTestStack, type TestStack } from "../support/stack.ts";
 import { together } from "../support/together.ts";
 
 /**
@@ -111,9 +112,11 @@ interface Answer {
 async function ask({ caller, alias, stream, mode }: Way, prompt: string): Promise<Answer> {
   const { path, body } = chatRequest(caller, alias, prompt, stream);
   const namespace = `${caller}.${alias}.${mode}`;
-  const response = await stack.post(path, body, { "x-gateway-cache": "on", "x-gateway-cache-namespace": namespace });
+  const { response, text } = await pastStores(() =>
+    stack.post(path, body, { "x-gateway-cache": "on", "x-gateway-cache-namespace": namespace }),
+  );
   const { status, headers } = response;
-  return { requestId: headers.get("x-request-id") ?? "", status, headers, body: await response.text() };
+  return { requestId: headers.get("x-request-id") ?? "", status, headers, body: text };
 }
 
 /** What the answer says, whatever its form. */
@@ -206,6 +209,8 @@ describe("what a backend does wrong in or around a stream", () => {
 });
 
 describe("a backend that keeps silent", () => {
+  /** The longest deadline of the aliases is 3 s. */
+  const GIVEN_UP_WITHIN_MS = 30_000;
   const STALLS = [
     { fault: "stall-mid-stream,after=5", truth: "told" },
     { fault: "stall-mid-stream,at=0", truth: "failed" },
@@ -227,7 +232,11 @@ describe("a backend that keeps silent", () => {
     );
     await together(cases, AT_ONCE, async ({ fault, truth, way }) => {
       try {
-        const answer = await ask(way, `[[sim:tokens=14]] [[sim:fault=${fault}]] Wait.`);
+        const answer = await Promise.race([
+          ask(way, `[[sim:tokens=14]] [[sim:fault=${fault}]] Wait.`),
+          pause(GIVEN_UP_WITHIN_MS, undefined),
+        ]);
+        if (!answer) throw new Error(`no answer within ${GIVEN_UP_WITHIN_MS} ms`);
         const isTold = truth === "told" && way.stream;
         const { failure, text } = read(way, answer);
         expect([answer.status, text !== ""]).toEqual(isTold ? [200, true] : [504, false]);

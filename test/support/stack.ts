@@ -145,6 +145,19 @@ function surroundings(): Record<string, string | undefined> {
   return { PATH, HOME, TMPDIR, REDIS_URL };
 }
 
+/**
+ * For tests that are not about stores: on a busy machine a call to Redis may miss its deadline, and the gateway then says so (503). Asked again
+ * twice at most.
+ */
+export async function pastStores(ask: () => Promise<Response>): Promise<{ response: Response; text: string }> {
+  for (let tries = 1; ; tries++) {
+    const response = await ask();
+    const text = await response.text();
+    if (tries > 2 || response.status !== 503 || !text.includes("cannot be checked right now"))
+      return { response, text };
+  }
+}
+
 /** What an OpenAI or Anthropic stream of text says, and how it ended. */
 export function textOf(sse: string): string {
   return [...sse.matchAll(/^data: (\{.*\})$/gm)]
