@@ -48,7 +48,7 @@ function keepingAlive(exchange: Admitted, answering: Answering, gateway: Gateway
             controller.enqueue(encoder.encode(replayed(exchange, answer.value, gateway)));
             return controller.close();
           }
-          pump = new Pump(exchange, answer.value, gateway, writerContext(exchange, gateway));
+          pump = new Pump(exchange, answer.value, gateway, writerContext(exchange, gateway, answer.value));
         }
         const bytes = await pump.next();
         if (bytes === undefined) controller.close();

@@ -25,7 +25,11 @@ export function failureReply(received: Received, failure: Failure, rate: RateSta
 export function streamReply(exchange: Admitted, answer: LiveAnswer, gateway: Gateway): Reply {
   const headers = { ...answerHeaders(exchange, answer, gateway), ...STREAM_HEADERS };
   if (answer.kind === "whole") return { status: 200, headers, body: replayed(exchange, answer, gateway) };
-  return { status: 200, headers, body: streamBody(exchange, answer, gateway, writerContext(exchange, gateway)) };
+  return {
+    status: 200,
+    headers,
+    body: streamBody(exchange, answer, gateway, writerContext(exchange, gateway, answer)),
+  };
 }
 
 export function jsonReply(exchange: Admitted, whole: WholeAnswer, gateway: Gateway): Reply {
@@ -45,12 +49,13 @@ export function replayed(exchange: Admitted, whole: WholeAnswer, gateway: Gatewa
   return frames.join("") + writer.end();
 }
 
-export function writerContext(exchange: Admitted, gateway: Gateway, whole?: WholeAnswer): WriterContext {
+/** The model is the one that answered, as in frames that pass unchanged; the alias only while nobody has. */
+export function writerContext(exchange: Admitted, gateway: Gateway, live?: LiveAnswer): WriterContext {
   const { draft } = exchange;
-  const known = whole?.answer.operation === "chat" ? whole.answer : undefined;
+  const known = live?.kind === "whole" && live.answer.operation === "chat" ? live.answer : undefined;
   return {
     id: known?.id ?? exchange.requestId,
-    model: known?.model ?? exchange.route.alias,
+    model: known?.model ?? live?.origin.model ?? exchange.route.alias,
     createdAt: known?.createdAt ?? Math.floor(gateway.clock.now() / 1_000),
     includeUsage: draft.operation === "chat" && draft.streamUsage,
   };

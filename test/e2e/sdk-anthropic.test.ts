@@ -87,7 +87,7 @@ describe.each(KINDS)("a backend like $alias", (kind) => {
     const message = await anthropic.messages.create(asked(kind, text));
     const call = await receivedCall(stack, message._request_id);
     expect(call.body).toEqual(expectedBody(kind, text, false));
-    expect(message).toMatchObject({ type: "message", role: "assistant", stop_sequence: null });
+    expect(message).toMatchObject({ type: "message", role: "assistant", model: kind.model, stop_sequence: null });
     expect(textOf(message)).toBe(await truth(kind, text));
     expect(["end_turn", "max_tokens"]).toContain(message.stop_reason);
     expect(message.usage).toMatchObject({
@@ -123,6 +123,7 @@ describe.each(KINDS)("a backend like $alias", (kind) => {
     const last = events.find((event) => event.type === "message_delta");
     expect(last?.usage.output_tokens).toBe(call.usageReported?.completionTokens);
     const [start] = events;
+    expect(start).toMatchObject({ message: { model: kind.model } });
     const inputTokens =
       last?.usage.input_tokens ?? (start?.type === "message_start" && start.message.usage.input_tokens);
     expect(inputTokens).toBe(call.usageReported?.promptTokens);

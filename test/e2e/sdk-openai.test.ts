@@ -93,7 +93,7 @@ describe.each(KINDS)("a backend like $alias", (kind) => {
     const completion = await openai.chat.completions.create(asked(kind, text));
     const call = await receivedCall(stack, completion._request_id);
     expect(call.body).toEqual(expectedBody(kind, text, false));
-    expect(completion.object).toBe("chat.completion");
+    expect(completion).toMatchObject({ object: "chat.completion", model: kind.model });
     expect(completion.choices).toHaveLength(1);
     expect(completion.choices[0]?.message).toMatchObject({ role: "assistant", content: await truth(kind, text) });
     expect(["stop", "length"]).toContain(completion.choices[0]?.finish_reason);
@@ -104,7 +104,7 @@ describe.each(KINDS)("a backend like $alias", (kind) => {
     expect(call.tokensGenerated).toBe(completion.usage?.completion_tokens);
   });
 
-  // planted: the usage frame of a translated stream not written; a usage frame passed on to who did not ask
+  // planted: the alias as the model of a translated stream; its usage frame not written; a usage frame passed on to who did not ask
   test("a stream says the same as the backend, with usage last, and only to who asked for it", async () => {
     const text = prompt("What do the buoys say?");
     for (const wanted of [true, false]) {
@@ -117,6 +117,7 @@ describe.each(KINDS)("a backend like $alias", (kind) => {
       expect(call.body).toEqual(expectedBody(kind, text, true));
       expect(chunks.map(({ choices }) => choices[0]?.delta.content ?? "").join("")).toBe(await truth(kind, text));
       expect(chunks.filter(({ choices }) => choices[0]?.finish_reason)).toHaveLength(1);
+      expect(new Set(chunks.map(({ model }) => model))).toEqual(new Set([kind.model]));
       const usages = chunks.filter(({ usage }) => usage);
       if (!wanted) {
         expect(usages).toEqual([]);
