@@ -279,7 +279,7 @@ describe("a route with a fallback", () => {
     ALIASES.flatMap((alias) => [true, false].map((stream) => ({ caller, alias, stream }))),
   );
 
-  // planted: a running stream whose failure `dispatch` still takes for one that another backend may mend
+  // planted: a stream that is handed on when it has finished, not when it has begun
   it("takes it before the first real token, and never behind it", async () => {
     await together(cases, AT_ONCE, async ({ caller, alias, stream }) => {
       const way: Way = {
