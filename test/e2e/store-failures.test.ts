@@ -57,7 +57,8 @@ function expectClosed(format: CallerFormat, { status, headers, body }: Seen): vo
   expect(status, body).toBe(503);
   readFailure(format, body);
   expect(Number(headers.get("retry-after"))).toBeGreaterThan(0);
-  expect(headers.get("x-should-retry")).not.toBe("false");
+  // A wait of more than a minute is one that OpenAI's SDKs would not keep: there they are told not to try.
+  if (Number(headers.get("retry-after")) <= 60) expect(headers.get("x-should-retry")).not.toBe("false");
 }
 
 /** A key as it should be, of nobody. */
