@@ -9,7 +9,8 @@ const project = (name: string, include: string, timeoutMs: number, parallel: boo
     hookTimeout: 120_000,
     teardownTimeout: 30_000,
     fileParallelism: parallel,
-    ...(parallel ? {} : { maxWorkers: 1 }),
+    // Whole stacks on a shared machine: one second try in CI, reported as such; a test that fails twice has failed.
+    ...(parallel ? {} : { maxWorkers: 1, retry: process.env.CI === "true" ? 1 : 0 }),
   },
 });
 
