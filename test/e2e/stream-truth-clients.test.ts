@@ -254,7 +254,7 @@ describe("a client that leaves", () => {
 });
 
 describe("a client that does not read", () => {
-  const FRAMES = 90_000;
+  const FRAMES = 140_000;
 
   /** Reads a little and stops; resolves when what the sockets between can hold is full and nothing moves any more. */
   async function stall(caller: Caller) {
