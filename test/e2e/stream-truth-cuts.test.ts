@@ -17,7 +17,7 @@ const FURTHER_CUTS = Number(process.env.CUTS ?? 0);
 /** With all positions one in so many is asked again. */
 const AGAIN_EVERY = FULL ? 10 : 1;
 const SEED = 20261121;
-const AT_ONCE = 12;
+const AT_ONCE = 24;
 const ENDINGS = ["fin", "clean", "reset"] as const;
 const ALIAS = { "openai-chat": "recorded", "anthropic-messages": "recorded-claude" } as const;
 
