@@ -4,7 +4,7 @@ import type { Body, Draft } from "./draft.ts";
 import type { Failure } from "./failure.ts";
 import type { Principal } from "./identity.ts";
 import type { Price } from "./money.ts";
-import type { LevelCharge, Reservation, SharedState } from "./ports.ts";
+import type { Alarm, LevelCharge, Reservation, SharedState } from "./ports.ts";
 import type { AttemptRecord, Decision } from "./wide-event.ts";
 import type { RateState, Translation, Wire } from "./wire.ts";
 
@@ -23,6 +23,8 @@ export interface Received {
   readonly trace: Trace;
   /** Whether the client is still there, and word of it when it leaves. */
   readonly departure: Departure;
+  /** The deadlines of this request. */
+  readonly alarm: Alarm;
   /** Keeps the isolate alive for a promise after the reply. */
   readonly waitUntil: (promise: Promise<unknown>) => void;
   readonly notes: Notes;

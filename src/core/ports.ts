@@ -12,6 +12,12 @@ export interface Clock {
   now(): number;
 }
 
+/** Deadlines, each told once when it has passed. */
+export interface Alarm {
+  /** Calls `ring` once, `delayMs` from now. The function that comes back takes it back; harmless when called late or twice. */
+  after(delayMs: number, ring: () => void): () => void;
+}
+
 export interface Chance {
   /** Uniform in [0, 1). */
   random(): number;
@@ -123,9 +129,9 @@ export type SettleReply =
 
 /** Limits, leases, budgets, exact cache and shared state: one HTTP call a method. Never throws for a store that fails. */
 export interface AdmissionStore {
-  admit(request: AdmissionRequest): Promise<AdmissionReply>;
+  admit(request: AdmissionRequest, alarm?: Alarm): Promise<AdmissionReply>;
   /** Idempotent by request id. */
-  settle(settlement: Settlement): Promise<SettleReply>;
+  settle(settlement: Settlement, alarm?: Alarm): Promise<SettleReply>;
 }
 
 export type KeyLookup =

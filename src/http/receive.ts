@@ -1,14 +1,17 @@
-import type { Controls, Credentials, Received, Trace } from "../core/exchange.ts";
+import type { Controls, Credentials, Departure, Received, Trace } from "../core/exchange.ts";
 import { badRequest, type Failure } from "../core/failure.ts";
-import type { Chance, Clock } from "../core/ports.ts";
+import type { Alarm, Chance, Clock } from "../core/ports.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import type { Wire } from "../core/wire.ts";
+import { alarmClock, inTime } from "../lib/alarm.ts";
 import { departure } from "../lib/departure.ts";
 import { readInBulkUpTo } from "../lib/read.ts";
 import { parseTraceparent } from "../telemetry/trace.ts";
 
 /** How long a client may take to send its body, from the first byte to the last. */
 const BODY_DEADLINE_MS = 30_000;
+/** A request that is over before this does not pay for word of its client's leaving. */
+const WATCH_AFTER_MS = 200;
 /** A body that declares at most this length is read whole by the runtime. */
 const SMALL_BODY_BYTES = 65_536;
 
@@ -21,9 +24,7 @@ export function envelopeOf(
   tools: { readonly clock: Clock; readonly chance: Chance },
   waitUntil: (promise: Promise<unknown>) => void,
 ): Envelope {
-  const leaving = departure();
-  if (request.signal.aborted) leaving.leave();
-  else request.signal.addEventListener("abort", () => leaving.leave(), { once: true });
+  const alarm = alarmClock();
   return {
     requestId: tools.chance.requestId(),
     receivedAt: tools.clock.now(),
@@ -31,10 +32,24 @@ export function envelopeOf(
     credentials: credentialsOf(request.headers),
     controls: { noFallback: false, debugTranslation: false },
     trace: traceOf(request.headers, tools.chance),
-    departure: leaving,
+    departure: departureOf(request, alarm),
+    alarm,
     waitUntil,
     notes: { decisions: [], translations: [], attempts: [] },
   };
+}
+
+/**
+ * The client's departure, as the runtime tells it. A listener on the request's signal costs as much as reading the request, so it is
+ * set only where the answer takes a while; a client that left before is noticed then.
+ */
+function departureOf(request: Request, alarm: Alarm): Departure {
+  const leaving = departure();
+  alarm.after(WATCH_AFTER_MS, () => {
+    if (request.signal.aborted) leaving.leave();
+    else request.signal.addEventListener("abort", () => leaving.leave(), { once: true });
+  });
+  return leaving;
 }
 
 /** `Authorization: Bearer` and `x-api-key` alike; the address as the edge saw it, never a header that a client can set. */
@@ -99,7 +114,7 @@ export function mayBeLarge(headers: Headers): boolean {
 }
 
 /** The body, bounded in size and time. A sender that never ends is answered, not waited for. */
-export async function readBody(request: Request, maxBytes: number): Promise<Result<Uint8Array>> {
+export async function readBody(request: Request, maxBytes: number, alarm: Alarm): Promise<Result<Uint8Array>> {
   const type = request.headers.get("content-type");
   if (type !== null && !/^application\/([a-z0-9.+-]+\+)?json\b/i.test(type)) {
     return fail({ type: "caller_unsupported_media_type", message: "Send the body as application/json." });
@@ -113,6 +128,8 @@ export async function readBody(request: Request, maxBytes: number): Promise<Resu
   if (declared > maxBytes) return fail(tooLarge(maxBytes));
   const read = await inTime(
     declared <= SMALL_BODY_BYTES ? readDeclared(request) : readInBulkUpTo(request.body, maxBytes),
+    BODY_DEADLINE_MS,
+    alarm,
   );
   if (read === undefined) return fail(badRequest("The request body did not arrive in time."));
   if (read.problem === "too_large") return fail(tooLarge(maxBytes));
@@ -132,17 +149,6 @@ async function readDeclared(request: Request): Promise<ReadBody> {
   } catch {
     return { data: new Uint8Array(0), problem: "broken_off" };
   }
-}
-
-/** Undefined where the body takes too long: one byte a second is a body too. */
-async function inTime(reading: Promise<ReadBody>): Promise<ReadBody | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), BODY_DEADLINE_MS);
-  });
-  const read = await Promise.race([reading, late]);
-  if (timer !== undefined) clearTimeout(timer);
-  return read;
 }
 
 function tooLarge(maxBytes: number): Failure {

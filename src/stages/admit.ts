@@ -28,7 +28,7 @@ const SNAPSHOT_TOUCH_MS = 1_000;
 export async function admit(exchange: Resolved, gateway: Gateway): Promise<Result<Admitted, Refusal>> {
   let current = exchange;
   for (let round = 0; ; round++) {
-    const reply = await gateway.admission.admit(requestOf(current, gateway));
+    const reply = await gateway.admission.admit(requestOf(current, gateway), current.alarm);
     current.notes.decisions.push({ step: "admit", decision: reply.kind, ioMs: reply.ioMs });
     if (reply.kind === "stale-key" && round < 2) {
       const again = await refreshed(current, gateway);

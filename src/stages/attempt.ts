@@ -44,13 +44,10 @@ export async function attempt(
     stream,
   };
   let late = false;
-  const headersTimer = setTimeout(
-    () => {
-      late = true;
-      running.stop();
-    },
-    stream ? deadlines.connectMs : deadlines.totalMs,
-  );
+  const inTime = exchange.alarm.after(stream ? deadlines.connectMs : deadlines.totalMs, () => {
+    late = true;
+    running.stop();
+  });
   try {
     const sent = await gateway.transport.send(call, running.signal);
     if (!sent.ok) return running.failed(late ? timedOut("headers") : sent.failure);
@@ -58,12 +55,12 @@ export async function attempt(
     const type = response.headers.get("content-type") ?? "";
     if (!response.ok || response.status === 204) return running.failed(await failureOf(response, wire, gateway));
     if (stream && type.includes("text/event-stream")) {
-      clearTimeout(headersTimer);
+      inTime();
       return await BackendStream.open(running, response);
     }
     return await whole(running, response, type, () => late, stream);
   } finally {
-    clearTimeout(headersTimer);
+    inTime();
   }
 }
 

@@ -31,9 +31,16 @@ export function tokenOf(credentials: Credentials): Result<string> {
  * API key → principal. A key that this isolate knows costs no I/O; its version is compared in the admission call.
  * Fails closed: no store, no answer about an unknown key (503, never 401).
  */
-export async function authenticate(exchange: Decoded, gateway: Gateway): Promise<Result<Authenticated>> {
-  const found = forInference(await principalOf(exchange, gateway));
-  return found.ok ? ok({ ...exchange, principal: found.value }) : found;
+export function authenticate(
+  exchange: Decoded,
+  gateway: Gateway,
+): Result<Authenticated> | Promise<Result<Authenticated>> {
+  const conclude = (principal: Result<Principal>): Result<Authenticated> => {
+    const found = forInference(principal);
+    return found.ok ? ok({ ...exchange, principal: found.value }) : found;
+  };
+  const found = principalOf(exchange, gateway);
+  return found instanceof Promise ? found.then(conclude) : conclude(found);
 }
 
 /** On the way of every principal that a request runs as, also of one that was read again because its key had changed. */
@@ -54,7 +61,11 @@ export function strangerRefusal({ address }: Credentials, token: string, gateway
   return blockedMs > 0 ? tooManyStrangers(blockedMs) : undefined;
 }
 
-async function principalOf({ credentials, notes }: Decoded, gateway: Gateway): Promise<Result<Principal>> {
+/** No promise where the isolate knows the key: that is nearly always, and on the way of every request. */
+function principalOf(
+  { credentials, notes }: Decoded,
+  gateway: Gateway,
+): Result<Principal> | Promise<Result<Principal>> {
   const token = tokenOf(credentials);
   if (!token.ok) return token;
   const now = gateway.clock.now();
@@ -63,9 +74,10 @@ async function principalOf({ credentials, notes }: Decoded, gateway: Gateway): P
     notes.decisions.push({ step: "authenticate", decision: "known" });
     return alive(known, now);
   }
-  const found = await lookUp(token.value, credentials.address, false, gateway);
-  notes.decisions.push({ step: "authenticate", decision: "looked_up", ioMs: gateway.clock.now() - now });
-  return found;
+  return lookUp(token.value, credentials.address, false, gateway).then((found) => {
+    notes.decisions.push({ step: "authenticate", decision: "looked_up", ioMs: gateway.clock.now() - now });
+    return found;
+  });
 }
 
 function heldPrincipal(token: string, now: number, gateway: Gateway): Principal | undefined {

@@ -29,7 +29,7 @@ export class BackendStream implements StreamingAnswer {
   readonly expiresAt: number;
   #pending: Step | undefined;
   #terminal = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #takeBack: (() => void) | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #deadlineAt = Number.POSITIVE_INFINITY;
   #late: "first_token" | "silence" | "total" | undefined;
@@ -169,14 +169,11 @@ export class BackendStream implements StreamingAnswer {
       // Ends the read below too, whatever the transport makes of the signal.
       reader.cancel().catch(() => undefined);
     };
-    const timer = setTimeout(close, RELEASE_MS);
-    const ended = reader.read().then(
-      ({ done }) => {
-        clearTimeout(timer);
-        if (!done) close();
-      },
-      () => clearTimeout(timer),
-    );
+    const takeBack = running.exchange.alarm.after(RELEASE_MS, close);
+    const ended = reader.read().then(({ done }) => {
+      takeBack();
+      if (!done) close();
+    }, takeBack);
     running.exchange.waitUntil(ended);
   }
 
@@ -199,9 +196,9 @@ export class BackendStream implements StreamingAnswer {
   }
 
   #setTimer(now: number): void {
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#takeBack?.();
     this.#timerAt = this.#deadlineAt;
-    this.#timer = setTimeout(() => this.#onTimer(), Math.max(0, this.#deadlineAt - now));
+    this.#takeBack = this.#running.exchange.alarm.after(Math.max(0, this.#deadlineAt - now), () => this.#onTimer());
   }
 
   #onTimer(): void {
@@ -217,7 +214,7 @@ export class BackendStream implements StreamingAnswer {
   }
 
   #disarm(): void {
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#takeBack?.();
     this.#timerAt = Number.POSITIVE_INFINITY;
     this.#deadlineAt = Number.POSITIVE_INFINITY;
   }

@@ -1,4 +1,4 @@
-import type { Admitted, Departure, LiveAnswer } from "../core/exchange.ts";
+import type { Admitted, LiveAnswer } from "../core/exchange.ts";
 import { type Failure, isFallbackWorthy, UNTRANSLATABLE } from "../core/failure.ts";
 import { fail, type Result } from "../core/result.ts";
 import { within } from "../routing/plan.ts";
@@ -56,7 +56,7 @@ export async function dispatch(
         random: () => gateway.chance.random(),
       });
       if (delayMs === undefined) break;
-      await pause(delayMs, departure);
+      await pause(delayMs, exchange);
     }
   }
   return fail(last);
@@ -72,13 +72,10 @@ function moreTelling(earlier: Failure, later: Failure): Failure {
   return cannotSay(later) && earlier.detail !== "no_backend" ? earlier : later;
 }
 
-function pause(delayMs: number, departure: Departure): Promise<void> {
+function pause(delayMs: number, { alarm, departure }: Admitted): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, delayMs);
-    // Resolving twice is harmless; the timer of a client that left is no use to anybody.
-    departure.onGone(() => {
-      clearTimeout(timer);
-      resolve();
-    });
+    alarm.after(delayMs, resolve);
+    // Resolving twice is harmless.
+    departure.onGone(resolve);
   });
 }

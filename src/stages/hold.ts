@@ -1,5 +1,6 @@
 import type { Admitted, LiveAnswer, Reply } from "../core/exchange.ts";
 import type { Result } from "../core/result.ts";
+import { inTime } from "../lib/alarm.ts";
 import type { Gateway } from "./gateway.ts";
 import { failureReply, replayed, STREAM_HEADERS, streamReply, writerContext } from "./reply.ts";
 import { heldHeaders } from "./reply-headers.ts";
@@ -14,7 +15,7 @@ const encoder = new TextEncoder();
  * answers 200 and keep-alives; falling back goes on behind it, and a final failure is told inside the stream.
  */
 export async function holdHeaders(exchange: Admitted, answering: Answering, gateway: Gateway): Promise<Reply> {
-  const answer = await within(answering, exchange.route.holdHeadersMs);
+  const answer = await inTime(answering, exchange.route.holdHeadersMs, exchange.alarm);
   if (answer === undefined) {
     exchange.notes.decisions.push({ step: "encode", decision: "headers_first", reason: "slow_first_token" });
     return {
@@ -37,7 +38,7 @@ function keepingAlive(exchange: Admitted, answering: Answering, gateway: Gateway
     {
       async pull(controller) {
         if (!pump) {
-          const answer = greeted ? await within(answering, keepAliveMs) : undefined;
+          const answer = greeted ? await inTime(answering, keepAliveMs, exchange.alarm) : undefined;
           greeted = true;
           if (answer === undefined) return controller.enqueue(encoder.encode(writer.keepAlive));
           if (!answer.ok) {
@@ -62,17 +63,4 @@ function keepingAlive(exchange: Admitted, answering: Answering, gateway: Gateway
     },
     { highWaterMark: 0 },
   );
-}
-
-/** The answer if it comes in time, else undefined; the answer itself goes on. */
-async function within(answering: Answering, timeoutMs: number): Promise<Result<LiveAnswer> | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), timeoutMs);
-  });
-  try {
-    return await Promise.race([answering, late]);
-  } finally {
-    if (timer !== undefined) clearTimeout(timer);
-  }
 }

@@ -116,8 +116,10 @@ export class Settlement {
    * so it goes with the first call only. Whatever fails then is left to the queue's event and the sweep.
    */
   async #tell(settlement: SettlementCall): Promise<void> {
-    const reply = await this.#gateway.admission.settle(settlement);
-    if (reply.kind === "unavailable") await this.#gateway.admission.settle({ ...settlement, breakers: [] });
+    const { admission } = this.#gateway;
+    const { alarm } = this.#exchange;
+    const reply = await admission.settle(settlement, alarm);
+    if (reply.kind === "unavailable") await admission.settle({ ...settlement, breakers: [] }, alarm);
   }
 
   async #eventOf(finish: Finish): Promise<WideEvent> {

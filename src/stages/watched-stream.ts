@@ -32,7 +32,7 @@ export class WatchedStream implements StreamingAnswer {
   #over = false;
   #draining = false;
   #expired: Failure | undefined;
-  readonly #timer: ReturnType<typeof setTimeout>;
+  readonly #disarm: () => void;
 
   constructor(answer: StreamingAnswer, exchange: Admitted, gateway: Gateway, listener: StreamListener) {
     this.wire = answer.wire;
@@ -46,7 +46,7 @@ export class WatchedStream implements StreamingAnswer {
     const isCollected = draft.operation !== "chat" || !draft.stream;
     // The backend's own deadline counts while somebody reads; this one also ends a stream that nobody reads any more.
     const leftMs = this.expiresAt + EXPIRY_GRACE_MS - gateway.clock.now();
-    this.#timer = setTimeout(() => this.#expire(), leftMs);
+    this.#disarm = exchange.alarm.after(leftMs, () => this.#expire());
     // Whoever collects reads to the end by itself: there is nothing to drain.
     if (route.cancelOnDisconnect || !isCollected) exchange.departure.onGone(() => this.cancel());
   }
@@ -84,7 +84,7 @@ export class WatchedStream implements StreamingAnswer {
 
   #end(): void {
     this.#over = true;
-    clearTimeout(this.#timer);
+    this.#disarm();
   }
 
   #expire(): void {

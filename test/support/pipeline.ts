@@ -6,6 +6,7 @@ import type { Principal } from "../../src/core/identity.ts";
 import type { OutboundCall, Settlement } from "../../src/core/ports.ts";
 import { ok } from "../../src/core/result.ts";
 import type { WideEvent } from "../../src/core/wide-event.ts";
+import { runtimeAlarm } from "../../src/lib/alarm.ts";
 import { departure } from "../../src/lib/departure.ts";
 import { run } from "../../src/pipeline.ts";
 import { policies } from "../../src/policies/registry.ts";
@@ -189,6 +190,7 @@ export function begin(
     controls: { noFallback: false, debugTranslation: false },
     trace: { traceId: "0".repeat(32), spanId: "0".repeat(16), sampled: false },
     departure: leaving,
+    alarm: runtimeAlarm,
     waitUntil: (promise) => waiting.push(promise),
     notes: { decisions: [], translations: [], attempts: [] },
   };

@@ -2,6 +2,7 @@ import type {
   AdmissionReply,
   AdmissionRequest,
   AdmissionStore,
+  Alarm,
   BreakerState,
   Settlement,
   SettleReply,
@@ -19,13 +20,14 @@ import {
   quarantineKey,
   recordKey,
 } from "./keys.ts";
-import { encodeLevels } from "./levels.ts";
-import { type Call, type CommandReply, errorWord, type Link } from "./link.ts";
+import { type EncodedLevels, encodeLevels } from "./levels.ts";
+import { type Call, type CommandReply, errorWord, type Link, listed } from "./link.ts";
 import { scripts } from "./scripts.ts";
 
 const DAY_MS = 86_400_000;
 /** How long an event waits for a ledger that is away. */
 export const RECORD_TTL_MS = 7 * DAY_MS;
+const RECORD_TTL = String(RECORD_TTL_MS);
 /** Larger entries are not cached: 256 KiB. */
 export const CACHE_ENTRY_MAX_BYTES = 262_144;
 
@@ -38,11 +40,11 @@ export class UpstashAdmission implements AdmissionStore {
     this.#link = link;
   }
 
-  async admit(request: AdmissionRequest): Promise<AdmissionReply> {
+  async admit(request: AdmissionRequest, alarm?: Alarm): Promise<AdmissionReply> {
     const { well, unwell } = this.#breakers.split(request.backends);
     const keys = [OVERLAY_VERSION, ...well.map(breakerKey)];
     if (request.cacheKey !== undefined) keys.push(cacheEntryKey(request.tenant, request.cacheKey));
-    const answer = await this.#link.run([admitCall(request), ["MGET", ...keys], ...unwell.map(claimCall)]);
+    const answer = await this.#link.run([admitCall(request), ["MGET", ...keys], ...unwell.map(claimCall)], alarm);
     if (!answer.ok) return { kind: "unavailable", detail: answer.detail, ioMs: answer.ioMs };
     const [script, values, ...claims] = answer.replies;
     if (script?.error !== undefined) return { kind: "unavailable", detail: errorWord(script.error), ioMs: answer.ioMs };
@@ -52,14 +54,15 @@ export class UpstashAdmission implements AdmissionStore {
     }));
   }
 
-  async settle(settlement: Settlement): Promise<SettleReply> {
+  async settle(settlement: Settlement, alarm?: Alarm): Promise<SettleReply> {
     const { cacheWrite, breakers, tenant } = settlement;
-    const calls: Call[] = [settleCall(settlement), ...breakers.filter(isNews).map(reportCall)];
+    const levels = encodeLevels(tenant, settlement.levels);
+    const calls: Call[] = [settleCall({ ...settlement, levels }), ...breakers.filter(isNews).map(reportCall)];
     if (cacheWrite && fits(cacheWrite.value)) {
       const { key, value, ttlSeconds } = cacheWrite;
       calls.push(["SET", cacheEntryKey(tenant, key), value, "EX", String(ttlSeconds)]);
     }
-    const answer = await this.#link.run(calls);
+    const answer = await this.#link.run(calls, alarm);
     if (!answer.ok) return { kind: "unavailable", detail: answer.detail, ioMs: answer.ioMs };
     const [script] = answer.replies;
     switch (script?.result) {
@@ -93,53 +96,48 @@ export class UpstashAdmission implements AdmissionStore {
 }
 
 function admitCall(request: AdmissionRequest): Call {
-  const { tenant, requestId, levels, reservation } = request;
-  const encoded = encodeLevels(tenant, levels);
-  const money = encoded.hasMoney ? [generationKey(tenant), quarantineKey(tenant)] : [];
+  const { tenant, requestId, reservation } = request;
+  const { keys, keysText, argsText, hasMoney } = encodeLevels(tenant, request.levels);
+  const own = [recordKey(tenant, requestId), dueKey(tenant), keyVersionKey(tenant, request.keyId)];
+  if (hasMoney) own.push(generationKey(tenant), quarantineKey(tenant));
+  const args = [
+    requestId,
+    String(request.keyVersion),
+    String(request.leaseMs),
+    String(request.quarantineMs),
+    String(reservation.tokens),
+    String(reservation.costNanoUsd),
+    hasMoney ? "1" : "0",
+    JSON.stringify(request.abandoned),
+    RECORD_TTL,
+  ];
   return {
     script: scripts.admit,
-    keys: [
-      recordKey(tenant, requestId),
-      dueKey(tenant),
-      keyVersionKey(tenant, request.keyId),
-      ...money,
-      ...encoded.keys,
-    ],
-    args: [
-      requestId,
-      String(request.keyVersion),
-      String(request.leaseMs),
-      String(request.quarantineMs),
-      String(reservation.tokens),
-      String(reservation.costNanoUsd),
-      encoded.hasMoney ? "1" : "0",
-      encoded.text,
-      JSON.stringify(request.abandoned),
-      String(RECORD_TTL_MS),
-      String(levels.length),
-      ...encoded.args,
-    ],
+    text: `,"${own.length + keys.length}"${listed(own)}${keysText}${listed(args)}${argsText}`,
   };
 }
 
+/** A settlement, as the script needs it. */
+interface SettleParts extends Pick<Settlement, "tenant" | "requestId" | "actual" | "event" | "eventText"> {
+  readonly levels: EncodedLevels;
+}
+
 /** The script's call for a settlement; the ledger sends the same for events that Redis never heard of. */
-export function settleCall(settlement: Omit<Settlement, "reservation" | "cacheWrite" | "breakers">): Call {
-  const { tenant, requestId, levels, actual } = settlement;
-  const encoded = encodeLevels(tenant, levels);
-  const money = encoded.hasMoney ? [generationKey(tenant)] : [];
+export function settleCall({ tenant, requestId, actual, levels, event, eventText }: SettleParts): Call {
+  const { keys, keysText, argsText, hasMoney } = levels;
+  const own = [recordKey(tenant, requestId), dueKey(tenant)];
+  if (hasMoney) own.push(generationKey(tenant));
+  const args = [
+    requestId,
+    String(actual.tokens),
+    String(actual.costNanoUsd),
+    eventText ?? JSON.stringify(event),
+    RECORD_TTL,
+    hasMoney ? "1" : "0",
+  ];
   return {
     script: scripts.settle,
-    keys: [recordKey(tenant, requestId), dueKey(tenant), ...money, ...encoded.keys],
-    args: [
-      requestId,
-      String(actual.tokens),
-      String(actual.costNanoUsd),
-      settlement.eventText ?? JSON.stringify(settlement.event),
-      String(RECORD_TTL_MS),
-      encoded.hasMoney ? "1" : "0",
-      String(levels.length),
-      ...encoded.args,
-    ],
+    text: `,"${own.length + keys.length}"${listed(own)}${keysText}${listed(args)}${argsText}`,
   };
 }
 

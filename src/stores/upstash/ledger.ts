@@ -1,13 +1,13 @@
 import type { DeadLetter, DeadLetterOffice } from "../../core/admin.ts";
 import type { Failure } from "../../core/failure.ts";
-import type { LevelCharge, SettleReply } from "../../core/ports.ts";
+import type { SettleReply } from "../../core/ports.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { WideEvent } from "../../core/wide-event.ts";
 import { RECORD_TTL_MS, settleCall } from "./admission.ts";
 import { ACTIVE_TENANTS, COUNTERS, deadKey, dueKey, recordKey } from "./keys.ts";
-import { encodeLevels } from "./levels.ts";
-import { type Call, type CommandReply, errorWord, type Link } from "./link.ts";
-import { pairsOf, readLevels, textOf, textsOf } from "./replies.ts";
+import { type EncodedLevels, levelsOfRecord } from "./levels.ts";
+import { type Call, type CommandReply, errorWord, type Link, listed } from "./link.ts";
+import { pairsOf, textOf, textsOf } from "./replies.ts";
 import { scripts } from "./scripts.ts";
 
 const DAY_MS = 86_400_000;
@@ -68,11 +68,11 @@ export class UpstashLedger implements DeadLetterOffice {
   async sweep(tenant: string, requestId: string): Promise<Result<"abandoned" | "running" | "not-leased", string>> {
     const levels = await this.#levelsOf(tenant, requestId);
     if (!levels.ok) return levels;
-    const encoded = encodeLevels(tenant, levels.value);
+    const keys = [recordKey(tenant, requestId), dueKey(tenant)];
+    const { keysText, argsText } = levels.value;
     const reply = await this.#one({
       script: scripts.sweep,
-      keys: [recordKey(tenant, requestId), dueKey(tenant), ...encoded.keys],
-      args: [requestId, String(RECORD_TTL_MS), String(levels.value.length), ...encoded.args],
+      text: `,"${keys.length + levels.value.keys.length}"${listed(keys)}${keysText}${listed([requestId, String(RECORD_TTL_MS)])}${argsText}`,
     });
     if (!reply.ok) return reply;
     const word = reply.value.result;
@@ -95,13 +95,15 @@ export class UpstashLedger implements DeadLetterOffice {
    */
   async settle(event: WideEvent): Promise<SettleReply> {
     const { tenant, requestId, usage, costNanoUsd } = event;
-    const read = await this.#one(["HMGET", recordKey(tenant, requestId), "levels", "tokens"]);
+    const read = await this.#one(["HMGET", recordKey(tenant, requestId), "keys", "levels", "tokens"]);
     if (!read.ok) return { kind: "unavailable", detail: read.failure, ioMs: 0 };
-    const [levelsText, reservedText] = Array.isArray(read.value.result) ? read.value.result : [];
+    const [keysText, argsText, reservedText] = Array.isArray(read.value.result) ? read.value.result : [];
     const counted = usage && (usage.inputTokens ?? 0) + (usage.outputTokens ?? 0);
     const uncounted = event.attempts.length === 0 ? 0 : Number(reservedText ?? 0);
     const actual = { tokens: counted ?? uncounted, costNanoUsd };
-    const answer = await this.#one(settleCall({ tenant, requestId, levels: readLevels(levelsText), actual, event }));
+    const answer = await this.#one(
+      settleCall({ tenant, requestId, levels: levelsOfRecord(keysText, argsText), actual, event }),
+    );
     if (!answer.ok) return { kind: "unavailable", detail: answer.failure, ioMs: 0 };
     const kind = answer.value.result;
     return kind === "settled" || kind === "late" || kind === "already-settled"
@@ -159,9 +161,11 @@ export class UpstashLedger implements DeadLetterOffice {
     return tenant === undefined ? this.activeTenants() : ok([tenant]);
   }
 
-  async #levelsOf(tenant: string, requestId: string): Promise<Result<readonly LevelCharge[], string>> {
-    const reply = await this.#one(["HGET", recordKey(tenant, requestId), "levels"]);
-    return reply.ok ? ok(readLevels(reply.value.result)) : reply;
+  async #levelsOf(tenant: string, requestId: string): Promise<Result<EncodedLevels, string>> {
+    const reply = await this.#one(["HMGET", recordKey(tenant, requestId), "keys", "levels"]);
+    if (!reply.ok) return reply;
+    const [keysText, argsText] = Array.isArray(reply.value.result) ? reply.value.result : [];
+    return ok(levelsOfRecord(keysText, argsText));
   }
 
   async #one(call: Call): Promise<Result<CommandReply, string>> {

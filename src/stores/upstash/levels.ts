@@ -1,6 +1,7 @@
 import type { BudgetLimit } from "../../core/config.ts";
 import type { LevelCharge } from "../../core/ports.ts";
 import { levelKey } from "./keys.ts";
+import { listed } from "./link.ts";
 
 /** What "per minute" means where a limit does not say otherwise. */
 const DEFAULT_REFILL_MS = 60_000;
@@ -10,8 +11,9 @@ export interface EncodedLevels {
   readonly keys: readonly string[];
   readonly args: readonly string[];
   readonly hasMoney: boolean;
-  /** The levels themselves as JSON, for the request's record. */
-  readonly text: string;
+  /** Keys, and the number of levels with their arguments, as a script call takes them (`listed`). */
+  readonly keysText: string;
+  readonly argsText: string;
 }
 
 /** Isolates hand in the same list for every request of a key and alias. */
@@ -49,7 +51,30 @@ function encode(tenant: string, levels: readonly LevelCharge[]): EncodedLevels {
       text(refillPeriodMs),
     );
   }
-  return { keys, args, hasMoney, text: JSON.stringify(levels) };
+  return encoded(keys, args, hasMoney);
+}
+
+const ARGS_A_LEVEL = 6;
+const BUDGET_AT = 3;
+
+function encoded(keys: readonly string[], args: readonly string[], hasMoney: boolean): EncodedLevels {
+  const argsText = listed([String(args.length / ARGS_A_LEVEL), ...args]);
+  return { keys, args, hasMoney, keysText: listed(keys), argsText };
+}
+
+/** What stands between the keys, and between the arguments, of the levels in a request's record. No name holds one. */
+export const RECORD_SEPARATOR = "\n";
+
+/** The levels that admission kept with the record. What does not read as levels is none: nothing is then moved. */
+export function levelsOfRecord(keysText: unknown, argsText: unknown): EncodedLevels {
+  const args = typeof argsText === "string" && argsText !== "" ? argsText.split(RECORD_SEPARATOR) : [];
+  const keys = typeof keysText === "string" && keysText !== "" ? keysText.split(RECORD_SEPARATOR) : [];
+  if (args.length % ARGS_A_LEVEL !== 0) return encoded([], [], false);
+  return encoded(
+    keys,
+    args,
+    args.some((arg, index) => index % ARGS_A_LEVEL === BUDGET_AT && arg !== ""),
+  );
 }
 
 /** A budget period as Redis names it, and its bounds in milliseconds since the epoch (UTC). */

@@ -1,4 +1,5 @@
-import type { Clock } from "../../core/ports.ts";
+import type { Alarm, Clock } from "../../core/ports.ts";
+import { inTime } from "../../lib/alarm.ts";
 import type { Script } from "./script.ts";
 
 export interface LinkOptions {
@@ -15,9 +16,13 @@ export interface LinkOptions {
 export type Command = readonly [name: string, ...args: readonly string[]];
 
 /** A command, or a script with its keys and arguments. */
-export type Call =
-  | Command
-  | { readonly script: Script; readonly keys: readonly string[]; readonly args: readonly string[] };
+export type Call = Command | ScriptCall;
+
+/** `text`: the number of keys, the keys and the arguments, as JSON strings behind commas; for calls that are mostly the same each time. */
+export type ScriptCall = { readonly script: Script } & (
+  | { readonly keys: readonly string[]; readonly args: readonly string[] }
+  | { readonly text: string }
+);
 
 /** One command's reply: a result, or Redis' own error. */
 export interface CommandReply {
@@ -47,7 +52,7 @@ const REST_MS = 1_000;
  */
 export class Link {
   readonly #url: string;
-  readonly #headers: Readonly<Record<string, string>>;
+  readonly #headers: Headers;
   readonly #options: LinkOptions;
   readonly #clock: Clock;
   #answeredAt = Number.NEGATIVE_INFINITY;
@@ -57,7 +62,7 @@ export class Link {
 
   constructor(options: LinkOptions) {
     this.#url = `${options.url.replace(/\/+$/, "")}/pipeline`;
-    this.#headers = { authorization: `Bearer ${options.token}`, "content-type": "application/json" };
+    this.#headers = new Headers({ authorization: `Bearer ${options.token}`, "content-type": "application/json" });
     this.#options = options;
     this.#clock = options.clock ?? Date;
   }
@@ -72,33 +77,45 @@ export class Link {
     return this.#troubledAt;
   }
 
-  /** Runs the calls in order in one pipeline; each has its own reply, and one failing stops none of the others. */
-  async run(calls: readonly Call[]): Promise<LinkReply> {
+  /**
+   * Runs the calls in order in one pipeline; each has its own reply, and one failing stops none of the others. With the alarm of a request
+   * a call past its deadline is left behind, and its connection ends with that request; without one it is aborted, which costs more.
+   */
+  async run(calls: readonly Call[], alarm?: Alarm): Promise<LinkReply> {
     const startedAt = this.#clock.now();
     if (startedAt < this.#restUntil) return { ok: false, detail: "resting", ioMs: 0 };
     // Half-open: this call is the probe, and the others rest on until it is overdue, whatever becomes of it.
     if (this.#failures >= FAILURES_UNTIL_REST) this.#restUntil = startedAt + REST_MS + this.#deadlineMs();
-    const replies = await this.#send(calls);
+    const replies = await this.#send(calls, alarm);
     const ioMs = this.#clock.now() - startedAt;
     return typeof replies === "string" ? { ok: false, detail: replies, ioMs } : { ok: true, replies, ioMs };
   }
 
-  async #send(calls: readonly Call[]): Promise<readonly CommandReply[] | LinkTrouble> {
-    const commands: Command[] = [];
-    for (const call of calls) commands.push("script" in call ? await byHash(call) : call);
-    const replies = await this.#exchange(commands);
+  async #send(calls: readonly Call[], alarm: Alarm | undefined): Promise<readonly CommandReply[] | LinkTrouble> {
+    const commands: string[] = [];
+    for (const call of calls) {
+      if (!("script" in call)) commands.push(JSON.stringify(call));
+      else commands.push(`["EVALSHA","${call.script.sha ?? (await call.script.prepare())}"${behindScript(call)}]`);
+    }
+    const replies = await this.#exchange(commands, alarm);
     if (typeof replies === "string" || !replies.some(isUnknownScript)) return replies;
     const unknown = calls.flatMap((call, index) =>
       "script" in call && isUnknownScript(replies[index]) ? [{ call, index }] : [],
     );
     if (unknown.length === 0) return replies;
-    const again = await this.#exchange(unknown.map(({ call }) => bySource(call)));
+    const again = await this.#exchange(
+      unknown.map(({ call }) => bySource(call)),
+      alarm,
+    );
     if (typeof again === "string") return again;
     return replies.map((reply, index) => again[unknown.findIndex((entry) => entry.index === index)] ?? reply);
   }
 
-  async #exchange(commands: readonly Command[]): Promise<readonly CommandReply[] | LinkTrouble> {
-    const outcome = await this.#post(commands);
+  async #exchange(
+    commands: readonly string[],
+    alarm: Alarm | undefined,
+  ): Promise<readonly CommandReply[] | LinkTrouble> {
+    const outcome = await this.#post(commands, alarm);
     if (typeof outcome === "string") {
       this.#failures += 1;
       this.#answeredAt = Number.NEGATIVE_INFINITY;
@@ -112,23 +129,29 @@ export class Link {
     return outcome;
   }
 
-  async #post(commands: readonly Command[]): Promise<readonly CommandReply[] | LinkTrouble> {
+  async #post(commands: readonly string[], alarm: Alarm | undefined): Promise<readonly CommandReply[] | LinkTrouble> {
+    const deadlineMs = this.#deadlineMs();
     try {
-      const response = await fetch(this.#url, {
-        method: "POST",
-        headers: this.#headers,
-        body: JSON.stringify(commands),
-        // The token must not travel to where a redirect points.
-        redirect: "manual",
-        signal: AbortSignal.timeout(this.#deadlineMs()),
-      });
-      const text = await response.text();
-      if (!response.ok) return "rejected";
-      const replies: unknown = JSON.parse(text);
-      return Array.isArray(replies) && replies.length === commands.length ? replies : "protocol";
+      if (!alarm) return await this.#ask(commands, AbortSignal.timeout(deadlineMs));
+      return (await inTime(this.#ask(commands), deadlineMs, alarm)) ?? "timeout";
     } catch (error) {
       return troubleOf(error);
     }
+  }
+
+  async #ask(commands: readonly string[], signal?: AbortSignal): Promise<readonly CommandReply[] | LinkTrouble> {
+    const response = await fetch(this.#url, {
+      method: "POST",
+      headers: this.#headers,
+      body: `[${commands.join()}]`,
+      // The token must not travel to where a redirect points.
+      redirect: "manual",
+      ...(signal && { signal }),
+    });
+    const text = await response.text();
+    if (!response.ok) return "rejected";
+    const replies: unknown = JSON.parse(text);
+    return Array.isArray(replies) && replies.length === commands.length ? replies : "protocol";
   }
 
   #deadlineMs(): number {
@@ -137,14 +160,24 @@ export class Link {
   }
 }
 
-type ScriptCall = Exclude<Call, Command>;
-
-async function byHash({ script, keys, args }: ScriptCall): Promise<Command> {
-  return ["EVALSHA", script.sha ?? (await script.prepare()), String(keys.length), ...keys, ...args];
+function bySource(call: ScriptCall): string {
+  return `["EVAL",${JSON.stringify(call.script.source)}${behindScript(call)}]`;
 }
 
-function bySource({ script, keys, args }: ScriptCall): Command {
-  return ["EVAL", script.source, String(keys.length), ...keys, ...args];
+function behindScript(call: ScriptCall): string {
+  return "text" in call ? call.text : scriptText(call.keys, call.args);
+}
+
+/** The `text` of a script call with these keys and arguments. */
+export function scriptText(keys: readonly string[], args: readonly string[]): string {
+  return `,"${keys.length}"${listed(keys)}${listed(args)}`;
+}
+
+/** JSON strings, each behind a comma. */
+export function listed(texts: readonly string[]): string {
+  let list = "";
+  for (const text of texts) list += `,${JSON.stringify(text)}`;
+  return list;
 }
 
 function isUnknownScript(reply: CommandReply | undefined): boolean {

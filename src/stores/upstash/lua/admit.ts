@@ -4,7 +4,7 @@ import { buckets, clock, levels, money, periods, script } from "./prelude.ts";
  * Reserves requests, tokens, concurrency and money at every level, or at none: everything is checked, then everything is written.
  *
  * KEYS: record, due, key version; with money also generation, quarantine; then the levels' keys.
- * ARGV: request id, key version, lease ms, quarantine ms, tokens, nano-dollars, "1" with money, levels as JSON, event as JSON,
+ * ARGV: request id, key version, lease ms, quarantine ms, tokens, nano-dollars, "1" with money, event as JSON,
  * record's TTL in ms, number of levels, the levels.
  *
  * Gives one of
@@ -23,7 +23,8 @@ export const admitSource: string = script(
 local record, due, version = KEYS[1], KEYS[2], KEYS[3]
 local request_id, lease_ms = ARGV[1], tonumber(ARGV[3])
 local tokens, cost, with_money = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] == "1"
-local list = read_levels(with_money and 6 or 4, 12, tonumber(ARGV[11]))
+local first_key = with_money and 6 or 4
+local list = read_levels(first_key, 11, tonumber(ARGV[10]))
 
 -- A second call with the same id finds the record and is told the same without reserving again.
 local repeated = redis.call("HEXISTS", record, "state") == 1
@@ -79,7 +80,7 @@ if not refused and not repeated then
   local periods_held = {}
   -- These two first: if one is of another type, nothing has been written yet.
   redis.call("ZADD", due, whole(now + lease_ms), request_id)
-  redis.call("PEXPIRE", due, ARGV[10])
+  redis.call("PEXPIRE", due, ARGV[9])
   for index, level in ipairs(list) do
     periods_held[index] = level.current or "-"
     if level.bucket then
@@ -98,8 +99,9 @@ if not refused and not repeated then
     end
   end
   redis.call("HSET", record, "state", "leased", "expires", whole(now + lease_ms), "tokens", whole(tokens), "cost", whole(cost),
-    "periods", table.concat(periods_held, ","), "levels", ARGV[8], "event", ARGV[9])
-  redis.call("PEXPIRE", record, ARGV[10])
+    "periods", table.concat(periods_held, ","), "keys", table.concat(KEYS, "\\n", first_key), "levels", table.concat(ARGV, "\\n", 11),
+    "event", ARGV[8])
+  redis.call("PEXPIRE", record, ARGV[9])
 end
 
 local answer = { refused and "refused" or "admitted", now, -1, -1, -1, -1, -1, -1 }

@@ -54,7 +54,7 @@ if written == "settled" and state and state ~= "settled" then return "unsettled"
 if written == "abandoned" and state and state ~= "abandoned" then return "superseded" end
 redis.call("HSET", record, "state", written == "abandoned" and "abandoned-done" or "done")
 redis.call("HDEL", record, "event")
-if written ~= "abandoned" then redis.call("HDEL", record, "levels") end
+if written ~= "abandoned" then redis.call("HDEL", record, "keys", "levels") end
 redis.call("PEXPIRE", record, state and ARGV[3] or ARGV[4])
 redis.call("ZREM", due, request_id)
 if redis.call("HSETNX", record, "counted", "1") == 1 then
