@@ -46,12 +46,15 @@ const OUT_OF_SCOPE = [
 export function createApp(http: HttpDependencies): Hono {
   const { gateway } = http;
   const app = new Hono({ strict: false });
+  // What no handler takes: OPTIONS, wrong methods, paths that are none. Apart, because a path with one handler is called without a chain.
+  const rest = new Hono({ strict: false });
   app.onError((error, context) => {
     const requestId = gateway.chance.requestId();
     gateway.reportBug(error, requestId);
     return failed(context, INTERNAL, requestId);
   });
-  app.notFound((context) =>
+  app.notFound((context) => rest.fetch(context.req.raw, context.env));
+  rest.notFound((context) =>
     failed(context, { type: "caller_not_found", message: "There is no such route." }, gateway.chance.requestId()),
   );
   for (const [path, wireName] of Object.entries(INFERENCE)) {
@@ -78,8 +81,8 @@ export function createApp(http: HttpDependencies): Hono {
 
   /** What a path answers beside its handlers: OPTIONS, to browsers where it has `origins`, and 405 for every other method. */
   function close(path: string, methods: string, origins?: OriginDirectory): void {
-    app.options(path, (context) => preflight(context, origins, methods));
-    app.all(path, (context) => wrongMethod(context, methods, gateway));
+    rest.options(path, (context) => preflight(context, origins, methods));
+    rest.all(path, (context) => wrongMethod(context, methods, gateway));
   }
 }
 

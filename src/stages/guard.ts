@@ -17,7 +17,8 @@ export async function guard(exchange: Admitted, gateway: Gateway): Promise<Resul
 async function ask(policy: Policy, exchange: Admitted, gateway: Gateway): Promise<Failure | undefined> {
   const step = `guard:${policy.name}`;
   try {
-    const verdict = await policy.onRequest?.(exchange);
+    const asked = policy.onRequest?.(exchange);
+    const verdict = asked instanceof Promise ? await asked : asked;
     if (verdict?.kind !== "refuse") return undefined;
     exchange.notes.decisions.push({ step, decision: "refuse", reason: verdict.reason });
     return verdict.failure;

@@ -12,7 +12,10 @@ import type { Gateway } from "./gateway.ts";
 import { levelsOf } from "./levels.ts";
 
 /** What the alias means under the config version that this isolate holds, and the most that the request may use. No I/O. */
-export async function resolve(exchange: Authenticated, gateway: Gateway): Promise<Result<Resolved>> {
+export function resolve(
+  exchange: Authenticated,
+  gateway: Gateway,
+): Result<Resolved> | Promise<Result<Resolved>> {
   const { draft, principal } = exchange;
   const config = gateway.config();
   const route = findRoute(config, draft.model);
@@ -42,20 +45,24 @@ export async function resolve(exchange: Authenticated, gateway: Gateway): Promis
       : undefined;
   const outputTokens = (maxOutputTokens ?? 0) * (draft.operation === "chat" ? (draft.choices ?? 1) : 1);
   const priceCeiling = dearestPrice(route, config, gateway.availableBackends);
-  return ok({
-    ...exchange,
-    config,
-    route,
-    inputTokens,
-    maxOutputTokens,
-    levels: levelsOf(principal, config, route.alias),
-    reservation: {
-      tokens: inputTokens + outputTokens,
-      costNanoUsd: ceilingNanoUsd(priceCeiling, inputTokens, outputTokens),
-    },
-    priceCeiling,
-    cache: await planCache(exchange, config, route, maxOutputTokens, gateway),
-  });
+  const resolved = (cache: CachePlan): Result<Resolved> =>
+    ok({
+      ...exchange,
+      config,
+      route,
+      inputTokens,
+      maxOutputTokens,
+      levels: levelsOf(principal, config, route.alias),
+      reservation: {
+        tokens: inputTokens + outputTokens,
+        costNanoUsd: ceilingNanoUsd(priceCeiling, inputTokens, outputTokens),
+      },
+      priceCeiling,
+      cache,
+    });
+  const planned = planCache(exchange, config, route, maxOutputTokens, gateway);
+  // Only a cache key takes time (it is hashed).
+  return planned instanceof Promise ? planned.then(resolved) : resolved(planned);
 }
 
 export function mayUse(principal: Principal, alias: string): boolean {
@@ -77,28 +84,27 @@ export const modelForbidden = (alias: string): Failure => ({
 });
 
 /** Reads and writes follow the caller's header, then the route, then whether the request asks for determinism. */
-async function planCache(
+function planCache(
   exchange: Authenticated,
   config: Config,
   route: Route,
   maxOutputTokens: number | undefined,
   gateway: Gateway,
-): Promise<CachePlan> {
+): CachePlan | Promise<CachePlan> {
   const { controls, draft, body, notes } = exchange;
   const ttlSeconds = controls.cacheTtlSeconds ?? route.cache.ttlSeconds;
   const { wanted, reason } = ttlSeconds > 0 ? cacheWish(exchange, route) : { wanted: false, reason: "ttl" };
   const decision = wanted ? (controls.cache === "refresh" ? "cache_refresh" : "cache") : "no_cache";
   notes.decisions.push({ step: "resolve", decision, reason });
   if (!wanted) return { read: false, ttlSeconds };
-  const key = await cacheKeyOf(draft, body, {
+  return cacheKeyOf(draft, body, {
     tenant: exchange.principal.tenant,
     namespace: controls.cacheNamespace ?? "",
     alias: route.alias,
     versions: [config.version, config.overlayVersion, ...gateway.policies.map((policy) => policy.name)],
     maxOutputTokens,
     wire: exchange.wire.name,
-  });
-  return { key, read: controls.cache !== "refresh", ttlSeconds };
+  }).then((key) => ({ key, read: controls.cache !== "refresh", ttlSeconds }));
 }
 
 /** Whether the cache takes part, and who says so: the route, the caller's header, or the request by what it asks for. */

@@ -114,7 +114,11 @@ describe("a client that leaves a stream", () => {
     for (const stream of [true, false]) {
       const { answering, stoppedAt } = backend(1);
       const playing = begin({ ...STREAM, stream }, answering);
-      setTimeout(playing.leave, 5);
+      const leaveOnceAsked = (): void => {
+        if (playing.calls.length > 0) playing.leave();
+        else setTimeout(leaveOnceAsked, 1);
+      };
+      leaveOnceAsked();
       expect((await playing.reply).status).toBe(499);
       await playing.settled();
       expect(stoppedAt()).toBe(1);
