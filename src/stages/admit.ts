@@ -44,8 +44,9 @@ export async function admit(exchange: Resolved, gateway: Gateway): Promise<Resul
 }
 
 function requestOf(exchange: Resolved, gateway: Gateway) {
-  const { config, route, principal, cache } = exchange;
-  const targets = [...route.targets, ...route.fallbacks];
+  const { config, route, principal, cache, controls } = exchange;
+  // No probe is asked for of a backend that cannot be in the plan.
+  const targets = controls.noFallback ? route.targets : [...route.targets, ...route.fallbacks];
   return {
     requestId: exchange.requestId,
     tenant: principal.tenant,

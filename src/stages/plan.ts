@@ -7,9 +7,12 @@ import type { PlannedAttempt } from "./running-attempt.ts";
 
 /** The ordered attempts of this request, and in the notes why they are these. No I/O. */
 export function planAttempts(exchange: Admitted, gateway: Gateway): readonly PlannedAttempt[] {
-  const { config, route, controls, notes } = exchange;
+  const { config, route, controls, notes, shared } = exchange;
   const breakers: Record<string, BreakerState | undefined> = {};
-  for (const { backend } of [...route.targets, ...route.fallbacks]) breakers[backend] = gateway.breakers.state(backend);
+  // What Redis told this request, since the isolate's view may hold another's probe; without Redis that view is all there is.
+  for (const { backend } of [...route.targets, ...route.fallbacks]) {
+    breakers[backend] = shared.breakers[backend] ?? gateway.breakers.state(backend);
+  }
   const planned = plan(route, {
     config,
     availableBackends: gateway.availableBackends,

@@ -8,7 +8,7 @@ import type {
   SharedState,
 } from "../../core/ports.ts";
 import { admissionReply } from "./admission-reply.ts";
-import { BreakerReader, claimCall, reportCall } from "./breakers.ts";
+import { BreakerReader, claimCall, reportCall, returnProbeCall } from "./breakers.ts";
 import {
   breakerKey,
   cacheEntryKey,
@@ -42,7 +42,8 @@ export class UpstashAdmission implements AdmissionStore {
     const { well, unwell } = this.#breakers.split(request.backends);
     const keys = [OVERLAY_VERSION, ...well.map(breakerKey)];
     if (request.cacheKey !== undefined) keys.push(cacheEntryKey(request.tenant, request.cacheKey));
-    const answer = await this.#link.run([admitCall(request), ["MGET", ...keys], ...unwell.map(claimCall)]);
+    const claimCalls = unwell.map((backend) => claimCall(request.tenant, request.requestId, backend));
+    const answer = await this.#link.run([admitCall(request), ["MGET", ...keys], ...claimCalls]);
     if (!answer.ok) return { kind: "unavailable", detail: answer.detail, ioMs: answer.ioMs };
     const [script, values, ...claims] = answer.replies;
     if (script?.error !== undefined) return { kind: "unavailable", detail: errorWord(script.error), ioMs: answer.ioMs };
@@ -55,6 +56,7 @@ export class UpstashAdmission implements AdmissionStore {
   async settle(settlement: Settlement): Promise<SettleReply> {
     const { cacheWrite, breakers, tenant } = settlement;
     const calls: Call[] = [settleCall(settlement), ...breakers.filter(isNews).map(reportCall)];
+    for (const backend of settlement.unusedProbes ?? []) calls.push(returnProbeCall(settlement.requestId, backend));
     if (cacheWrite && fits(cacheWrite.value)) {
       const { key, value, ttlSeconds } = cacheWrite;
       calls.push(["SET", cacheEntryKey(tenant, key), value, "EX", String(ttlSeconds)]);
@@ -84,11 +86,18 @@ export class UpstashAdmission implements AdmissionStore {
     for (const [index, backend] of well.entries()) {
       breakers[backend] = this.#breakers.fromValue(backend, states[index], now);
     }
+    const probes: string[] = [];
     for (const [index, backend] of unwell.entries()) {
-      breakers[backend] = this.#breakers.fromClaim(backend, claims[index]);
+      const { state, mine } = this.#breakers.fromClaim(backend, claims[index], now);
+      breakers[backend] = state;
+      if (mine) probes.push(backend);
     }
     const overlayVersion = typeof version === "string" ? Number(version) : Number.NaN;
-    return { breakers, ...(Number.isSafeInteger(overlayVersion) && { overlayVersion }) };
+    return {
+      breakers,
+      ...(probes.length > 0 && { probes }),
+      ...(Number.isSafeInteger(overlayVersion) && { overlayVersion }),
+    };
   }
 }
 
@@ -123,7 +132,7 @@ function admitCall(request: AdmissionRequest): Call {
 }
 
 /** The script's call for a settlement; the ledger sends the same for events that Redis never heard of. */
-export function settleCall(settlement: Omit<Settlement, "reservation" | "cacheWrite" | "breakers">): Call {
+export function settleCall(settlement: Omit<Settlement, "reservation" | "cacheWrite" | "breakers" | "unusedProbes">): Call {
   const { tenant, requestId, levels, actual } = settlement;
   const encoded = encodeLevels(tenant, levels);
   const money = encoded.hasMoney ? [generationKey(tenant)] : [];
