@@ -21,6 +21,7 @@ export function planAttempts(exchange: Admitted, gateway: Gateway): readonly Pla
     random: () => gateway.chance.random(),
     priceCeiling: exchange.priceCeiling,
     noFallback: controls.noFallback,
+    ...(exchange.drawn && { drawn: exchange.drawn }),
   });
   for (const { backend, reason } of planned.attempts)
     notes.decisions.push({ step: "plan", decision: backend.name, reason });

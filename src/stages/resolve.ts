@@ -1,12 +1,12 @@
 import { findRoute } from "../config/resolve.ts";
-import type { Config, Route } from "../core/config.ts";
+import { modelNameOf, type Route } from "../core/config.ts";
 import type { Authenticated, CachePlan, Resolved } from "../core/exchange.ts";
 import { badRequest, type Failure } from "../core/failure.ts";
 import type { Principal } from "../core/identity.ts";
 import { ceilingNanoUsd } from "../core/money.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import { estimateInputTokens } from "../core/tokens.ts";
-import { dearestPrice } from "../routing/plan.ts";
+import { dearestPrice, drawTarget } from "../routing/plan.ts";
 import { cacheKeyOf } from "./cache-key.ts";
 import type { Gateway } from "./gateway.ts";
 import { levelsOf } from "./levels.ts";
@@ -41,7 +41,9 @@ export async function resolve(exchange: Authenticated, gateway: Gateway): Promis
       ? Math.min(draft.maxOutputTokens ?? route.maxOutputTokens, route.maxOutputTokens)
       : undefined;
   const outputTokens = (maxOutputTokens ?? 0) * (draft.operation === "chat" ? (draft.choices ?? 1) : 1);
-  const priceCeiling = dearestPrice(route, config, gateway.availableBackends);
+  const { availableBackends } = gateway;
+  const priceCeiling = dearestPrice(route, config, availableBackends);
+  const drawn = drawTarget(route, { config, availableBackends, random: () => gateway.chance.random() });
   return ok({
     ...exchange,
     config,
@@ -54,7 +56,8 @@ export async function resolve(exchange: Authenticated, gateway: Gateway): Promis
       costNanoUsd: ceilingNanoUsd(priceCeiling, inputTokens, outputTokens),
     },
     priceCeiling,
-    cache: await planCache(exchange, config, route, maxOutputTokens, gateway),
+    drawn,
+    cache: await planCache(exchange, { config, route, maxOutputTokens, drawn }, gateway),
   });
 }
 
@@ -79,9 +82,7 @@ export const modelForbidden = (alias: string): Failure => ({
 /** Reads and writes follow the caller's header, then the route, then whether the request asks for determinism. */
 async function planCache(
   exchange: Authenticated,
-  config: Config,
-  route: Route,
-  maxOutputTokens: number | undefined,
+  { config, route, maxOutputTokens, drawn }: Pick<Resolved, "config" | "route" | "maxOutputTokens" | "drawn">,
   gateway: Gateway,
 ): Promise<CachePlan> {
   const { controls, draft, body, notes } = exchange;
@@ -94,6 +95,7 @@ async function planCache(
     tenant: exchange.principal.tenant,
     namespace: controls.cacheNamespace ?? "",
     alias: route.alias,
+    ...(drawn && { arm: [drawn.backend, modelNameOf(drawn)] as const }),
     versions: [config.version, config.overlayVersion, ...gateway.policies.map((policy) => policy.name)],
     maxOutputTokens,
     wire: exchange.wire.name,

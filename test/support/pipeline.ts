@@ -41,6 +41,9 @@ routes:
   anthropic-messages:
     targets: [{backend: claude, model: played}]
     cache: {mode: "on", ttlSeconds: 60}
+  weighted:
+    targets: [{backend: openai, model: played, weight: 1}, {backend: claude, model: played, weight: 1}]
+    cache: {mode: "on", ttlSeconds: 60}
   drained:
     targets: [{backend: openai, model: played}]
     cache: {mode: "on", ttlSeconds: 60}

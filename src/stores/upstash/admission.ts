@@ -132,7 +132,9 @@ function admitCall(request: AdmissionRequest): Call {
 }
 
 /** The script's call for a settlement; the ledger sends the same for events that Redis never heard of. */
-export function settleCall(settlement: Omit<Settlement, "reservation" | "cacheWrite" | "breakers" | "unusedProbes">): Call {
+export function settleCall(
+  settlement: Omit<Settlement, "reservation" | "cacheWrite" | "breakers" | "unusedProbes">,
+): Call {
   const { tenant, requestId, levels, actual } = settlement;
   const encoded = encodeLevels(tenant, levels);
   const money = encoded.hasMoney ? [generationKey(tenant)] : [];
