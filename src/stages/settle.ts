@@ -134,6 +134,7 @@ export class Settlement {
       ...(finish.kind === "failed" && { failure: finish.failure }),
       cached: finish.kind === "completed" && finish.live.origin.cached,
       unleased: exchange.unleased,
+      unrecorded: gateway.refusals.take(exchange.principal.keyId),
       ...(endUser !== undefined && { endUserHash: await gateway.hashEndUser(exchange.principal.tenant, endUser) }),
     });
   }

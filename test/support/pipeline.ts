@@ -12,6 +12,7 @@ import { policies } from "../../src/policies/registry.ts";
 import { BreakerView } from "../../src/routing/breaker-view.ts";
 import type { Gateway } from "../../src/stages/gateway.ts";
 import { principalCache } from "../../src/stores/isolate/principals.ts";
+import { refusalTally } from "../../src/stores/isolate/refusals.ts";
 import { strangerList } from "../../src/stores/isolate/strangers.ts";
 import { wires } from "../../src/wire/registry.ts";
 import { type CallerFormat, chatRequest } from "./caller.ts";
@@ -128,6 +129,7 @@ export function playedGateway(answering: Answering, recorder: Recorder, more: Pa
       },
     },
     localLimits: { take: () => ({ allowed: true, retryAfterMs: 0 }) },
+    refusals: refusalTally(1),
     rebuilder: { rebuild: async () => false },
     breakers: new BreakerView(() => undefined, clock.now),
     policies,
