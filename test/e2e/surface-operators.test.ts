@@ -215,6 +215,25 @@ describe("the admin API", () => {
     expect((await stack.admin("DELETE", `/keys/${"a".repeat(16)}`)).status).toBe(404);
   });
 
+  // planted: Redis is not told
+  test("a tenant that is disabled is out at once with all its keys, on every route, and in again when it is enabled", async () => {
+    await stack.admin("POST", "/tenants", { tenant: "closing" });
+    const keys = [await stack.mint({ tenant: "closing" }), await stack.mint({ tenant: "closing" })];
+    const statuses = () =>
+      Promise.all(
+        keys.flatMap((key) => [
+          call("POST", "/v1/chat/completions", { ...bearer(key), ...json }, chat("home")).then(({ status }) => status),
+          call("GET", "/v1/models", bearer(key)).then(({ status }) => status),
+        ]),
+      );
+    expect(await statuses()).toEqual([200, 200, 200, 200]);
+    const disabled = await stack.admin("PATCH", "/tenants/closing", { disabled: true });
+    expect([disabled.status, await disabled.json()]).toMatchObject([200, { tenant: "closing", keys: 2, pending: [] }]);
+    expect(await statuses()).toEqual([401, 401, 401, 401]);
+    expect((await stack.admin("PATCH", "/tenants/closing", { disabled: false })).status).toBe(200);
+    expect(await statuses()).toEqual([200, 200, 200, 200]);
+  });
+
   // planted: a page that begins with the last key of the one before
   test("lists in pages without a gap or a repetition", async () => {
     await stack.admin("POST", "/tenants", { tenant: "pages" });

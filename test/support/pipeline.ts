@@ -42,6 +42,9 @@ routes:
   anthropic-messages:
     targets: [{backend: claude, model: played}]
     cache: {mode: "on", ttlSeconds: 60}
+  spare:
+    targets: [{backend: openai, model: played}]
+    fallbacks: [{backend: claude, model: played}]
   weighted:
     targets: [{backend: openai, model: played, weight: 1}, {backend: claude, model: played, weight: 1}]
     cache: {mode: "on", ttlSeconds: 60}
@@ -87,6 +90,7 @@ export interface PlayedRequest {
   /** Another alias of that backend. */
   readonly alias?: string;
   readonly stream: boolean;
+  readonly noFallback?: boolean;
   readonly more?: Readonly<Record<string, unknown>>;
 }
 
@@ -191,7 +195,7 @@ export function begin(
     wire: wires[request.caller],
     bytes: bytesOf(request),
     credentials: { bearer: token, address: "test" },
-    controls: { noFallback: false, debugTranslation: false },
+    controls: { noFallback: request.noFallback ?? false, debugTranslation: false },
     trace: { traceId: "0".repeat(32), spanId: "0".repeat(16), sampled: false },
     departure: leaving,
     waitUntil: (promise) => waiting.push(promise),

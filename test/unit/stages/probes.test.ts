@@ -83,4 +83,23 @@ describe("the probe that a request holds", () => {
     // The route has one target, so that it is tried all the same, and is no probe.
     expect(reasons).toEqual(["last-resort"]);
   });
+
+  // planted: the fallbacks' breakers are asked for all the same
+  it("is not asked for of a backend that the caller wants no answer of", async () => {
+    const asked: (readonly string[])[] = [];
+    for (const noFallback of [false, true]) {
+      const playing = begin({ ...REQUEST, alias: "spare", noFallback }, answers(200), {
+        admission: {
+          admit: (request) => {
+            asked.push(request.backends);
+            return admitting({ breakers: {} })();
+          },
+          settle: async () => ({ kind: "settled", ioMs: 0 }),
+        },
+      });
+      await playing.reply;
+      await playing.settled();
+    }
+    expect(asked).toEqual([["openai", "claude"], ["openai"]]);
+  });
 });
