@@ -1,4 +1,4 @@
-/** What operators ask of the whole stack: health, metrics, and the admin API. Longer than most because one stack serves all of it. */
+/** What operators ask of the whole stack: health, metrics, and the admin API. Over 300 lines because one stack serves all of it. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { parsePrometheus, sumOf } from "../support/prometheus.ts";
 import { eventually, prompt } from "../support/received.ts";
