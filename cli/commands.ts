@@ -72,6 +72,16 @@ export async function createTenant(
   return { json, text: `${tenant} is there: mint a key with \`keys mint --tenant ${tenant}\`` };
 }
 
+export async function setTenantDisabled(admin: Admin, tenant: string, disabled: boolean): Promise<Printed> {
+  const json = await admin(`/tenants/${encodeURIComponent(tenant)}`, { method: "PATCH", body: { disabled } });
+  const word = disabled ? "disabled" : "enabled";
+  const inEffect = cell(json.pending) === "";
+  const text = inEffect
+    ? `${tenant} is ${word}, with ${cell(json.keys)} keys`
+    : `${tenant} is ${word} in Postgres, but Redis could not be told: run this again`;
+  return { json, text };
+}
+
 export async function listTenants(admin: Admin): Promise<Printed> {
   const tenants = await allPages(admin, "/tenants");
   const rows = tenants.map((tenant) => ({
@@ -79,6 +89,7 @@ export async function listTenants(admin: Admin): Promise<Printed> {
     name: cell(tenant.name),
     origins: cell(tenant.corsOrigins),
     created: cell(tenant.createdAt),
+    disabled: cell(tenant.disabledAt),
   }));
   return { json: tenants, text: table(rows, "no tenants yet: `tenants create <tenant>`") };
 }

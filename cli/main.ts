@@ -16,6 +16,7 @@ import {
   type Printed,
   replayDead,
   revokeKey,
+  setTenantDisabled,
   showRequest,
   showUsage,
   type UsageOptions,
@@ -73,6 +74,15 @@ tenants
   .command("list")
   .description("list tenants")
   .action(() => run(listTenants));
+
+tenants
+  .command("disable <tenant>")
+  .description("stop every key of a tenant, everywhere")
+  .action((tenant: string) => run((admin) => setTenantDisabled(admin, tenant, true)));
+tenants
+  .command("enable <tenant>")
+  .description("let the keys of a tenant work again")
+  .action((tenant: string) => run((admin) => setTenantDisabled(admin, tenant, false)));
 
 program
   .command("usage")

@@ -20,6 +20,7 @@ import type { Gateway } from "./stages/gateway.ts";
 import { runtimeChance } from "./stores/isolate/chance.ts";
 import { eventBatcher } from "./stores/isolate/events.ts";
 import { principalCache } from "./stores/isolate/principals.ts";
+import { refusalTally } from "./stores/isolate/refusals.ts";
 import { strangerList } from "./stores/isolate/strangers.ts";
 import { ShareLimits } from "./stores/local-limits.ts";
 import { NeonBudgetRebuilder } from "./stores/neon/budgets.ts";
@@ -141,6 +142,7 @@ function composeGateway(
     addressGuard: new UpstashAddressGuard(stores.link, guard),
     admission: new UpstashAdmission(stores.link),
     localLimits: new ShareLimits(base.localLimitShare),
+    refusals: refusalTally(PRINCIPALS_KEPT),
     rebuilder: stores.rebuilder,
     breakers: new BreakerView((backend) => base.backends[backend]?.breaker, clock.now),
     policies,
@@ -162,6 +164,7 @@ function composeAdmin(environment: Environment, base: BaseConfig, stores: Stores
   const { current, byVersion } = environment.peppers;
   const announcingOrigins: TenantAdministration = {
     list: (page) => tenants.list(page),
+    setDisabled: (tenant, disabled, actor) => tenants.setDisabled(tenant, disabled, actor),
     async create(tenant, actor) {
       const created = await tenants.create(tenant, actor);
       if (created.ok && tenant.corsOrigins.length > 0) await origins.add(tenant.corsOrigins);

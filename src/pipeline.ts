@@ -32,7 +32,7 @@ export async function run(received: Received, gateway: Gateway): Promise<Reply> 
   if (!resolved.ok) return refuse(authenticated.value, resolved.failure, gateway);
 
   const admitted = await admit(resolved.value, gateway);
-  if (!admitted.ok) return refuse(resolved.value, admitted.failure.failure, gateway, admitted.failure.rate);
+  if (!admitted.ok) return refuse(resolved.value, admitted.failure.failure, gateway, admitted.failure);
 
   const settlement = new Settlement(admitted.value, gateway);
   return encode(admitted.value, answer(admitted.value, settlement, gateway), gateway);

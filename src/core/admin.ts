@@ -53,7 +53,9 @@ export interface KeyAdministration {
 /** Tells every isolate, through Redis, that a key has changed. */
 export interface KeyAnnouncer {
   /** Resolves to true once Redis holds the new version: from then on no admission call accepts an older one. */
-  announce(key: { readonly tenant: string; readonly keyId: string; readonly version: number }): Promise<boolean>;
+  announce(key: KeyVersion): Promise<boolean>;
+  /** The same for many keys of one tenant; true once Redis holds them all. Stops where it cannot be told. */
+  announceAll(keys: readonly KeyVersion[]): Promise<boolean>;
 }
 
 export interface NewTenant {
@@ -65,12 +67,30 @@ export interface NewTenant {
 
 export interface TenantListing extends NewTenant {
   readonly createdAt: number;
+  /** Since when none of its keys works. */
+  readonly disabledAt?: number;
+}
+
+/** A key's version, as isolates compare it. */
+export interface KeyVersion {
+  readonly tenant: string;
+  readonly keyId: string;
+  readonly version: number;
 }
 
 export interface TenantAdministration {
   /** `caller_conflict` where the name is taken. */
   create(tenant: NewTenant, actor: string): Promise<Result<TenantListing>>;
   list(page: PageRequest): Promise<Result<Page<TenantListing>>>;
+  /**
+   * Idempotent: a tenant that is disabled stays so, with its first moment. The versions of its keys have risen when this answers; `keys`
+   * are those that are not revoked. `caller_not_found` where there is no such tenant.
+   */
+  setDisabled(
+    tenant: string,
+    disabled: boolean,
+    actor: string,
+  ): Promise<Result<{ readonly listing: TenantListing; readonly keys: readonly KeyVersion[] }>>;
 }
 
 /** Opens the money of a tenant that has nothing in flight. True once Redis holds it. */

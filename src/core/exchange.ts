@@ -1,5 +1,5 @@
 import type { Answer, Frame } from "./answer.ts";
-import type { Config, Route } from "./config.ts";
+import type { Config, Route, Target } from "./config.ts";
 import type { Body, Draft } from "./draft.ts";
 import type { Failure } from "./failure.ts";
 import type { Principal } from "./identity.ts";
@@ -86,6 +86,8 @@ export type Resolved = Authenticated & {
   readonly reservation: Reservation;
   /** What the reservation was made at: no attempt may cost more, part by part. */
   readonly priceCeiling: Price;
+  /** The target that was drawn by weight; undefined where the route has only one. */
+  readonly drawn: Target | undefined;
   readonly cache: CachePlan;
 };
 
@@ -112,7 +114,7 @@ export type LiveAnswer = StreamingAnswer | WholeAnswer;
 export interface AnswerOrigin {
   readonly backend: string;
   readonly model: string;
-  /** Whether this is what the route's own target said, not a fallback's answer. */
+  /** Whether this is what the route's own target said (of several, the drawn one), and not another's answer in its place. */
   readonly chosenTarget: boolean;
   readonly cached: boolean;
 }

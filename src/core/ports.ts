@@ -65,6 +65,8 @@ export interface SharedState {
   /** Undefined: no overlay was ever written. */
   readonly overlayVersion?: number;
   readonly breakers: Readonly<Record<string, BreakerState>>;
+  /** Backends whose one probe this request holds: the settlement reports on each, or gives it back. */
+  readonly probes?: readonly string[];
 }
 
 export interface BreakerState {
@@ -110,6 +112,8 @@ export interface Settlement {
   readonly eventText?: string;
   readonly cacheWrite?: { readonly key: string; readonly value: string; readonly ttlSeconds: number };
   readonly breakers: readonly BreakerReport[];
+  /** Probes that the request held and learnt nothing by: given back, so that the next request may have them. */
+  readonly unusedProbes?: readonly string[];
 }
 
 /** What an attempt says about a backend's health, with that backend's thresholds. */

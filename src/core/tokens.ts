@@ -93,11 +93,6 @@ export function estimateInputTokens(draft: Draft, body?: Body): number {
   return inputs.reduce((sum, tokens) => sum + tokens, unread);
 }
 
-/** Output tokens where the backend's count never came: four UTF-8 bytes a token. A fair guess, not a bound. Takes the text, or its length in bytes. */
-export function estimateOutputTokens(output: string | number): number {
-  return Math.ceil((typeof output === "number" ? output : utf8Length(output)) / 4);
-}
-
 /** UTF-8 bytes of a text, without encoding it. A lone surrogate becomes U+FFFD, three bytes. */
 export function utf8Length(text: string): number {
   let bytes = text.length;

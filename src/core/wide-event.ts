@@ -32,6 +32,18 @@ export interface Decision {
   readonly ioMs?: number;
 }
 
+/** Refusals of one kind that got no event of their own, as the counters tell kinds apart. */
+export interface UnrecordedRefusals {
+  readonly operation: Operation;
+  readonly clientWire: WireName;
+  readonly alias: string;
+  readonly tier: string;
+  readonly cache: WideEvent["cache"];
+  readonly failure?: FailureType;
+  readonly limit?: WideEvent["limit"];
+  readonly count: number;
+}
+
 /**
  * One event a request; at most 16 KiB as JSON. What the ledger writes to Postgres, what the log line says, what metrics count.
  * It holds no prompt, no answer and no key. Times are milliseconds since the epoch.
@@ -75,4 +87,6 @@ export interface WideEvent {
   readonly parentSpanId?: string;
   /** True where admission ran without Redis: the ledger need not look for a lease. */
   readonly unleased?: boolean;
+  /** Earlier refusals of the same key that only the counters hear of: a key that hammers gets a few events a minute. */
+  readonly unrecorded?: readonly UnrecordedRefusals[];
 }

@@ -13,24 +13,14 @@ export async function sha256Hex(data: string | Uint8Array): Promise<string> {
   return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytesOf(data))));
 }
 
-/** SHA-256 as 43 characters of base64url (RFC 4648 §5, no padding). */
-export async function sha256Base64Url(data: string | Uint8Array): Promise<string> {
-  return toBase64Url(new Uint8Array(await crypto.subtle.digest("SHA-256", bytesOf(data))));
-}
-
-/** A key for `hmacHex` and `hmacBase64Url`: import it once, not once a request. An empty secret throws: it is a missing setting. */
+/** A key for `hmacBase64Url`: import it once, not once a request. An empty secret throws: it is a missing setting. */
 export async function hmacKey(secret: string | Uint8Array): Promise<CryptoKey> {
   const bytes = bytesOf(secret);
   if (bytes.byteLength === 0) throw new Error("an HMAC key must not be empty");
   return crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
 }
 
-/** HMAC-SHA-256 (RFC 2104) as lower-case hexadecimal. */
-export async function hmacHex(key: CryptoKey, data: string | Uint8Array): Promise<string> {
-  return toHex(new Uint8Array(await crypto.subtle.sign("HMAC", key, bytesOf(data))));
-}
-
-/** HMAC-SHA-256 as base64url without padding. */
+/** HMAC-SHA-256 (RFC 2104) as base64url (RFC 4648 §5) without padding. */
 export async function hmacBase64Url(key: CryptoKey, data: string | Uint8Array): Promise<string> {
   return toBase64Url(new Uint8Array(await crypto.subtle.sign("HMAC", key, bytesOf(data))));
 }

@@ -10,7 +10,7 @@ export { dearestPrice } from "./price.ts";
 
 /** Why an attempt stands where it stands. A closed list. */
 export type AttemptReason =
-  /** Drawn by weight among the usable targets. */
+  /** Drawn by weight: before admission, or among the usable targets where that one is none. */
   | "weighted-choice"
   /** Not drawn; behind the one that was, heavier first. */
   | "other-target"
@@ -40,7 +40,7 @@ export interface PlanAttempt {
   /** The most that this attempt may cost, by part. */
   readonly priceCeiling: Price;
   readonly deadlines: Deadlines;
-  /** False for a fallback: its answer is never kept under the target's name. */
+  /** False for a fallback, and for a target other than the one that was drawn: its answer is never kept under that one's name. */
   readonly chosenTarget: boolean;
   readonly reason: AttemptReason;
 }
@@ -64,6 +64,8 @@ export interface PlanInput {
   readonly now: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** The target that `drawTarget` chose. It comes first where it is usable; no other's answer counts as the chosen target's. */
+  readonly drawn?: Target;
   /** What was reserved for: no attempt may cost more. Without one, each target's own price is its ceiling. */
   readonly priceCeiling?: Price;
   /** What is left of the delay budget until the first token, over all attempts. The route's own where it is absent. */
@@ -74,7 +76,7 @@ export interface PlanInput {
 
 interface Candidate {
   readonly target: Target;
-  readonly chosenTarget: boolean;
+  readonly isFallback: boolean;
 }
 
 interface Usable extends Candidate {
@@ -86,7 +88,7 @@ interface Usable extends Candidate {
 
 /**
  * From route, health and price to the ordered attempts: one target by weight, the other targets by weight, then the fallbacks in
- * their order. Pure but for `random`, which is drawn once, and only where there is a choice.
+ * their order. Pure but for `random`, which is drawn once, and only where there is a choice that was not made before.
  */
 export function plan(route: Route, input: PlanInput): Plan {
   const skipped: Skipped[] = [];
@@ -94,8 +96,8 @@ export function plan(route: Route, input: PlanInput): Plan {
     skipped.push({ backend: target.backend, model: modelNameOf(target), reason });
   };
   const candidates: Candidate[] = [
-    ...route.targets.map((target) => ({ target, chosenTarget: true })),
-    ...route.fallbacks.map((target) => ({ target, chosenTarget: false })),
+    ...route.targets.map((target) => ({ target, isFallback: false })),
+    ...route.fallbacks.map((target) => ({ target, isFallback: true })),
   ];
   const usable = candidates.flatMap((candidate) => {
     const judged = judge(candidate, route, input);
@@ -104,7 +106,7 @@ export function plan(route: Route, input: PlanInput): Plan {
     return [];
   });
   const standing = usable.filter((candidate) => candidate.phase !== "open");
-  const ordered = standing.length > 0 ? inOrder(standing, input.random) : lastResort(usable);
+  const ordered = standing.length > 0 ? inOrder(standing, input) : lastResort(usable);
   for (const candidate of usable) {
     if (candidate.phase === "open" && !ordered.some(([kept]) => kept === candidate)) skip(candidate, "breaker-open");
   }
@@ -121,11 +123,28 @@ export function plan(route: Route, input: PlanInput): Plan {
       model: modelNameOf(candidate.target),
       priceCeiling: input.priceCeiling ?? candidate.target.price,
       deadlines: within({ ...candidate.backend.deadlines, ...route.deadlines }, budgetMs),
-      chosenTarget: candidate.chosenTarget,
+      chosenTarget: !candidate.isFallback && (input.drawn === undefined || candidate.target === input.drawn),
       reason: candidate.phase === "half-open" ? "probe" : reason,
     }),
   );
   return { attempts, skipped };
+}
+
+/**
+ * The target that a request is for, drawn by weight among those that the configuration and the environment let stand, whatever
+ * their health. Made before the cache is read, since an answer of one arm must not be given to a request of another. Undefined where
+ * the route has one target, or none that stands.
+ */
+export function drawTarget(
+  route: Route,
+  input: Pick<PlanInput, "config" | "availableBackends" | "random">,
+): Target | undefined {
+  if (route.targets.length < 2) return undefined;
+  const candidates = route.targets.map((target) => ({ target, isFallback: false }));
+  return draw(
+    candidates.filter((candidate) => typeof judge(candidate, route, { ...input, breakers: {}, now: 0 }) !== "string"),
+    input.random,
+  )?.target;
 }
 
 /** Deadlines that end, at the latest, when what is left of the delay budget is gone. */
@@ -142,8 +161,8 @@ function judge(candidate: Candidate, route: Route, input: PlanInput): Usable | S
   if (config.disabledBackends.has(target.backend)) return "disabled";
   const wire = formatFor(backend, route.operation);
   if (wire === undefined) return "wrong-operation";
-  if (candidate.chosenTarget && target.weight <= 0) return "no-weight";
-  if (!candidate.chosenTarget && input.noFallback === true) return "fallback-refused";
+  if (!candidate.isFallback && target.weight <= 0) return "no-weight";
+  if (candidate.isFallback && input.noFallback === true) return "fallback-refused";
   if (input.priceCeiling !== undefined && !isWithin(target.price, input.priceCeiling)) return "above-price-ceiling";
   const state = input.breakers[target.backend];
   return { ...candidate, backend, wire, phase: phaseOf(state, input.now), openUntil: state?.openUntil ?? 0 };
@@ -151,12 +170,12 @@ function judge(candidate: Candidate, route: Route, input: PlanInput): Usable | S
 
 type Ordered = readonly [Usable, AttemptReason];
 
-function inOrder(standing: readonly Usable[], random: () => number): readonly Ordered[] {
-  const targets = standing.filter((candidate) => candidate.chosenTarget);
+function inOrder(standing: readonly Usable[], { drawn, random }: PlanInput): readonly Ordered[] {
+  const targets = standing.filter((candidate) => !candidate.isFallback);
   const fallbacks = standing
-    .filter((candidate) => !candidate.chosenTarget)
+    .filter((candidate) => candidate.isFallback)
     .map((candidate): Ordered => [candidate, "fallback"]);
-  const first = draw(targets, random);
+  const first = targets.find(({ target }) => target === drawn) ?? draw(targets, random);
   if (first === undefined) return fallbacks;
   const others = targets
     .filter((candidate) => candidate !== first)
@@ -165,7 +184,7 @@ function inOrder(standing: readonly Usable[], random: () => number): readonly Or
   return [[first, "weighted-choice"], ...others, ...fallbacks];
 }
 
-function draw(targets: readonly Usable[], random: () => number): Usable | undefined {
+function draw<Drawn extends Candidate>(targets: readonly Drawn[], random: () => number): Drawn | undefined {
   if (targets.length < 2) return targets[0];
   const total = targets.reduce((sum, { target }) => sum + target.weight, 0);
   let point = random() * total;

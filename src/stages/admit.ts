@@ -13,6 +13,8 @@ import { mayUse, modelForbidden } from "./resolve.ts";
 export interface Refusal {
   readonly failure: Failure;
   readonly rate: RateState;
+  /** True where Redis was asked and gave no answer: it may have reserved for a request that is refused all the same. */
+  readonly unheard?: boolean;
 }
 
 const NO_RATE: RateState = {};
@@ -44,8 +46,9 @@ export async function admit(exchange: Resolved, gateway: Gateway): Promise<Resul
 }
 
 function requestOf(exchange: Resolved, gateway: Gateway) {
-  const { config, route, principal, cache } = exchange;
-  const targets = [...route.targets, ...route.fallbacks];
+  const { config, route, principal, cache, controls } = exchange;
+  // No probe is asked for of a backend that cannot be in the plan.
+  const targets = controls.noFallback ? route.targets : [...route.targets, ...route.fallbacks];
   return {
     requestId: exchange.requestId,
     tenant: principal.tenant,
@@ -103,7 +106,7 @@ function conclude(exchange: Resolved, reply: AdmissionReply, gateway: Gateway): 
     case "money-unknown":
       return fail(unavailable("Budgets are being restored; try again later.", "budget_unknown", reply.retryAfterMs));
     case "unavailable":
-      return withoutRedis(exchange, reply.detail, gateway);
+      return unheard(withoutRedis(exchange, reply.detail, gateway), reply.detail);
   }
 }
 
@@ -138,6 +141,11 @@ function withoutRedis(exchange: Resolved, detail: string, gateway: Gateway): Res
     });
   }
   return ok({ ...exchange, rate: NO_RATE, shared: { breakers: {} }, unleased: true });
+}
+
+/** `resting`: Redis was not even asked. */
+function unheard(result: Result<Admitted, Refusal>, detail: string): Result<Admitted, Refusal> {
+  return result.ok || detail === "resting" ? result : fail({ ...result.failure, unheard: true });
 }
 
 function limitFailure(reply: AdmissionReply & { kind: "refused" }): Failure {

@@ -6,6 +6,8 @@ export interface CacheScope {
   readonly tenant: string;
   readonly namespace: string;
   readonly alias: string;
+  /** Backend and model that the request is for, where the route has a choice: each arm has answers of its own. */
+  readonly arm?: readonly [backend: string, model: string];
   /** Config, overlay and policy versions: an answer made under other rules is another answer. */
   readonly versions: readonly (string | number)[];
   readonly maxOutputTokens: number | undefined;
@@ -25,7 +27,8 @@ export async function cacheKeyOf(draft: Draft, body: Body, scope: CacheScope): P
   delete meaning.stream;
   delete meaning.streamUsage;
   const source = isWholeInDraft(draft) ? [] : [scope.wire, sourceOf(body)];
-  const text = JSON.stringify([scope.tenant, scope.namespace, scope.alias, scope.versions, sorted(meaning), source]);
+  const { tenant, namespace, alias, versions, arm = [] } = scope;
+  const text = JSON.stringify([tenant, namespace, alias, arm, versions, sorted(meaning), source]);
   return sha256Hex(text);
 }
 

@@ -1,7 +1,7 @@
 import type { Decoded, Resolved } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Usage } from "../core/usage.ts";
-import type { AttemptRecord, Outcome, WideEvent } from "../core/wide-event.ts";
+import type { AttemptRecord, Outcome, UnrecordedRefusals, WideEvent } from "../core/wide-event.ts";
 import type { Translation } from "../core/wire.ts";
 
 export interface Ending {
@@ -15,6 +15,7 @@ export interface Ending {
   readonly costNanoUsd?: number;
   readonly unleased?: boolean;
   readonly endUserHash?: string;
+  readonly unrecorded?: readonly UnrecordedRefusals[] | undefined;
 }
 
 /** An event is at most 16 KiB: what a caller can make long is cut. */
@@ -71,6 +72,7 @@ export function eventOf(exchange: Known & Pick<Resolved, "principal">, ending: E
     spanId: trace.spanId,
     ...(trace.parentSpanId !== undefined && { parentSpanId: trace.parentSpanId }),
     ...(ending.unleased && { unleased: true }),
+    ...(ending.unrecorded && { unrecorded: ending.unrecorded }),
   };
 }
 

@@ -12,7 +12,7 @@ import type {
   SharedState,
   Transport,
 } from "../core/ports.ts";
-import type { WideEvent } from "../core/wide-event.ts";
+import type { UnrecordedRefusals, WideEvent } from "../core/wide-event.ts";
 
 /** Everything that the steps use and do not own. Built once per isolate by `compose.ts`; tests build their own. */
 export interface Gateway {
@@ -32,6 +32,7 @@ export interface Gateway {
   readonly strangers: StrangerList;
   readonly admission: AdmissionStore;
   readonly localLimits: LocalLimits;
+  readonly refusals: RefusalTally;
   readonly rebuilder: BudgetRebuilder;
   readonly breakers: BreakerView;
   readonly policies: readonly Policy[];
@@ -62,6 +63,14 @@ export interface StrangerList {
 export interface LocalLimits {
   /** Takes one request of `keyId`; `retryAfterMs` where it may not. */
   take(keyId: string, requestsPerMinute: number | undefined, now: number): { allowed: boolean; retryAfterMs: number };
+}
+
+/** Keeps a key that hammers over its limit from filling the ledger: a few events a minute, and the count of the rest. */
+export interface RefusalTally {
+  /** Whether this refusal may have an event. One that may not is counted. */
+  note(event: WideEvent): boolean;
+  /** What was counted of the key since it was last asked: for the next event that is written of it. */
+  take(keyId: string): readonly UnrecordedRefusals[] | undefined;
 }
 
 /** The isolate's view of the breakers: Redis' word, and what it has seen since. */

@@ -7,9 +7,12 @@ import type { PlannedAttempt } from "./running-attempt.ts";
 
 /** The ordered attempts of this request, and in the notes why they are these. No I/O. */
 export function planAttempts(exchange: Admitted, gateway: Gateway): readonly PlannedAttempt[] {
-  const { config, route, controls, notes } = exchange;
+  const { config, route, controls, notes, shared } = exchange;
   const breakers: Record<string, BreakerState | undefined> = {};
-  for (const { backend } of [...route.targets, ...route.fallbacks]) breakers[backend] = gateway.breakers.state(backend);
+  // What Redis told this request, since the isolate's view may hold another's probe; without Redis that view is all there is.
+  for (const { backend } of [...route.targets, ...route.fallbacks]) {
+    breakers[backend] = shared.breakers[backend] ?? gateway.breakers.state(backend);
+  }
   const planned = plan(route, {
     config,
     availableBackends: gateway.availableBackends,
@@ -18,6 +21,7 @@ export function planAttempts(exchange: Admitted, gateway: Gateway): readonly Pla
     random: () => gateway.chance.random(),
     priceCeiling: exchange.priceCeiling,
     noFallback: controls.noFallback,
+    ...(exchange.drawn && { drawn: exchange.drawn }),
   });
   for (const { backend, reason } of planned.attempts)
     notes.decisions.push({ step: "plan", decision: backend.name, reason });

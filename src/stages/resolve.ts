@@ -1,21 +1,18 @@
 import { findRoute } from "../config/resolve.ts";
-import type { Config, Route } from "../core/config.ts";
+import { modelNameOf, type Route } from "../core/config.ts";
 import type { Authenticated, CachePlan, Resolved } from "../core/exchange.ts";
 import { badRequest, type Failure } from "../core/failure.ts";
 import type { Principal } from "../core/identity.ts";
 import { ceilingNanoUsd } from "../core/money.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import { estimateInputTokens } from "../core/tokens.ts";
-import { dearestPrice } from "../routing/plan.ts";
+import { dearestPrice, drawTarget } from "../routing/plan.ts";
 import { cacheKeyOf } from "./cache-key.ts";
 import type { Gateway } from "./gateway.ts";
 import { levelsOf } from "./levels.ts";
 
 /** What the alias means under the config version that this isolate holds, and the most that the request may use. No I/O. */
-export function resolve(
-  exchange: Authenticated,
-  gateway: Gateway,
-): Result<Resolved> | Promise<Result<Resolved>> {
+export function resolve(exchange: Authenticated, gateway: Gateway): Result<Resolved> | Promise<Result<Resolved>> {
   const { draft, principal } = exchange;
   const config = gateway.config();
   const route = findRoute(config, draft.model);
@@ -44,7 +41,9 @@ export function resolve(
       ? Math.min(draft.maxOutputTokens ?? route.maxOutputTokens, route.maxOutputTokens)
       : undefined;
   const outputTokens = (maxOutputTokens ?? 0) * (draft.operation === "chat" ? (draft.choices ?? 1) : 1);
-  const priceCeiling = dearestPrice(route, config, gateway.availableBackends);
+  const { availableBackends } = gateway;
+  const priceCeiling = dearestPrice(route, config, availableBackends);
+  const drawn = drawTarget(route, { config, availableBackends, random: () => gateway.chance.random() });
   const resolved = (cache: CachePlan): Result<Resolved> =>
     ok({
       ...exchange,
@@ -58,9 +57,10 @@ export function resolve(
         costNanoUsd: ceilingNanoUsd(priceCeiling, inputTokens, outputTokens),
       },
       priceCeiling,
+      drawn,
       cache,
     });
-  const planned = planCache(exchange, config, route, maxOutputTokens, gateway);
+  const planned = planCache(exchange, { config, route, maxOutputTokens, drawn }, gateway);
   // Only a cache key takes time (it is hashed).
   return planned instanceof Promise ? planned.then(resolved) : resolved(planned);
 }
@@ -86,9 +86,7 @@ export const modelForbidden = (alias: string): Failure => ({
 /** Reads and writes follow the caller's header, then the route, then whether the request asks for determinism. */
 function planCache(
   exchange: Authenticated,
-  config: Config,
-  route: Route,
-  maxOutputTokens: number | undefined,
+  { config, route, maxOutputTokens, drawn }: Pick<Resolved, "config" | "route" | "maxOutputTokens" | "drawn">,
   gateway: Gateway,
 ): CachePlan | Promise<CachePlan> {
   const { controls, draft, body, notes } = exchange;
@@ -101,6 +99,7 @@ function planCache(
     tenant: exchange.principal.tenant,
     namespace: controls.cacheNamespace ?? "",
     alias: route.alias,
+    ...(drawn && { arm: [drawn.backend, modelNameOf(drawn)] as const }),
     versions: [config.version, config.overlayVersion, ...gateway.policies.map((policy) => policy.name)],
     maxOutputTokens,
     wire: exchange.wire.name,

@@ -98,6 +98,8 @@ export class Settlement {
     const eventText = JSON.stringify(event);
     gateway.enqueue(eventText, exchange.waitUntil);
     gateway.log(event);
+    const breakers = this.#breakerReports();
+    const unusedProbes = exchange.shared.probes?.filter((held) => !breakers.some(({ backend }) => backend === held));
     await this.#tell({
       requestId: exchange.requestId,
       tenant: exchange.principal.tenant,
@@ -107,7 +109,8 @@ export class Settlement {
       event,
       eventText,
       ...(cacheWrite && { cacheWrite }),
-      breakers: this.#breakerReports(),
+      breakers,
+      ...(unusedProbes && unusedProbes.length > 0 && { unusedProbes }),
     });
   }
 
@@ -133,6 +136,7 @@ export class Settlement {
       ...(finish.kind === "failed" && { failure: finish.failure }),
       cached: finish.kind === "completed" && finish.live.origin.cached,
       unleased: exchange.unleased,
+      unrecorded: gateway.refusals.take(exchange.principal.keyId),
       ...(endUser !== undefined && { endUserHash: await gateway.hashEndUser(exchange.principal.tenant, endUser) }),
     });
   }
@@ -153,7 +157,10 @@ export class Settlement {
       const backend = config.backends[attempt.backend];
       const healthy = attempt.outcome === "completed";
       if (!backend || (!healthy && !(attempt.outcome === "failed" && countsAgainst(attempt.failure)))) continue;
-      const hadFailures = (this.#gateway.breakers.state(attempt.backend)?.failures ?? 0) > 0;
+      // A probe's success is news, whatever the isolate has heard since.
+      const hadFailures =
+        (this.#gateway.breakers.state(attempt.backend)?.failures ?? 0) > 0 ||
+        this.#exchange.shared.probes?.includes(attempt.backend) === true;
       this.#gateway.breakers.report(attempt.backend, healthy);
       if (healthy && !hadFailures) continue;
       reports.set(attempt.backend, { backend: attempt.backend, healthy, hadFailures, ...backend.breaker });

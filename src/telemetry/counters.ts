@@ -1,4 +1,4 @@
-import type { AttemptRecord, WideEvent } from "../core/wide-event.ts";
+import type { AttemptRecord, UnrecordedRefusals, WideEvent } from "../core/wide-event.ts";
 import { fieldOf, type LabelsOf, METRICS, type Metric, type MetricName } from "./metrics.ts";
 
 /** One series to raise, by a whole number of its stored unit. */
@@ -18,18 +18,30 @@ export function countersOf(event: WideEvent): readonly CounterIncrement[] {
   };
   countRequest(event, add);
   for (const attempt of event.attempts) countAttempt(attempt, event, add);
+  for (const refusals of event.unrecorded ?? []) countEnding({ ...refusals, outcome: "refused" }, refusals.count, add);
   return [...sums].map(([field, by]) => ({ field, by }));
 }
 
 type Add = (field: string, by: number) => void;
 
+type Ending = Omit<UnrecordedRefusals, "count"> & Pick<WideEvent, "outcome">;
+
+/** The alias is empty where the caller's text named no route: callers cannot make labels. */
+const routeOf = ({ alias }: Pick<WideEvent, "alias">): string => (alias === "" ? "none" : alias);
+
+/** What is counted of a request whether or not it has an event of its own. */
+function countEnding(ending: Ending, times: number, add: Add): void {
+  const { operation, clientWire: wire, tier, outcome, cache, failure, limit } = ending;
+  const route = routeOf(ending);
+  add(fieldOf("gateway_requests_total", { operation, wire, route, tier, outcome, cache }), times);
+  if (failure !== undefined) add(fieldOf("gateway_failures_total", { route, error_type: failure }), times);
+  if (limit !== undefined) add(fieldOf("gateway_limit_refusals_total", { ...limit, tier }), times);
+}
+
 function countRequest(event: WideEvent, add: Add): void {
-  const { operation, clientWire: wire, tier, outcome, cache } = event;
-  // The alias is empty where the caller's text named no route: callers cannot make labels.
-  const route = event.alias === "" ? "none" : event.alias;
-  add(fieldOf("gateway_requests_total", { operation, wire, route, tier, outcome, cache }), 1);
-  if (event.failure !== undefined) add(fieldOf("gateway_failures_total", { route, error_type: event.failure }), 1);
-  if (event.limit !== undefined) add(fieldOf("gateway_limit_refusals_total", { ...event.limit, tier }), 1);
+  const { operation, tier, outcome, cache } = event;
+  const route = routeOf(event);
+  countEnding(event, 1, add);
   if (event.attempts.length > 1) add(fieldOf("gateway_fallbacks_total", { route, outcome }), 1);
   if (outcome === "abandoned") {
     // Nobody knows when it ended, nor who answered.

@@ -21,22 +21,3 @@ export function parseTraceparent(header: string | undefined): TraceParent | unde
   if (/^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
   return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
-
-/** The header for the next hop: the same trace, our own span. */
-export function formatTraceparent(trace: {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly sampled: boolean;
-}): string {
-  return `00-${trace.traceId}-${trace.spanId}-${trace.sampled ? "01" : "00"}`;
-}
-
-/** A trace for a request: the caller's continued where it sent a valid header, else a new one, sampled. `hex` gives random bytes as lower-case hex. */
-export function continueTrace(
-  header: string | undefined,
-  hex: (bytes: number) => string,
-): { readonly traceId: string; readonly spanId: string; readonly parentSpanId?: string; readonly sampled: boolean } {
-  const parent = parseTraceparent(header);
-  if (parent === undefined) return { traceId: hex(16), spanId: hex(8), sampled: true };
-  return { traceId: parent.traceId, spanId: hex(8), parentSpanId: parent.spanId, sampled: parent.sampled };
-}

@@ -1,5 +1,3 @@
-import type { Operation } from "../core/draft.ts";
-import { formatFor } from "../core/formats.ts";
 import type { Wire, WireName } from "../core/wire.ts";
 import { anthropicMessages } from "./anthropic-messages/index.ts";
 import { openAiChat } from "./openai-chat/index.ts";
@@ -11,9 +9,3 @@ export const wires: Readonly<Record<WireName, Wire>> = {
   "anthropic-messages": anthropicMessages,
   "openai-embeddings": openAiEmbeddings,
 };
-
-/** The wire in which a backend of these formats speaks `operation`; undefined where it cannot. */
-export function wireFor(formats: readonly WireName[], operation: Operation): Wire | undefined {
-  const name = formatFor({ formats }, operation);
-  return name && wires[name];
-}

@@ -1,4 +1,4 @@
-/** What operators ask of the whole stack: health, metrics, and the admin API. Longer than most because one stack serves all of it. */
+/** What operators ask of the whole stack: health, metrics, and the admin API. Over 300 lines because one stack serves all of it. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { parsePrometheus, sumOf } from "../support/prometheus.ts";
 import { eventually, prompt } from "../support/received.ts";
@@ -213,6 +213,25 @@ describe("the admin API", () => {
     expect((await ask()).status).toBe(401);
     expect((await stack.admin("DELETE", `/keys/${id}`)).status).toBe(200);
     expect((await stack.admin("DELETE", `/keys/${"a".repeat(16)}`)).status).toBe(404);
+  });
+
+  // planted: Redis is not told
+  test("a tenant that is disabled is out at once with all its keys, on every route, and in again when it is enabled", async () => {
+    await stack.admin("POST", "/tenants", { tenant: "closing" });
+    const keys = [await stack.mint({ tenant: "closing" }), await stack.mint({ tenant: "closing" })];
+    const statuses = () =>
+      Promise.all(
+        keys.flatMap((key) => [
+          call("POST", "/v1/chat/completions", { ...bearer(key), ...json }, chat("home")).then(({ status }) => status),
+          call("GET", "/v1/models", bearer(key)).then(({ status }) => status),
+        ]),
+      );
+    expect(await statuses()).toEqual([200, 200, 200, 200]);
+    const disabled = await stack.admin("PATCH", "/tenants/closing", { disabled: true });
+    expect([disabled.status, await disabled.json()]).toMatchObject([200, { tenant: "closing", keys: 2, pending: [] }]);
+    expect(await statuses()).toEqual([401, 401, 401, 401]);
+    expect((await stack.admin("PATCH", "/tenants/closing", { disabled: false })).status).toBe(200);
+    expect(await statuses()).toEqual([200, 200, 200, 200]);
   });
 
   // planted: a page that begins with the last key of the one before

@@ -13,6 +13,7 @@ import { policies } from "../../src/policies/registry.ts";
 import { BreakerView } from "../../src/routing/breaker-view.ts";
 import type { Gateway } from "../../src/stages/gateway.ts";
 import { principalCache } from "../../src/stores/isolate/principals.ts";
+import { refusalTally } from "../../src/stores/isolate/refusals.ts";
 import { strangerList } from "../../src/stores/isolate/strangers.ts";
 import { wires } from "../../src/wire/registry.ts";
 import { type CallerFormat, chatRequest } from "./caller.ts";
@@ -41,6 +42,12 @@ routes:
     cache: {mode: "on", ttlSeconds: 60}
   anthropic-messages:
     targets: [{backend: claude, model: played}]
+    cache: {mode: "on", ttlSeconds: 60}
+  spare:
+    targets: [{backend: openai, model: played}]
+    fallbacks: [{backend: claude, model: played}]
+  weighted:
+    targets: [{backend: openai, model: played, weight: 1}, {backend: claude, model: played, weight: 1}]
     cache: {mode: "on", ttlSeconds: 60}
   drained:
     targets: [{backend: openai, model: played}]
@@ -84,6 +91,7 @@ export interface PlayedRequest {
   /** Another alias of that backend. */
   readonly alias?: string;
   readonly stream: boolean;
+  readonly noFallback?: boolean;
   readonly more?: Readonly<Record<string, unknown>>;
 }
 
@@ -126,6 +134,7 @@ export function playedGateway(answering: Answering, recorder: Recorder, more: Pa
       },
     },
     localLimits: { take: () => ({ allowed: true, retryAfterMs: 0 }) },
+    refusals: refusalTally(1),
     rebuilder: { rebuild: async () => false },
     breakers: new BreakerView(() => undefined, clock.now),
     policies,
@@ -187,7 +196,7 @@ export function begin(
     wire: wires[request.caller],
     bytes: bytesOf(request),
     credentials: { bearer: token, address: "test" },
-    controls: { noFallback: false, debugTranslation: false },
+    controls: { noFallback: request.noFallback ?? false, debugTranslation: false },
     trace: { traceId: "0".repeat(32), spanId: "0".repeat(16), sampled: false },
     departure: leaving,
     alarm: runtimeAlarm,

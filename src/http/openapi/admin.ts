@@ -7,6 +7,8 @@ import {
   overlaySchema,
   replaySchema,
   requestIdSchema,
+  tenantChangeSchema,
+  tenantIdSchema,
   tenantListQuery,
   usageQuery,
 } from "../routes/admin/schemas.ts";
@@ -67,6 +69,18 @@ export const ADMIN_OPERATIONS: readonly Operation[] = [
     query: tenantListQuery,
     reply: { status: 200, description: "A page of tenants." },
     errors: READ_ERRORS,
+  },
+  {
+    ...ADMIN,
+    method: "patch",
+    path: "/admin/v1/tenants/{id}",
+    id: "changeTenant",
+    summary: "Disables a tenant with all its keys, or enables it. Sending it again is harmless, and tells Redis again.",
+    params: { id: tenantIdSchema },
+    body: tenantChangeSchema,
+    reply: { status: 200, description: "The change is in effect everywhere." },
+    accepted: "Postgres has the change; Redis could not be told.",
+    errors: [400, 401, 403, 404, 413, 503],
   },
   {
     ...ADMIN,

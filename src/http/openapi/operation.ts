@@ -2,7 +2,7 @@ import type * as z from "zod/mini";
 
 /** One method of one path, as the document needs it. */
 export interface Operation {
-  readonly method: "get" | "post" | "put" | "delete";
+  readonly method: "get" | "post" | "put" | "patch" | "delete";
   /** With `{name}` for the parts that `params` describes. */
   readonly path: string;
   readonly id: string;

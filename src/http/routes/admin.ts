@@ -6,18 +6,19 @@ import { listKeys, mintKey, revokeKey } from "./admin/keys.ts";
 import { listDead, readRequest, readUsage, replayDead } from "./admin/ledger.ts";
 import { publishOverlay, readOverlay } from "./admin/overlay.ts";
 import { refusal } from "./admin/replies.ts";
-import { createTenant, listTenants } from "./admin/tenants.ts";
+import { changeTenant, createTenant, listTenants } from "./admin/tenants.ts";
 
 export type { AdminDependencies } from "./admin/dependencies.ts";
 
 type Handler = (context: Context, admin: AdminDependencies) => Promise<Response>;
-type Method = "GET" | "POST" | "PUT" | "DELETE";
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** The whole admin API: paths below `/admin/v1`, and what each method does there. */
 export const ADMIN_ROUTES: Readonly<Record<string, Readonly<Partial<Record<Method, Handler>>>>> = {
   "/keys": { GET: listKeys, POST: mintKey },
   "/keys/:id": { DELETE: revokeKey },
   "/tenants": { GET: listTenants, POST: createTenant },
+  "/tenants/:id": { PATCH: changeTenant },
   "/usage": { GET: readUsage },
   "/requests/:id": { GET: readRequest },
   "/overlay": { GET: readOverlay, PUT: publishOverlay },

@@ -68,7 +68,7 @@ export function chargeRowsOf(event: WideEvent): readonly (typeof charges.$inferI
 
 /**
  * The event again, as an object that still has to be read like one from outside: columns hold text where the event has closed lists.
- * What no column holds (`unleased`) is lost.
+ * What no column holds (`unleased`, `unrecorded`) is lost.
  */
 export function eventFrom(row: typeof requests.$inferSelect, parts: readonly (typeof charges.$inferSelect)[]): object {
   return known({

@@ -1,11 +1,20 @@
-import { asc, gt, sql } from "drizzle-orm";
-import type { NewTenant, Page, PageRequest, TenantAdministration, TenantListing } from "../../core/admin.ts";
+import { and, asc, eq, gt, isNull, sql } from "drizzle-orm";
+import type {
+  KeyVersion,
+  NewTenant,
+  Page,
+  PageRequest,
+  TenantAdministration,
+  TenantListing,
+} from "../../core/admin.ts";
+import type { Failure } from "../../core/failure.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import { failureOf, type Neon } from "./client.ts";
 import { pageOf } from "./pages.ts";
-import { audit, tenants } from "./schema.ts";
+import { apiKeys, audit, tenants } from "./schema.ts";
 
 const UNIQUE_VIOLATION = "23505";
+const NO_SUCH_TENANT: Failure = { type: "caller_not_found", message: "There is no such tenant.", param: "id" };
 
 /** Tenants as operators see them, as role `admin`. */
 export class NeonTenantAdministration implements TenantAdministration {
@@ -47,12 +56,33 @@ export class NeonTenantAdministration implements TenantAdministration {
     return ok(pageOf(outcome.value.map(listingOf), page.limit, (tenant) => tenant.tenant));
   }
 
-  /** Every web origin that some tenant names, each once; undefined while the database is away. */
-  async origins(): Promise<readonly string[] | undefined> {
+  /** The versions of the keys rise by the trigger `tenants_raise_key_versions` (migrations), so that they do for whoever disables a tenant. */
+  async setDisabled(
+    tenant: string,
+    disabled: boolean,
+    actor: string,
+  ): Promise<Result<{ readonly listing: TenantListing; readonly keys: readonly KeyVersion[] }>> {
+    const action = disabled ? "tenant.disable" : "tenant.enable";
     const outcome = await this.#neon.run((db) =>
-      db.selectDistinct({ origin: sql<string>`unnest(${tenants.corsOrigins})` }).from(tenants),
+      db.batch([
+        db.execute(sql`
+          with switched as (
+            update tenants set disabled_at = ${disabled ? sql`now()` : sql`null`}
+            where id = ${tenant} and (disabled_at is null) = ${disabled}
+            returning id
+          )
+          insert into audit (actor, action, tenant_id, subject)
+          select ${actor}, ${action}, id, id from switched`),
+        db.select().from(tenants).where(eq(tenants.id, tenant)),
+        db
+          .select({ tenant: apiKeys.tenantId, keyId: apiKeys.id, version: apiKeys.version })
+          .from(apiKeys)
+          .where(and(eq(apiKeys.tenantId, tenant), isNull(apiKeys.revokedAt))),
+      ]),
     );
-    return outcome.kind === "ok" ? outcome.value.map(({ origin }) => origin) : undefined;
+    if (outcome.kind !== "ok") return fail(failureOf(outcome));
+    const [, [row], keys] = outcome.value;
+    return row === undefined ? fail(NO_SUCH_TENANT) : ok({ listing: listingOf(row), keys });
   }
 }
 
@@ -63,5 +93,6 @@ function listingOf(row: typeof tenants.$inferSelect): TenantListing {
     corsOrigins: row.corsOrigins,
     ...(row.limits !== null && { limits: row.limits }),
     createdAt: row.createdAt.getTime(),
+    ...(row.disabledAt !== null && { disabledAt: row.disabledAt.getTime() }),
   };
 }

@@ -9,7 +9,7 @@ import type {
   SharedState,
 } from "../../core/ports.ts";
 import { admissionReply } from "./admission-reply.ts";
-import { BreakerReader, claimCall, reportCall } from "./breakers.ts";
+import { BreakerReader, claimCall, reportCall, returnProbeCall } from "./breakers.ts";
 import {
   breakerKey,
   cacheEntryKey,
@@ -44,7 +44,8 @@ export class UpstashAdmission implements AdmissionStore {
     const { well, unwell } = this.#breakers.split(request.backends);
     const keys = [OVERLAY_VERSION, ...well.map(breakerKey)];
     if (request.cacheKey !== undefined) keys.push(cacheEntryKey(request.tenant, request.cacheKey));
-    const answer = await this.#link.run([admitCall(request), ["MGET", ...keys], ...unwell.map(claimCall)], alarm);
+    const claimCalls = unwell.map((backend) => claimCall(request.tenant, request.requestId, backend));
+    const answer = await this.#link.run([admitCall(request), ["MGET", ...keys], ...claimCalls], alarm);
     if (!answer.ok) return { kind: "unavailable", detail: answer.detail, ioMs: answer.ioMs };
     const [script, values, ...claims] = answer.replies;
     if (script?.error !== undefined) return { kind: "unavailable", detail: errorWord(script.error), ioMs: answer.ioMs };
@@ -58,6 +59,7 @@ export class UpstashAdmission implements AdmissionStore {
     const { cacheWrite, breakers, tenant } = settlement;
     const levels = encodeLevels(tenant, settlement.levels);
     const calls: Call[] = [settleCall({ ...settlement, levels }), ...breakers.filter(isNews).map(reportCall)];
+    for (const backend of settlement.unusedProbes ?? []) calls.push(returnProbeCall(settlement.requestId, backend));
     if (cacheWrite && fits(cacheWrite.value)) {
       const { key, value, ttlSeconds } = cacheWrite;
       calls.push(["SET", cacheEntryKey(tenant, key), value, "EX", String(ttlSeconds)]);
@@ -87,11 +89,18 @@ export class UpstashAdmission implements AdmissionStore {
     for (const [index, backend] of well.entries()) {
       breakers[backend] = this.#breakers.fromValue(backend, states[index], now);
     }
+    const probes: string[] = [];
     for (const [index, backend] of unwell.entries()) {
-      breakers[backend] = this.#breakers.fromClaim(backend, claims[index]);
+      const { state, mine } = this.#breakers.fromClaim(backend, claims[index], now);
+      breakers[backend] = state;
+      if (mine) probes.push(backend);
     }
     const overlayVersion = typeof version === "string" ? Number(version) : Number.NaN;
-    return { breakers, ...(Number.isSafeInteger(overlayVersion) && { overlayVersion }) };
+    return {
+      breakers,
+      ...(probes.length > 0 && { probes }),
+      ...(Number.isSafeInteger(overlayVersion) && { overlayVersion }),
+    };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { BreakerReport, BreakerState } from "../../core/ports.ts";
-import { breakerKey } from "./keys.ts";
+import { breakerKey, recordKey } from "./keys.ts";
 import type { Call, CommandReply } from "./link.ts";
 import { scripts } from "./scripts.ts";
 
@@ -26,16 +26,20 @@ export class BreakerReader {
   fromValue(backend: string, value: unknown, now: number): BreakerState {
     const state = parseState(value);
     this.#learn(backend, state);
-    return state.openUntil > 0 && state.openUntil <= now ? { ...state, openUntil: now + NOT_MY_PROBE_MS } : state;
+    return notMine(state, now);
   }
 
-  /** What the script said: where the opening is over, the probe is ours. */
-  fromClaim(backend: string, reply: CommandReply | undefined): BreakerState {
+  /** What the script said. `now`: Redis' clock. `mine`: the opening is over and the probe is this request's. */
+  fromClaim(
+    backend: string,
+    reply: CommandReply | undefined,
+    now: number,
+  ): { readonly state: BreakerState; readonly mine: boolean } {
     const numbers = Array.isArray(reply?.result) ? reply.result.map(Number) : [];
-    const [failures = 0, openUntil = 0, openMs = 0] = numbers;
+    const [failures = 0, openUntil = 0, openMs = 0, mine = 0] = numbers;
     const state = { failures, openUntil, openMs };
-    if (numbers.length === 3) this.#learn(backend, state);
-    return state;
+    if (numbers.length === 4) this.#learn(backend, state);
+    return mine === 1 ? { state, mine: true } : { state: notMine(state, now), mine: false };
   }
 
   #learn(backend: string, state: BreakerState): void {
@@ -44,8 +48,18 @@ export class BreakerReader {
   }
 }
 
-export function claimCall(backend: string): Call {
-  return { script: scripts.claimBreaker, keys: [breakerKey(backend)], args: [] };
+/** To be run behind the admission script of the same request. */
+export function claimCall(tenant: string, requestId: string, backend: string): Call {
+  return {
+    script: scripts.claimBreaker,
+    keys: [breakerKey(backend), recordKey(tenant, requestId)],
+    args: [requestId],
+  };
+}
+
+/** Harmless when repeated: only the request that holds the probe gives it back. */
+export function returnProbeCall(requestId: string, backend: string): Call {
+  return { script: scripts.returnProbe, keys: [breakerKey(backend)], args: [requestId] };
 }
 
 export function reportCall(report: BreakerReport): Call {
@@ -57,9 +71,14 @@ export function reportCall(report: BreakerReport): Call {
   };
 }
 
-/** `failures openUntil openMs probing`; anything else is a closed breaker: a lost state must not close a backend. */
+/** An opening that is over, for a request that does not hold the probe. */
+function notMine(state: BreakerState, now: number): BreakerState {
+  return state.openUntil > 0 && state.openUntil <= now ? { ...state, openUntil: now + NOT_MY_PROBE_MS } : state;
+}
+
+/** `failures openUntil openMs probing holder`; anything else is a closed breaker: a lost state must not close a backend. */
 function parseState(value: unknown): BreakerState {
-  const match = typeof value === "string" ? /^(\d+) (\d+) (\d+) \d$/.exec(value) : null;
+  const match = typeof value === "string" ? /^(\d+) (\d+) (\d+) \d(?: \S*)?$/.exec(value) : null;
   if (!match) return CLOSED;
   return { failures: Number(match[1]), openUntil: Number(match[2]), openMs: Number(match[3]) };
 }

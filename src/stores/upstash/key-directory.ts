@@ -1,8 +1,8 @@
-import type { KeyAnnouncer } from "../../core/admin.ts";
+import type { KeyAnnouncer, KeyVersion } from "../../core/admin.ts";
 import type { KeySnapshot } from "../../core/identity.ts";
 import type { Clock, KeyDirectory, KeyLookup } from "../../core/ports.ts";
 import { ACTIVE_TENANTS, keyVersionKey, snapshotKey } from "./keys.ts";
-import type { Link } from "./link.ts";
+import type { Call, Link } from "./link.ts";
 import { isRecord, jsonOf } from "./replies.ts";
 import { scripts } from "./scripts.ts";
 
@@ -20,6 +20,8 @@ const REFRESH_AFTER_MS = HOUR_MS;
 /** Ids that nobody knows are remembered so long, and so many of them. */
 const UNKNOWN_TTL_MS = 5_000;
 const UNKNOWN_LIMIT = 1_000;
+/** Keys that are announced in one call: so few that it ends within its deadline. */
+const ANNOUNCED_AT_ONCE = 50;
 
 /** Keys for isolates that do not know them: the snapshot in Redis, else the source, whose answer is published for all. */
 export class UpstashKeyDirectory implements KeyDirectory, KeyAnnouncer {
@@ -51,28 +53,35 @@ export class UpstashKeyDirectory implements KeyDirectory, KeyAnnouncer {
 
   /** Writes a snapshot and its version, unless Redis holds a newer version. True once Redis holds this one. */
   async publish(snapshot: KeySnapshot): Promise<boolean> {
-    const { tenant, keyId, version } = snapshot;
-    this.#unknownUntil.delete(keyId);
-    return this.#write(tenant, keyId, version, JSON.stringify({ savedAt: this.#clock.now(), snapshot }));
+    this.#unknownUntil.delete(snapshot.keyId);
+    const text = JSON.stringify({ savedAt: this.#clock.now(), snapshot });
+    return this.#send([publishCall(snapshot, text)], snapshot.tenant);
   }
 
   /** From the moment this resolves to true, no admission accepts an older version, and no look-up finds the old snapshot. */
-  async announce(key: { readonly tenant: string; readonly keyId: string; readonly version: number }): Promise<boolean> {
-    this.#unknownUntil.delete(key.keyId);
-    return this.#write(key.tenant, key.keyId, key.version, "");
+  announce(key: KeyVersion): Promise<boolean> {
+    return this.announceAll([key]);
   }
 
-  async #write(tenant: string, keyId: string, version: number, text: string): Promise<boolean> {
-    const answer = await this.#link.run([
-      {
-        script: scripts.publishKey,
-        keys: [keyVersionKey(tenant, keyId), snapshotKey(keyId)],
-        args: [String(version), String(VERSION_TTL_MS), text, String(SNAPSHOT_TTL_MS)],
-      },
-      ["ZADD", ACTIVE_TENANTS, String(this.#clock.now()), tenant],
-    ]);
-    // 0: a newer version stands there. The announced one is refused all the same.
-    return answer.ok && typeof answer.replies[0]?.result === "number";
+  async announceAll(keys: readonly KeyVersion[]): Promise<boolean> {
+    for (let start = 0; start < keys.length; start += ANNOUNCED_AT_ONCE) {
+      const some = keys.slice(start, start + ANNOUNCED_AT_ONCE);
+      for (const { keyId } of some) this.#unknownUntil.delete(keyId);
+      if (
+        !(await this.#send(
+          some.map((key) => publishCall(key, "")),
+          some[0]?.tenant ?? "",
+        ))
+      )
+        return false;
+    }
+    return true;
+  }
+
+  /** 0 of a script: a newer version stands there. The announced one is refused all the same. */
+  async #send(calls: readonly Call[], tenant: string): Promise<boolean> {
+    const answer = await this.#link.run([...calls, ["ZADD", ACTIVE_TENANTS, String(this.#clock.now()), tenant]]);
+    return answer.ok && calls.every((_, index) => typeof answer.replies[index]?.result === "number");
   }
 
   async #kept(keyId: string): Promise<{ readonly savedAt: number; readonly snapshot: KeySnapshot } | undefined> {
@@ -93,6 +102,14 @@ export class UpstashKeyDirectory implements KeyDirectory, KeyAnnouncer {
     this.#unknownUntil.delete(keyId);
     this.#unknownUntil.set(keyId, this.#clock.now() + UNKNOWN_TTL_MS);
   }
+}
+
+function publishCall({ tenant, keyId, version }: KeyVersion, text: string): Call {
+  return {
+    script: scripts.publishKey,
+    keys: [keyVersionKey(tenant, keyId), snapshotKey(keyId)],
+    args: [String(version), String(VERSION_TTL_MS), text, String(SNAPSHOT_TTL_MS)],
+  };
 }
 
 /** Written by `publish` alone; the check guards against another version of the gateway, not against strangers. */

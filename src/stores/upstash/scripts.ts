@@ -2,7 +2,7 @@ import { admitSource } from "./lua/admit.ts";
 import { acknowledgeSource, burySource, replaySource, sweepSource } from "./lua/ledger.ts";
 import { openMoneySource } from "./lua/money.ts";
 import { settleSource } from "./lua/settle.ts";
-import { claimSource, publishKeySource, publishOverlaySource, reportSource } from "./lua/shared.ts";
+import { claimSource, publishKeySource, publishOverlaySource, reportSource, returnProbeSource } from "./lua/shared.ts";
 import { Script } from "./script.ts";
 
 /** Every script that the gateway and its Workers send to Redis. */
@@ -16,6 +16,7 @@ export const scripts = {
   openMoney: new Script(openMoneySource),
   reportBreaker: new Script(reportSource),
   claimBreaker: new Script(claimSource),
+  returnProbe: new Script(returnProbeSource),
   publishKey: new Script(publishKeySource),
   publishOverlay: new Script(publishOverlaySource),
 } as const;

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import { UpstashAdmission } from "../../../src/stores/upstash/admission.ts";
-import { type Bench, linkTo, newTenant, onBothForms, requestOf, settlementOf } from "./support.ts";
+import { type Bench, levelOf, linkTo, newTenant, onBothForms, requestOf, settlementOf } from "./support.ts";
 
 const thresholds = { failures: 3, openMs: 200, maxOpenMs: 500 };
 const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -27,7 +27,17 @@ async function setting(bench: Bench) {
       return state;
     };
   };
-  return { tenant, backend, report, isolate };
+  /** A request of an isolate that does not know the backend: whether it holds the probe, and how it gives it back. */
+  const asking = async (parts: Partial<Parameters<typeof requestOf>[1]> = {}) => {
+    const admission = new UpstashAdmission(linkTo(bench.endpoint));
+    const request = requestOf(tenant, { levels: [], ...parts, backends: [backend] });
+    const reply = await admission.admit(request);
+    const holds = reply.kind === "admitted" && reply.shared.probes?.includes(backend) === true;
+    const giveBack = () =>
+      admission.settle({ ...settlementOf(request, { tokens: 0, costNanoUsd: 0 }), unusedProbes: [backend] });
+    return { kind: reply.kind, holds, giveBack };
+  };
+  return { tenant, backend, report, isolate, asking };
 }
 
 const isOpen = (state: { readonly openUntil: number }) => state.openUntil > Date.now();
@@ -120,5 +130,70 @@ onBothForms("breakers", "breakers shared through Redis", (bench) => {
     expect(await read()).toEqual({ failures: 0, openUntil: 0, openMs: 0 });
     await bench().endpoint.control({ wrongType: { key: `br:${backend}`, type: "list" } });
     expect(await isolate()()).toEqual({ failures: 0, openUntil: 0, openMs: 0 });
+  });
+
+  // planted: the script does not look whether the request was admitted
+  test("a request that a limit refuses takes no probe with it", async () => {
+    const { report, asking } = await setting(bench());
+    const levels = [levelOf({ requestsPerMinute: 1 })];
+    expect((await asking({ levels })).kind).toBe("admitted");
+    await report(false, false, false);
+    await wait(250);
+    expect(await asking({ levels })).toMatchObject({ kind: "refused", holds: false });
+    expect(await asking({ keyVersion: 7 })).toMatchObject({ kind: "stale-key", holds: false });
+    expect((await asking()).holds).toBe(true);
+  });
+
+  // planted: the script gives nothing back; it closes the breaker
+  test("a probe that was not made is given back by the settlement, and the next request has it at once", async () => {
+    const { report, isolate, asking } = await setting(bench());
+    await report(false, false, false);
+    await wait(250);
+    for (let round = 0; round < 3; round++) {
+      const first = await asking();
+      expect([first.holds, (await asking()).holds]).toEqual([true, false]);
+      expect((await first.giveBack()).kind).toBe("settled");
+    }
+    expect(isOpen(await isolate()())).toBe(false);
+    await report(false);
+    expect(await isolate()()).toMatchObject({ failures: 4, openMs: 400 });
+  });
+
+  // planted: whose probe it is is not compared
+  test("a probe that was overdue and is another's by now is not given back by the first", async () => {
+    const { report, asking } = await setting(bench());
+    await report(false, false, false);
+    await wait(250);
+    const first = await asking();
+    await wait(1_050);
+    const second = await asking();
+    await first.giveBack();
+    expect([first.holds, second.holds, (await asking()).holds]).toEqual([true, true, false]);
+  });
+
+  // planted: the claim does not write; giving back closes the breaker
+  test("however many ask and give back at once, one holds the probe at a time", async () => {
+    const { report, asking } = await setting(bench());
+    await report(false, false, false);
+    await wait(250);
+    let held = 0;
+    let most = 0;
+    let times = 0;
+    await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        for (let round = 0; round < 6; round++) {
+          const { holds, giveBack } = await asking();
+          if (!holds) continue;
+          held += 1;
+          times += 1;
+          most = Math.max(most, held);
+          await wait(2);
+          held -= 1;
+          await giveBack();
+        }
+      }),
+    );
+    expect(most).toBe(1);
+    expect(times).toBeGreaterThan(3);
   });
 });

@@ -8,6 +8,7 @@ import {
   mintKey,
   replayDead,
   revokeKey,
+  setTenantDisabled,
   showRequest,
   showUsage,
 } from "../../../cli/commands.ts";
@@ -32,6 +33,10 @@ function gateway() {
       create: (tenant) => Promise.resolve(ok({ ...tenant, createdAt: NOW })),
       list: () =>
         Promise.resolve(ok({ items: [{ tenant: "acme", corsOrigins: ["https://a.example.com"], createdAt: NOW }] })),
+      setDisabled: (tenant, disabled) =>
+        Promise.resolve(
+          ok({ listing: { tenant, corsOrigins: [], createdAt: NOW, ...(disabled && { disabledAt: NOW }) }, keys: [] }),
+        ),
     },
     requests: {
       find: () =>
@@ -80,6 +85,8 @@ describe("the command line and the admin routes understand each other about", ()
       "beta",
     );
     expect((await listTenants(admin)).text).toContain("https://a.example.com");
+    expect((await setTenantDisabled(admin, "acme", true)).text).toBe("acme is disabled, with 0 keys");
+    expect((await setTenantDisabled(admin, "acme", false)).text).toBe("acme is enabled, with 0 keys");
   });
 
   // planted: the cost was read from another field

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { promptTokens, simulatedTokens } from "../../../dev/backends/text/tokens.ts";
 import type { Body, ChatDraft, ContentBlock } from "../../../src/core/draft.ts";
-import { estimateInputTokens, estimateOutputTokens, estimateTextTokens, utf8Length } from "../../../src/core/tokens.ts";
+import { estimateInputTokens, estimateTextTokens, utf8Length } from "../../../src/core/tokens.ts";
 
 /** The largest count of the tokenizers cl100k, o200k and Llama 3 for each text, counted once with their published vocabularies. */
 const COUNTED: readonly [script: string, text: string, tokens: number][] = [
@@ -138,11 +138,4 @@ describe("drafts", () => {
     expect(estimateInputTokens({ ...embed, inputs: [[1, 2, 3]] })).toBe(5);
     expect(estimateInputTokens({ ...embed, inputs: ["one", "two"] })).toBe(6);
   });
-});
-
-test("output that nobody counted is taken as four bytes a token", () => {
-  expect(estimateOutputTokens("abcde")).toBe(2);
-  expect(estimateOutputTokens("中中中中")).toBe(3);
-  expect(estimateOutputTokens(400)).toBe(100);
-  expect(estimateOutputTokens(0)).toBe(0);
 });

@@ -45,10 +45,11 @@ export function build(overrides: Partial<AdminDependencies> = {}) {
     pepper: { version: 3, secret: "pepper" },
     known: () => ({ tiers: new Set(["free", "premium"]), defaultTier: "free", aliases: new Set(["chat", "embed"]) }),
     keys: stubKeys(minted),
-    announcer: { announce: () => Promise.resolve(true) },
+    announcer: { announce: () => Promise.resolve(true), announceAll: () => Promise.resolve(true) },
     tenants: {
       create: (tenant) => Promise.resolve(ok({ ...tenant, createdAt: NOW })),
       list: () => Promise.resolve(ok({ items: [] })),
+      setDisabled: () => Promise.resolve(fail(missing)),
     },
     money: { open: () => Promise.resolve(true) },
     usage: {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Failure } from "../../../src/core/failure.ts";
-import { fail } from "../../../src/core/result.ts";
+import { fail, ok } from "../../../src/core/result.ts";
 import { hashSecret, parseApiKey } from "../../../src/stages/api-key.ts";
 import { build, KEY_ID, missing, NOW, stubKeys } from "./admin-bench.ts";
 
@@ -124,6 +124,7 @@ describe("admin API: keys", () => {
           told.push(key);
           return Promise.resolve(reachable);
         },
+        announceAll: () => Promise.resolve(reachable),
       },
     });
     const first = await call("DELETE", `/keys/${KEY_ID}`);
@@ -152,7 +153,7 @@ describe("admin API: everything else", () => {
     const unavailable = () => Promise.resolve(fail(away));
     const { call } = build({
       keys: { mint: unavailable, list: unavailable, revoke: unavailable },
-      tenants: { create: unavailable, list: unavailable },
+      tenants: { create: unavailable, list: unavailable, setDisabled: unavailable },
       usage: { usage: unavailable },
       requests: { find: unavailable },
       overlay: { current: unavailable, publish: unavailable },
@@ -163,6 +164,7 @@ describe("admin API: everything else", () => {
       ["DELETE", `/keys/${KEY_ID}`],
       ["GET", "/tenants"],
       ["POST", "/tenants", { tenant: "acme" }],
+      ["PATCH", "/tenants/acme", { disabled: true }],
       ["GET", "/usage?tenant=acme"],
       ["GET", "/requests/req_1"],
       ["GET", "/overlay"],
@@ -188,6 +190,45 @@ describe("admin API: everything else", () => {
     const pending = await build({ money: money(false) }).call("POST", "/tenants", body);
     expect([pending.status, await pending.json()]).toMatchObject([201, { pending: ["redis"] }]);
     expect(opened).toEqual(["acme", "acme"]);
+  });
+
+  // planted: 200 was answered without asking the announcer
+  it("answers a tenant's disabling with 200 only when Redis has all its keys, else 202 with what is pending", async () => {
+    const keys = ["a", "b"].map((letter) => ({ tenant: "acme", keyId: letter.repeat(16), version: 2 }));
+    const told: unknown[] = [];
+    const { call } = build({
+      tenants: {
+        create: () => Promise.resolve(fail(missing)),
+        list: () => Promise.resolve(ok({ items: [] })),
+        setDisabled: (tenant, disabled) =>
+          Promise.resolve(
+            ok({ listing: { tenant, corsOrigins: [], createdAt: NOW, ...(disabled && { disabledAt: NOW }) }, keys }),
+          ),
+      },
+      announcer: {
+        announce: () => Promise.resolve(false),
+        announceAll: (some) => Promise.resolve(told.push(some) > 1),
+      },
+    });
+    const disabled = await call("PATCH", "/tenants/acme", { disabled: true });
+    expect([disabled.status, await disabled.json()]).toMatchObject([
+      202,
+      { tenant: "acme", disabledAt: new Date(NOW).toISOString(), keys: 2, pending: ["redis"] },
+    ]);
+    const enabled = await call("PATCH", "/tenants/acme", { disabled: false });
+    expect([enabled.status, await enabled.json()]).toMatchObject([200, { disabledAt: null, pending: [] }]);
+    expect(told).toEqual([keys, keys]);
+  });
+
+  it.each([
+    ["acme", {}, 400, "disabled"],
+    ["acme", { disabled: "yes" }, 400, "disabled"],
+    ["acme", { disabled: true, name: "x" }, 400, "name"],
+    ["Has%20Space", { disabled: true }, 400, "id"],
+    ["nobody", { disabled: true }, 404, null],
+  ])("refuses a change of the tenant %s to %j", async (tenant, body, status, param) => {
+    const response = await build().call("PATCH", `/tenants/${tenant}`, body);
+    expect([response.status, await response.json()]).toMatchObject([status, { error: { param } }]);
   });
 
   it.each(["https://app.example.com/", "app.example.com", "https://a b", "javascript:alert(1)"])(

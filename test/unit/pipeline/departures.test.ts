@@ -113,12 +113,10 @@ describe("a client that leaves a stream", () => {
   it("is settled while the first token is waited for, for JSON as for a stream", async () => {
     for (const stream of [true, false]) {
       const { answering, stoppedAt } = backend(1);
-      const playing = begin({ ...STREAM, stream }, answering);
-      const leaveOnceAsked = (): void => {
-        if (playing.calls.length > 0) playing.leave();
-        else setTimeout(leaveOnceAsked, 1);
-      };
-      leaveOnceAsked();
+      const playing = begin({ ...STREAM, stream }, (call, signal) => {
+        setTimeout(playing.leave, 5);
+        return answering(call, signal);
+      });
       expect((await playing.reply).status).toBe(499);
       await playing.settled();
       expect(stoppedAt()).toBe(1);

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ceilingNanoUsd, costNanoUsd } from "../../../src/core/money.ts";
 import type { BreakerState } from "../../../src/core/ports.ts";
-import { dearestPrice, type PlanInput, plan, within } from "../../../src/routing/plan.ts";
+import { dearestPrice, drawTarget, type PlanInput, plan, within } from "../../../src/routing/plan.ts";
 import { isWithin } from "../../../src/routing/price.ts";
 import { backend, config, route, target } from "./example.ts";
 
@@ -60,6 +60,48 @@ describe("order", () => {
   // planted: chosenTarget set to true for all
   test("only a target's answer counts as the route's own", () => {
     expect(plan(weighted, input()).attempts.map((attempt) => attempt.chosenTarget)).toEqual([true, true, false, false]);
+  });
+
+  // planted: the target that was drawn before is not looked for; every target's answer counts as the drawn one's
+  test("the target that was drawn before admission comes first, and only its answer is the chosen one's", () => {
+    const [light, heavy] = weighted.targets;
+    for (const drawn of [light, heavy]) {
+      const planned = plan(weighted, input({ ...(drawn && { drawn }), random: () => 0.9 }));
+      expect(planned.attempts.map(({ target, chosenTarget }) => [target === drawn, chosenTarget])).toEqual([
+        [true, true],
+        [false, false],
+        [false, false],
+        [false, false],
+      ]);
+    }
+    const without = plan(weighted, input({ ...(light && { drawn: light }), breakers: { a: open(5_000) } }));
+    expect(without.attempts.map(({ backend, chosenTarget }) => [backend.name, chosenTarget])).toEqual([
+      ["b", false],
+      ["c", false],
+      ["d", false],
+    ]);
+  });
+
+  // planted: a target without weight is drawn; chance is asked where there is no choice
+  test("a target is drawn by weight among those that stand, whatever their health, and only where there are several", () => {
+    const draw = (random: number, changes: Partial<PlanInput> = {}) =>
+      drawTarget(weighted, input({ random: () => random, ...changes }))?.backend;
+    expect([draw(0), draw(0.24), draw(0.26), draw(0.99)]).toEqual(["a", "a", "b", "b"]);
+    expect(draw(0, { availableBackends: new Set(["b", "c"]) })).toBe("b");
+    expect(
+      draw(0.99, {
+        config: config(
+          NAMES.map((name) => backend(name)),
+          ["b"],
+        ),
+      }),
+    ).toBe("a");
+    expect(draw(0, { availableBackends: new Set(["c"]) })).toBeUndefined();
+    const asked = () => {
+      throw new Error("there is no choice");
+    };
+    expect(drawTarget(route([target("a", 0), target("b", 1)]), input({ random: asked }))?.backend).toBe("b");
+    expect(drawTarget(route([target("a")], [target("b")]), input({ random: asked }))).toBeUndefined();
   });
 
   test("no more than maxAttempts", () => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isFallbackWorthy } from "../../../src/core/failure.ts";
 import { duration } from "../../../src/wire/openai-chat/error.ts";
-import { wireFor, wires } from "../../../src/wire/registry.ts";
+import { wires } from "../../../src/wire/registry.ts";
 
 const chat = wires["openai-chat"];
 const messages = wires["anthropic-messages"];
@@ -141,13 +141,5 @@ describe("Anthropic's error body", () => {
       request_id: "req_1",
     });
     expect(body("`top_k` must be an integer").error.message).toBe("`top_k` must be an integer");
-  });
-});
-
-describe("wireFor", () => {
-  it("finds the format in which a backend speaks an operation", () => {
-    expect(wireFor(["openai-embeddings", "openai-chat"], "chat")).toBe(chat);
-    expect(wireFor(["openai-embeddings", "openai-chat"], "embed")).toBe(wires["openai-embeddings"]);
-    expect(wireFor(["anthropic-messages"], "embed")).toBeUndefined();
   });
 });

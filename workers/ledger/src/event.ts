@@ -94,6 +94,20 @@ const decision = z.object({
   ioMs: z.exactOptional(duration),
 });
 
+const cache = z.enum(["hit", "miss", "bypass", "refresh"]);
+const limit = z.object({ unit: limitUnit, level: limitLevel });
+
+const unrecorded = z.object({
+  operation,
+  clientWire: wire,
+  alias: text,
+  tier: text,
+  cache,
+  failure: z.exactOptional(failureType),
+  limit: z.exactOptional(limit),
+  count,
+});
+
 const wideEvent = z.object({
   v: z.literal(1),
   requestId: identifier,
@@ -110,9 +124,9 @@ const wideEvent = z.object({
   endedAt: moment,
   outcome,
   failure: z.exactOptional(failureType),
-  limit: z.exactOptional(z.object({ unit: limitUnit, level: limitLevel })),
+  limit: z.exactOptional(limit),
   status: z.int().check(z.minimum(0), z.maximum(999)),
-  cache: z.enum(["hit", "miss", "bypass", "refresh"]),
+  cache,
   backend: z.exactOptional(text),
   model: z.exactOptional(text),
   attempts: z.array(attempt).check(z.maxLength(100), z.refine(hasDistinctOrdinals, "ordinals repeat")),
@@ -129,6 +143,7 @@ const wideEvent = z.object({
   spanId: text,
   parentSpanId: z.exactOptional(text),
   unleased: z.exactOptional(z.boolean()),
+  unrecorded: z.exactOptional(z.array(unrecorded).check(z.maxLength(100))),
 });
 
 /** Reads one event from parsed JSON. Never throws. */

@@ -56,6 +56,10 @@ export const newTenantSchema = z.strictObject({
   limits: z.exactOptional(limitsSchema),
 });
 
+export const tenantIdSchema = tenantName;
+
+export const tenantChangeSchema = z.strictObject({ disabled: z.boolean() });
+
 export const keyListQuery = z.strictObject({
   tenant: z.exactOptional(tenantName),
   limit: z.exactOptional(pageLimit),

@@ -1,9 +1,9 @@
 import type { Context } from "hono";
 import type { TenantListing } from "../../../core/admin.ts";
 import { ACTOR, type AdminDependencies } from "./dependencies.ts";
-import { readBody, readQuery } from "./input.ts";
+import { readBody, readParam, readQuery } from "./input.ts";
 import { isoOrNull, list, refusal, reply } from "./replies.ts";
-import { newTenantSchema, tenantListQuery } from "./schemas.ts";
+import { newTenantSchema, tenantChangeSchema, tenantIdSchema, tenantListQuery } from "./schemas.ts";
 
 const DEFAULT_PAGE = 50;
 
@@ -33,6 +33,24 @@ export async function listTenants(context: Context, admin: AdminDependencies): P
   return list(page.value.items.map(face), page.value.nextCursor);
 }
 
+/**
+ * `PATCH /admin/v1/tenants/{id}` with `{"disabled": true}` or `false`: 200 once no admission call anywhere accepts a key of a disabled
+ * tenant, or every isolate reads the keys of an enabled one anew; 202 where Postgres has it and Redis could not be told. Sending it
+ * again tells Redis again. Requests that were let in before run to their end.
+ */
+export async function changeTenant(context: Context, admin: AdminDependencies): Promise<Response> {
+  const tenant = readParam(context, "id", tenantIdSchema);
+  if (!tenant.ok) return refusal(tenant.failure);
+  const body = await readBody(context, tenantChangeSchema);
+  if (!body.ok) return refusal(body.failure);
+  const changed = await admin.tenants.setDisabled(tenant.value, body.value.disabled, ACTOR);
+  if (!changed.ok) return refusal(changed.failure);
+  const { listing, keys } = changed.value;
+  const inEffect = await admin.announcer.announceAll(keys);
+  return reply(inEffect ? 200 : 202, { ...face(listing), keys: keys.length, pending: inEffect ? [] : ["redis"] });
+}
+
 function face(tenant: TenantListing): object {
-  return { object: "tenant", ...tenant, createdAt: isoOrNull(tenant.createdAt) };
+  const { createdAt, disabledAt, ...rest } = tenant;
+  return { object: "tenant", ...rest, createdAt: isoOrNull(createdAt), disabledAt: isoOrNull(disabledAt) };
 }

@@ -1,13 +1,16 @@
 import { clock, script } from "./prelude.ts";
 
-/** A breaker's state as text: failures, open until (ms), length of the last opening (ms), 1 while a probe is out. */
+/**
+ * A breaker's state as text: failures, open until (ms), length of the last opening (ms), 1 while a probe is out, and then the id of
+ * the request that may make it.
+ */
 const breaker = `
 local function read_breaker()
-  local failures, open_until, open_ms, probing = string.match(redis.call("GET", KEYS[1]) or "", "^(%d+) (%d+) (%d+) (%d)$")
-  return tonumber(failures) or 0, tonumber(open_until) or 0, tonumber(open_ms) or 0, probing == "1"
+  local failures, open_until, open_ms, probing, holder = string.match(redis.call("GET", KEYS[1]) or "", "^(%d+) (%d+) (%d+) (%d) ?(%S*)$")
+  return tonumber(failures) or 0, tonumber(open_until) or 0, tonumber(open_ms) or 0, probing == "1", holder
 end
-local function write_breaker(failures, open_until, open_ms, probing, ttl_ms)
-  local text = table.concat({ whole(failures), whole(open_until), whole(open_ms), probing and "1" or "0" }, " ")
+local function write_breaker(failures, open_until, open_ms, holder, ttl_ms)
+  local text = table.concat({ whole(failures), whole(open_until), whole(open_ms), holder and "1 " .. holder or "0" }, " ")
   redis.call("SET", KEYS[1], text, "PX", whole(ttl_ms))
 end
 local FORGET_MS = 600000
@@ -29,7 +32,7 @@ local failures, open_until, open_ms, probing = read_breaker()
 if now < open_until and not probing then return 0 end
 if healthy then
   if failures == 0 then return 0 end
-  write_breaker(0, 0, open_ms, false, 2 * longest_ms)
+  write_breaker(0, 0, open_ms, nil, 2 * longest_ms)
   return 1
 end
 failures = failures + 1
@@ -37,27 +40,46 @@ if open_until > 0 or failures >= threshold then
   open_ms = open_ms == 0 and first_ms or math.min(open_ms * 2, longest_ms)
   open_until = now + open_ms
 end
-write_breaker(failures, open_until, open_ms, false, FORGET_MS + open_ms)
+write_breaker(failures, open_until, open_ms, nil, FORGET_MS + open_ms)
 return 1
 `,
 );
 
 /**
- * Reads a breaker, and where its opening is over hands the one probe to this caller: to all others it then stays open until the
- * probe has reported or is overdue.
+ * Reads a breaker, and where its opening is over hands the one probe to this request: to all others it then stays open until the
+ * probe has reported, was given back or is overdue. Runs behind the admission script, and hands nothing to a request that it did
+ * not admit: such a one has no record, and no settlement that would give the probe back.
  *
- * KEYS: breaker. Gives failures, open until, opening's length.
+ * KEYS: breaker, the request's record. ARGV: request id. Gives failures, open until, opening's length, 1 where the probe is this request's.
  */
 export const claimSource: string = script(
   clock,
   breaker,
   `
 local failures, open_until, open_ms = read_breaker()
-if open_until > 0 and now >= open_until then
-  local probe_ms = math.max(1000, math.min(open_ms, 30000))
-  write_breaker(failures, now + probe_ms, open_ms, true, FORGET_MS + probe_ms)
+if open_until == 0 or now < open_until or redis.call("EXISTS", KEYS[2]) == 0 then
+  return { failures, open_until, open_ms, 0 }
 end
-return { failures, open_until, open_ms }
+local probe_ms = math.max(1000, math.min(open_ms, 30000))
+write_breaker(failures, now + probe_ms, open_ms, ARGV[1], FORGET_MS + probe_ms)
+return { failures, open_until, open_ms, 1 }
+`,
+);
+
+/**
+ * Gives back a probe that said nothing about its backend: the next request may have it at once. A probe that was overdue, and is
+ * another's by now, stays with that one.
+ *
+ * KEYS: breaker. ARGV: request id. Gives 1 where the probe was given back.
+ */
+export const returnProbeSource: string = script(
+  clock,
+  breaker,
+  `
+local failures, _, open_ms, probing, holder = read_breaker()
+if not probing or holder ~= ARGV[1] then return 0 end
+write_breaker(failures, now, open_ms, nil, FORGET_MS + open_ms)
+return 1
 `,
 );
 

@@ -1,0 +1,105 @@
+import { describe, expect, it } from "vitest";
+import type { AdmissionReply, BreakerState, SharedState } from "../../../src/core/ports.ts";
+import { BreakerView } from "../../../src/routing/breaker-view.ts";
+import { type Answering, begin } from "../../support/pipeline.ts";
+
+const REQUEST = { caller: "openai-chat", backend: "openai-chat", stream: false } as const;
+const NOW = Date.UTC(2026, 10, 21, 12);
+const HALF_OPEN: BreakerState = { failures: 3, openUntil: NOW - 1, openMs: 1_000 };
+const OPEN: BreakerState = { ...HALF_OPEN, openUntil: NOW + 5_000 };
+
+const answers = (status: number): Answering => {
+  const body = { id: "c", model: "m", choices: [{ index: 0, message: { content: "Yes" }, finish_reason: "stop" }] };
+  return () => Response.json(status === 200 ? body : {}, { status });
+};
+
+/** An admission store that admits with these breakers. */
+const admitting = (shared: SharedState, cached?: string) => {
+  const reply: AdmissionReply = { kind: "admitted", ioMs: 0, rate: {}, shared, ...(cached && { cached }) };
+  return async () => reply;
+};
+
+/** What a request that holds the probe of `openai` says of it when it is settled. */
+async function saidOf(answering: Answering, cached?: string) {
+  const settlements: { reported: unknown[]; unused: readonly string[] | undefined }[] = [];
+  const breakers = new BreakerView(
+    () => undefined,
+    () => NOW,
+  );
+  const playing = begin(REQUEST, answering, {
+    breakers,
+    admission: {
+      admit: admitting({ breakers: { openai: HALF_OPEN }, probes: ["openai"] }, cached),
+      settle: async (settlement) => {
+        const reported = settlement.breakers.map(({ backend, healthy, hadFailures }) => [
+          backend,
+          healthy,
+          hadFailures,
+        ]);
+        settlements.push({ reported, unused: settlement.unusedProbes });
+        return { kind: "settled", ioMs: 0 };
+      },
+    },
+  });
+  await playing.reply;
+  await playing.settled();
+  return settlements;
+}
+
+describe("the probe that a request holds", () => {
+  // planted: success is told only where the isolate's own view has failures
+  it("is reported where the backend answered, well or not", async () => {
+    expect(await saidOf(answers(200))).toEqual([{ reported: [["openai", true, true]], unused: undefined }]);
+    expect(await saidOf(answers(500))).toEqual([{ reported: [["openai", false, true]], unused: undefined }]);
+  });
+
+  // planted: the settlement names no probe
+  it("is given back where the answer came from the cache, or said nothing of the backend's health", async () => {
+    const answer = { operation: "chat", id: "c", model: "m", createdAt: 1, choices: [] };
+    const entry = { v: 1, answer, wire: "openai-chat", backend: "openai", model: "m", storedAt: 1 };
+    const unasked: Answering = () => {
+      throw new Error("the backend was asked");
+    };
+    expect(await saidOf(unasked, JSON.stringify(entry))).toEqual([{ reported: [], unused: ["openai"] }]);
+    expect(await saidOf(answers(429))).toEqual([{ reported: [], unused: ["openai"] }]);
+    expect(await saidOf(answers(400))).toEqual([{ reported: [], unused: ["openai"] }]);
+  });
+
+  // planted: the plan reads the isolate's view, where another request has left its probe
+  it("is made by no other request of the isolate", async () => {
+    const reasons: (string | undefined)[] = [];
+    const playing = begin(REQUEST, answers(200), {
+      breakers: { learn: () => undefined, state: () => HALF_OPEN, report: () => undefined },
+      admission: {
+        admit: admitting({ breakers: { openai: OPEN } }),
+        settle: async ({ event }) => {
+          reasons.push(event.decisions.find(({ step }) => step === "plan")?.reason);
+          return { kind: "settled", ioMs: 0 };
+        },
+      },
+    });
+    await playing.reply;
+    await playing.settled();
+    // The route has one target, so that it is tried all the same, and is no probe.
+    expect(reasons).toEqual(["last-resort"]);
+  });
+
+  // planted: the fallbacks' breakers are asked for all the same
+  it("is not asked for of a backend that the caller wants no answer of", async () => {
+    const asked: (readonly string[])[] = [];
+    for (const noFallback of [false, true]) {
+      const playing = begin({ ...REQUEST, alias: "spare", noFallback }, answers(200), {
+        admission: {
+          admit: (request) => {
+            asked.push(request.backends);
+            return admitting({ breakers: {} })();
+          },
+          settle: async () => ({ kind: "settled", ioMs: 0 }),
+        },
+      });
+      await playing.reply;
+      await playing.settled();
+    }
+    expect(asked).toEqual([["openai", "claude"], ["openai"]]);
+  });
+});
