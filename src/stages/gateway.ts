@@ -5,7 +5,7 @@ import type {
   AddressGuard,
   AdmissionStore,
   BreakerState,
-  BudgetRebuilder,
+  BudgetSeeder,
   Chance,
   Clock,
   KeyDirectory,
@@ -32,7 +32,7 @@ export interface Gateway {
   readonly strangers: StrangerList;
   readonly admission: AdmissionStore;
   readonly localLimits: LocalLimits;
-  readonly rebuilder: BudgetRebuilder;
+  readonly budgets: BudgetSeeder;
   readonly breakers: BreakerView;
   readonly policies: readonly Policy[];
   readonly transport: Transport;

@@ -125,7 +125,7 @@ export function playedGateway(answering: Answering, recorder: Recorder, more: Pa
       },
     },
     localLimits: { take: () => ({ allowed: true, retryAfterMs: 0 }) },
-    rebuilder: { rebuild: async () => false },
+    budgets: { seed: async () => false },
     breakers: new BreakerView(() => undefined, clock.now),
     policies,
     transport: {

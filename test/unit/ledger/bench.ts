@@ -59,7 +59,7 @@ export async function startBench(): Promise<Bench> {
   /** The ledger's own, so that faults of one side and rests of the other do not mix. */
   const ledgerLink = () => new Link({ url: redis.url, token: TOKEN, timeoutMs: 2_000, connectMs: 0 });
   const admission = new UpstashAdmission(link);
-  const money = new UpstashMoney(link);
+  const money = new UpstashMoney(link, { spent: async (_tenant, of) => of.map(() => 0) });
   const office = new UpstashLedger(link);
   const logged: Readonly<Record<string, string | number>>[] = [];
   const ask = async (...command: readonly string[]): Promise<unknown> => {
@@ -100,7 +100,7 @@ export async function startBench(): Promise<Bench> {
       }
     },
     async admit(event, abandoned) {
-      const reply = await admission.admit({
+      const request = {
         requestId: event.requestId,
         tenant: event.tenant,
         keyId: KEY_ID,
@@ -111,7 +111,11 @@ export async function startBench(): Promise<Bench> {
         quarantineMs: 1_000,
         abandoned,
         backends: [],
-      });
+      };
+      let reply = await admission.admit(request);
+      if (reply.kind === "money-unseeded" && (await money.seed(event.tenant, reply.unseeded))) {
+        reply = await admission.admit(request);
+      }
       if (reply.kind !== "admitted") throw new Error(JSON.stringify(reply));
     },
     async settle(event) {
