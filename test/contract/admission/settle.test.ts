@@ -94,7 +94,7 @@ onBothForms("settle", "settlement", (bench) => {
     });
     await bench().admission.admit(request);
     await wait(5);
-    expect(await bench().ledger.sweep(tenant, request.requestId)).toEqual({ ok: true, value: "abandoned" });
+    expect(await bench().ledger.sweep(tenant, [request.requestId])).toEqual({ ok: true, value: ["abandoned"] });
     expect(await standing(bench(), tenant)).toEqual({ spent: 500, reserved: 0, tokens: 100, leases: 0 });
     const truth = settlementOf(request, { tokens: 40, costNanoUsd: 200 });
     expect((await bench().admission.settle(truth)).kind).toBe("late");

@@ -34,6 +34,9 @@ export interface Bench {
   leaseOver(): Promise<void>;
   rows(requestId: string): Promise<{ readonly request: object | undefined; readonly charges: number }>;
   due(): Promise<readonly string[]>;
+  dueOf(tenant: string): Promise<readonly string[]>;
+  /** Makes a tenant one that the sweep looks at. */
+  know(tenant: string): Promise<void>;
   /** Nano-dollars of the key: reserved and spent. */
   budget(): Promise<{ readonly reserved: number; readonly spent: number }>;
   /** How many requests the counters have counted, and how many of them as abandoned. */
@@ -143,6 +146,10 @@ export async function startBench(): Promise<Bench> {
       const tenants = textsOf(await ask("ZRANGE", ACTIVE_TENANTS, "0", "-1"));
       const lists = await Promise.all(tenants.map((tenant) => ask("ZRANGE", dueKey(tenant), "0", "-1")));
       return lists.flatMap(textsOf);
+    },
+    dueOf: async (tenant) => textsOf(await ask("ZRANGE", dueKey(tenant), "0", "-1")),
+    async know(tenant) {
+      await ask("ZADD", ACTIVE_TENANTS, "1", tenant);
     },
     async budget() {
       const held = textsOf(await ask("HMGET", levelKey("acme", "m", "key", KEY_ID), "r:total", "s:total"));
