@@ -125,6 +125,9 @@ onBothForms("money", "a budget of which Redis has no sum", (bench) => {
     ] as const) {
       bench().spent.set(`${tenant} ${place}`, nanoUsd);
     }
+    // Both in one look-up; the total is named, since waiting does not help there.
+    const both = [levelOf(limited(999, "month"), "tenant", tenant), levelOf(limited(5_000, "total"), "model", "chat")];
+    expect(await admit(tenant, both)).toBe("model money");
     expect(await admit(tenant, [levelOf(limited(109, "day"))])).toBe("key money");
     expect(await admit(tenant, [levelOf(limited(110, "day"))])).toBe("admitted");
     expect(await admit(tenant, [levelOf(limited(499, "month"))])).toBe("key money");
