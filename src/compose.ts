@@ -23,7 +23,6 @@ import { principalCache } from "./stores/isolate/principals.ts";
 import { refusalTally } from "./stores/isolate/refusals.ts";
 import { strangerList } from "./stores/isolate/strangers.ts";
 import { ShareLimits } from "./stores/local-limits.ts";
-import { NeonBudgetRebuilder } from "./stores/neon/budgets.ts";
 import { Neon } from "./stores/neon/client.ts";
 import { pingNeon } from "./stores/neon/health.ts";
 import { NeonKeyAdministration } from "./stores/neon/key-administration.ts";
@@ -31,6 +30,7 @@ import { NeonKeys } from "./stores/neon/keys.ts";
 import { namedOrigins } from "./stores/neon/origins.ts";
 import { NeonOverlay } from "./stores/neon/overlay.ts";
 import { NeonRequests } from "./stores/neon/requests.ts";
+import { NeonSpend } from "./stores/neon/spend.ts";
 import { NeonTenantAdministration } from "./stores/neon/tenants.ts";
 import { NeonUsage } from "./stores/neon/usage.ts";
 import { UpstashAddressGuard } from "./stores/upstash/address-guard.ts";
@@ -95,7 +95,7 @@ function openStores(environment: Environment, base: BaseConfig) {
     });
   const app = open(postgres.url);
   const admin = open(postgres.adminUrl);
-  const money = new UpstashMoney(link);
+  const money = new UpstashMoney(link, new NeonSpend(app));
   const tenants = new NeonTenantAdministration(admin);
   return {
     link,
@@ -104,7 +104,6 @@ function openStores(environment: Environment, base: BaseConfig) {
     money,
     tenants,
     keys: new UpstashKeyDirectory(link, new NeonKeys(app), clock),
-    rebuilder: new NeonBudgetRebuilder(app, money, clock),
     overlays: new UpstashOverlay(link, readOverlay),
     overlayArchive: new NeonOverlay(app),
     ledger: new UpstashLedger(link),
@@ -113,7 +112,7 @@ function openStores(environment: Environment, base: BaseConfig) {
 }
 
 type Stores = ReturnType<typeof openStores>;
-type GatewayStores = Pick<Stores, "link" | "keys" | "overlays" | "overlayArchive" | "rebuilder">;
+type GatewayStores = Pick<Stores, "link" | "keys" | "overlays" | "overlayArchive" | "money">;
 
 /** What the steps use, on the stores given. `base` is bound to the environment already. */
 function composeGateway(
@@ -143,7 +142,7 @@ function composeGateway(
     admission: new UpstashAdmission(stores.link),
     localLimits: new ShareLimits(base.localLimitShare),
     refusals: refusalTally(PRINCIPALS_KEPT),
-    rebuilder: stores.rebuilder,
+    budgets: stores.money,
     breakers: new BreakerView((backend) => base.backends[backend]?.breaker, clock.now),
     policies,
     transport: fetchTransport(environment.backends),

@@ -95,8 +95,10 @@ export type AdmissionReply = { readonly ioMs: number } & (
     }
   /** The key changed (or was revoked) since the isolate read it: nothing was reserved. */
   | { readonly kind: "stale-key" }
-  /** Redis lost its data: budgets are unknown, nothing was reserved. `rebuild`: the quarantine is over. */
-  | { readonly kind: "money-unknown"; readonly retryAfterMs: number; readonly rebuild: boolean }
+  /** Redis lost its data: budgets are closed until all that was running is in the ledger. Nothing was reserved. */
+  | { readonly kind: "money-unknown"; readonly retryAfterMs: number }
+  /** Redis has no sum of the running period for some budgets, though the ledger may: nothing was reserved. */
+  | { readonly kind: "money-unseeded"; readonly unseeded: Unseeded }
   | { readonly kind: "unavailable"; readonly detail: string }
 );
 
@@ -159,9 +161,18 @@ export interface OverlayStore {
   load(): Promise<Overlay | undefined>;
 }
 
-/** After a flush and its quarantine: reads what was spent from Postgres and opens money again. */
-export interface BudgetRebuilder {
-  rebuild(tenant: string, levels: readonly LevelCharge[]): Promise<boolean>;
+/** Budgets that Redis cannot count yet: new ones, changed ones, or all of them after a flush. */
+export interface Unseeded {
+  /** Redis' clock: it says which period is running. */
+  readonly now: number;
+  /** Which opening of the tenant's money this is about; the sums are written under no other. */
+  readonly generation: string;
+  readonly levels: readonly LevelCharge[];
+}
+
+/** Gives Redis the ledger's sums for budgets that it cannot count yet. False: they stay closed. */
+export interface BudgetSeeder {
+  seed(tenant: string, unseeded: Unseeded): Promise<boolean>;
 }
 
 /** Carries events to the ledger, each as JSON text: written once for Redis and the queue alike. May lose some: the settle call's record in Redis is the one that counts. */

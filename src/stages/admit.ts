@@ -24,7 +24,8 @@ const SNAPSHOT_TOUCH_MS = 1_000;
 
 /**
  * One HTTP call to Redis: reserves at every level or at none, reads the exact cache and the shared state.
- * A key whose version moved is read again, once; money whose record was lost stays closed until it is rebuilt.
+ * A key whose version moved is read again, once; a budget of which Redis has no sum gets the ledger's first. Money whose record was lost
+ * stays closed until the ledger holds all of it.
  * Without Redis: budgeted keys are refused (closed), others run on local limits (open, smaller).
  */
 export async function admit(exchange: Resolved, gateway: Gateway): Promise<Result<Admitted, Refusal>> {
@@ -38,8 +39,8 @@ export async function admit(exchange: Resolved, gateway: Gateway): Promise<Resul
       current = again.value;
       continue;
     }
-    if (reply.kind === "money-unknown" && reply.rebuild && round < 2) {
-      if (await gateway.rebuilder.rebuild(current.principal.tenant, current.levels)) continue;
+    if (reply.kind === "money-unseeded" && round < 3) {
+      if (await gateway.budgets.seed(current.principal.tenant, reply.unseeded)) continue;
     }
     return conclude(current, reply, gateway);
   }
@@ -105,6 +106,8 @@ function conclude(exchange: Resolved, reply: AdmissionReply, gateway: Gateway): 
       return fail(unavailable("The API key keeps changing; try again.", "key_version_unstable", 1_000));
     case "money-unknown":
       return fail(unavailable("Budgets are being restored; try again later.", "budget_unknown", reply.retryAfterMs));
+    case "money-unseeded":
+      return fail(unavailable("Budgets cannot be checked right now; try again.", "budget_unseeded", 2_000));
     case "unavailable":
       return unheard(withoutRedis(exchange, reply.detail, gateway), reply.detail);
   }

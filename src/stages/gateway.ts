@@ -5,7 +5,7 @@ import type {
   AddressGuard,
   AdmissionStore,
   BreakerState,
-  BudgetRebuilder,
+  BudgetSeeder,
   Chance,
   Clock,
   KeyDirectory,
@@ -33,7 +33,7 @@ export interface Gateway {
   readonly admission: AdmissionStore;
   readonly localLimits: LocalLimits;
   readonly refusals: RefusalTally;
-  readonly rebuilder: BudgetRebuilder;
+  readonly budgets: BudgetSeeder;
   readonly breakers: BreakerView;
   readonly policies: readonly Policy[];
   readonly transport: Transport;

@@ -29,10 +29,11 @@ let stack: TestStack;
 
 beforeAll(async () => {
   stack = await startTestStack({ cron: false });
-  // Warm: connections, scripts, the key and its snapshot.
-  for (const model of ["home", "claude", "cached", "dead-home", "home-cloud"]) {
+  // Warm: connections, scripts, the key and its snapshot, and the sum of each budget: the stack's key has one at every level.
+  for (const model of ["home", "cloud", "claude", "cached", "dead-home", "home-cloud", "home-claude"]) {
     await ask(model, prompt("warm"));
   }
+  await stack.post("/v1/embeddings", { model: "embed", input: prompt("warm") });
 });
 afterAll(() => stack?.stop());
 beforeEach(async () => {
@@ -144,6 +145,16 @@ describe("one call before the upstream call, one after it", () => {
     const seen = await counted(() => stack.post("/v1/embeddings", body, { "x-gateway-cache": "off" }));
     expect(seen).toMatchObject({ status: 200, redis: 2, postgres: 0 });
   });
+});
+
+// planted: a look-up for each level
+test("the first use of a budget costs one look-up in Postgres for all of its levels, the second none", async () => {
+  const authorization = `Bearer ${await stack.mint({ tier: "budgeted", user: "newcomer" })}`;
+  const first = await counted(() => ask("claude-home", prompt("first"), {}, { authorization }));
+  // The key itself is new too: one look-up is its own.
+  expect(first).toMatchObject({ status: 200, postgres: 2 });
+  const second = await counted(() => ask("claude-home", prompt("second"), {}, { authorization }));
+  expect(second).toMatchObject({ status: 200, redis: 2, postgres: 0 });
 });
 
 // planted: a call of its own in `recall`

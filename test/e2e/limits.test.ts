@@ -74,6 +74,23 @@ describe.each(forms)(
       });
     });
 
+    // planted: a level of which Redis has no sum counted as nothing spent
+    test("a budget that a tier is given later begins with what was spent before", async () => {
+      const tenant = await freshTenant(stack);
+      const key = await stack.mint({ tenant, tier: "budget-later" });
+      const bystander = await stack.mint({ tenant, tier: "unlimited" });
+      expect((await burst(stack, key, 4)).passed.length).toBe(4);
+      await drained(stack, tenant);
+      const budget = { limitNanoUsd: 4 * size.nanoUsd + size.reservedNanoUsd, period: "month" };
+      const overlay = { version: 1, tiers: { "budget-later": { key: { budget } } } };
+      expect((await stack.admin("PUT", "/overlay", overlay)).status).toBe(200);
+      // Both gateways hear of it with an admission and read it in the background.
+      await burst(stack, bystander, 8);
+      await pause(2_000);
+      const { passed, refused, strange } = await burst(stack, key, 50);
+      expect({ passed: passed.length, refused, strange }).toEqual({ passed: 1, refused: 49, strange: [] });
+    });
+
     // planted: admission leaves what is reserved out of the sum that it compares with the budget
     test("with one call's budget left exactly one passes, and nothing stays reserved", async () => {
       await rounds(async (tenant) => {

@@ -135,7 +135,7 @@ export function playedGateway(answering: Answering, recorder: Recorder, more: Pa
     },
     localLimits: { take: () => ({ allowed: true, retryAfterMs: 0 }) },
     refusals: refusalTally(1),
-    rebuilder: { rebuild: async () => false },
+    budgets: { seed: async () => false },
     breakers: new BreakerView(() => undefined, clock.now),
     policies,
     transport: {

@@ -109,28 +109,24 @@ export const apiKeys = pgTable(
   ],
 );
 
-/** A limit of money over a period, for one key, user, alias or the whole tenant. */
-export const budgets = pgTable(
-  "budgets",
+/**
+ * What requests cost, summed up for every subject and period in which one began. A trigger on `requests` keeps it in the transaction that
+ * writes them (migrations), so it is true whoever writes and however often an event comes.
+ */
+export const spend = pgTable(
+  "spend",
   {
-    tenantId: text()
-      .notNull()
-      .references(() => tenants.id),
+    tenantId: text().notNull(),
     level: text().$type<LimitLevel>().notNull(),
     /** Key id, user, alias; the tenant's own id at level `tenant`. */
     subject: text().notNull(),
-    period: text().$type<"day" | "month" | "total">().notNull(),
-    limitNanoUsd: nanoUsd().notNull(),
-    /** Start of the period that `spentNanoUsd` counts. */
-    startsAt: moment().notNull(),
-    spentNanoUsd: nanoUsd().notNull().default(0),
-    updatedAt: moment().notNull().defaultNow(),
+    /** As in Redis, in UTC: `2026-11-21`, `2026-11` or `total`. */
+    period: text().notNull(),
+    nanoUsd: nanoUsd().notNull(),
   },
   (table) => [
     primaryKey({ columns: [table.tenantId, table.level, table.subject, table.period] }),
-    oneOf("budgets_level", table.level, LEVELS),
-    oneOf("budgets_period", table.period, ["day", "month", "total"]),
-    check("budgets_not_negative", sql`${table.limitNanoUsd} >= 0 and ${table.spentNanoUsd} >= 0`),
+    oneOf("spend_level", table.level, LEVELS),
   ],
 );
 

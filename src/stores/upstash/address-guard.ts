@@ -1,6 +1,7 @@
 import { Ratelimit, type RatelimitConfig } from "@upstash/ratelimit";
 import type { Redis } from "@upstash/redis";
 import type { AddressGuard, Clock } from "../../core/ports.ts";
+import { addressBlock } from "../../lib/address.ts";
 import { GUARD_PREFIX } from "./keys.ts";
 import type { Command, Link } from "./link.ts";
 
@@ -11,11 +12,8 @@ export interface AddressGuardOptions {
   readonly clock?: Clock;
 }
 
-/** Longer than any IPv6 address with a zone: what is longer is not one, and shares a window with its like. */
-const ADDRESS_LENGTH = 64;
-
 /**
- * A sliding window of unknown credentials an address. Fails open (it guards look-ups, not money): without Redis, past its
+ * A sliding window of unknown credentials an address, of IPv6 a /64: see `addressBlock`. Fails open (it guards look-ups, not money): without Redis, past its
  * timeout and on any error it allows.
  */
 export class UpstashAddressGuard implements AddressGuard {
@@ -37,7 +35,7 @@ export class UpstashAddressGuard implements AddressGuard {
 
   async allow(address: string): Promise<{ readonly allowed: boolean; readonly retryAfterMs: number }> {
     try {
-      const { success, reset } = await this.#limiter.limit(address.slice(0, ADDRESS_LENGTH));
+      const { success, reset } = await this.#limiter.limit(addressBlock(address));
       return { allowed: success, retryAfterMs: success ? 0 : Math.max(0, reset - this.#clock.now()) };
     } catch {
       return { allowed: true, retryAfterMs: 0 };

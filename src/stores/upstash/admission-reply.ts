@@ -26,10 +26,22 @@ export function admissionReply(
     case "stale-key":
       return { kind: "stale-key", ioMs };
     case "money-unknown":
-      return { kind: "money-unknown", retryAfterMs: Number(parts[1]), rebuild: parts[2] === 1, ioMs };
+      return { kind: "money-unknown", retryAfterMs: Number(parts[1]), ioMs };
+    case "money-unseeded":
+      return unseeded(request, parts, ioMs);
     default:
       return { kind: "unavailable", detail: "protocol", ioMs };
   }
+}
+
+function unseeded(
+  request: AdmissionRequest,
+  [, now, generation, ...numbers]: readonly unknown[],
+  ioMs: number,
+): AdmissionReply {
+  const levels = numbers.flatMap((number) => request.levels[Number(number) - 1] ?? []);
+  if (typeof generation !== "string" || levels.length === 0) return { kind: "unavailable", detail: "protocol", ioMs };
+  return { kind: "money-unseeded", unseeded: { now: Number(now), generation, levels }, ioMs };
 }
 
 function refusal(request: AdmissionRequest, parts: readonly unknown[], ioMs: number): AdmissionReply {

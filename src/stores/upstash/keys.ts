@@ -9,6 +9,8 @@ import type { LimitLevel } from "../../core/failure.ts";
 export const COUNTERS = "counters";
 /** Tenants by when their keys were last loaded. */
 export const ACTIVE_TENANTS = "tenants:active";
+/** The tenant at which the ledger's last sweep stopped. */
+export const SWEEP_CURSOR = "ledger:swept";
 export const OVERLAY = "cfg:overlay";
 export const OVERLAY_VERSION = "cfg:v";
 /** Prefix of the address guard's own keys. */

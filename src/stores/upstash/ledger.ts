@@ -4,7 +4,7 @@ import type { SettleReply } from "../../core/ports.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { WideEvent } from "../../core/wide-event.ts";
 import { RECORD_TTL_MS, settleCall } from "./admission.ts";
-import { ACTIVE_TENANTS, COUNTERS, deadKey, dueKey, recordKey } from "./keys.ts";
+import { ACTIVE_TENANTS, COUNTERS, deadKey, dueKey, recordKey, SWEEP_CURSOR } from "./keys.ts";
 import { type EncodedLevels, levelsOfRecord } from "./levels.ts";
 import { type Call, type CommandReply, errorWord, type Link, listed } from "./link.ts";
 import { pairsOf, textOf, textsOf } from "./replies.ts";
@@ -39,6 +39,9 @@ export interface WrittenEvent {
 /** What became of an acknowledgement; see lua/ledger.ts. `unsettled`: call `settle` with the event. */
 export type Acknowledgement = "acknowledged" | "repeated" | "unsettled" | "superseded" | "failed";
 
+/** What became of a lease; see lua/ledger.ts. `running`: it still stands. */
+export type Swept = "abandoned" | "running" | "not-leased";
+
 /** The ledger's side of Redis: what is due, what ran out, what is written. Failures are one word, safe to log. */
 export class UpstashLedger implements DeadLetterOffice {
   readonly #link: Link;
@@ -53,6 +56,27 @@ export class UpstashLedger implements DeadLetterOffice {
     return reply.ok ? ok(textsOf(reply.value.result)) : reply;
   }
 
+  /** Where the sweep stopped last. */
+  async lastSwept(): Promise<Result<string | undefined, string>> {
+    const reply = await this.#one(["GET", SWEEP_CURSOR]);
+    return reply.ok ? ok(textOf(reply.value.result)) : reply;
+  }
+
+  async rememberSwept(tenant: string): Promise<Result<true, string>> {
+    const reply = await this.#one(["SET", SWEEP_CURSOR, tenant]);
+    return reply.ok ? ok(true) : reply;
+  }
+
+  /**
+   * Those of the tenants for whom something is due, in their order. One call to Redis, however many they are. One of whom Redis cannot
+   * say is among them: looking closer will tell.
+   */
+  async busy(tenants: readonly string[], now: number = Date.now()): Promise<Result<readonly string[], string>> {
+    const answer = await this.#link.run(tenants.map((tenant) => ["ZCOUNT", dueKey(tenant), "-inf", String(now)]));
+    if (!answer.ok) return fail(answer.detail);
+    return ok(tenants.filter((_, index) => answer.replies[index]?.result !== 0));
+  }
+
   /** The oldest records that are due, at most `limit`. Two calls to Redis. */
   async due(tenant: string, limit: number, now: number = Date.now()): Promise<Result<readonly DueRecord[], string>> {
     const listed = await this.#one(["ZRANGEBYSCORE", dueKey(tenant), "-inf", String(now), "LIMIT", "0", String(limit)]);
@@ -64,19 +88,17 @@ export class UpstashLedger implements DeadLetterOffice {
     return ok(ids.map((requestId, index) => dueRecord(requestId, read.value[index])));
   }
 
-  /** Books a request as abandoned if its lease ran out. */
-  async sweep(tenant: string, requestId: string): Promise<Result<"abandoned" | "running" | "not-leased", string>> {
-    const levels = await this.#levelsOf(tenant, requestId);
-    if (!levels.ok) return levels;
-    const keys = [recordKey(tenant, requestId), dueKey(tenant)];
-    const { keysText, argsText } = levels.value;
-    const reply = await this.#one({
-      script: scripts.sweep,
-      text: `,"${keys.length + levels.value.keys.length}"${listed(keys)}${keysText}${listed([requestId, String(RECORD_TTL_MS)])}${argsText}`,
-    });
-    if (!reply.ok) return reply;
-    const word = reply.value.result;
-    return word === "abandoned" || word === "running" || word === "not-leased" ? ok(word) : fail("protocol");
+  /** Books requests as abandoned whose lease ran out; one answer a request. Two calls to Redis, however many they are. */
+  async sweep(tenant: string, requestIds: readonly string[]): Promise<Result<readonly Swept[], string>> {
+    if (requestIds.length === 0) return ok([]);
+    const read = await this.#run(requestIds.map((id) => ["HMGET", recordKey(tenant, id), "keys", "levels"]));
+    if (!read.ok) return read;
+    const replies = await this.#run(
+      requestIds.map((id, index) => sweepCall(tenant, id, levelsOfReply(read.value[index]?.result))),
+    );
+    if (!replies.ok) return replies;
+    const words = replies.value.map(({ result }) => result);
+    return words.every(isSwept) ? ok(words) : fail("protocol");
   }
 
   /** Tells Redis what Postgres holds. Idempotent; one call, one answer an event. */
@@ -161,13 +183,6 @@ export class UpstashLedger implements DeadLetterOffice {
     return tenant === undefined ? this.activeTenants() : ok([tenant]);
   }
 
-  async #levelsOf(tenant: string, requestId: string): Promise<Result<EncodedLevels, string>> {
-    const reply = await this.#one(["HMGET", recordKey(tenant, requestId), "keys", "levels"]);
-    if (!reply.ok) return reply;
-    const [keysText, argsText] = Array.isArray(reply.value.result) ? reply.value.result : [];
-    return ok(levelsOfRecord(keysText, argsText));
-  }
-
   async #one(call: Call): Promise<Result<CommandReply, string>> {
     const replies = await this.#run([call]);
     if (!replies.ok) return replies;
@@ -182,6 +197,25 @@ export class UpstashLedger implements DeadLetterOffice {
     const wrong = answer.replies.find(({ error }) => error !== undefined);
     return wrong?.error === undefined ? ok(answer.replies) : fail(errorWord(wrong.error));
   }
+}
+
+function sweepCall(tenant: string, requestId: string, { keys, keysText, argsText }: EncodedLevels): Call {
+  const own = [recordKey(tenant, requestId), dueKey(tenant)];
+  const args = [requestId, String(RECORD_TTL_MS)];
+  return {
+    script: scripts.sweep,
+    text: `,"${own.length + keys.length}"${listed(own)}${keysText}${listed(args)}${argsText}`,
+  };
+}
+
+/** Of `HMGET … keys levels`. */
+function levelsOfReply(result: unknown): EncodedLevels {
+  const [keysText, argsText] = Array.isArray(result) ? result : [];
+  return levelsOfRecord(keysText, argsText);
+}
+
+function isSwept(word: unknown): word is Swept {
+  return word === "abandoned" || word === "running" || word === "not-leased";
 }
 
 function acknowledgeCall(tenant: string, { requestId, outcome, counters }: WrittenEvent): Call {

@@ -1,58 +1,60 @@
 import type { MoneyOpener } from "../../core/admin.ts";
-import type { BudgetLimit } from "../../core/config.ts";
-import type { LimitLevel } from "../../core/failure.ts";
-import { dueKey, generationKey, levelKey, quarantineKey } from "./keys.ts";
+import type { BudgetSeeder, LevelCharge, Unseeded } from "../../core/ports.ts";
+import { generationKey, levelKey, quarantineKey } from "./keys.ts";
 import { budgetPeriod } from "./levels.ts";
 import type { Link } from "./link.ts";
 import { scripts } from "./scripts.ts";
 
-/** What a subject has spent in the period of `kind` that is running, as Postgres sums it up. */
-export interface SpentMoney {
-  readonly level: LimitLevel;
+/** A subject and one period of its spending, named as Redis names it. */
+export interface SpentIn {
+  readonly level: LevelCharge["level"];
   readonly subject: string;
-  readonly period: BudgetLimit["period"];
-  readonly nanoUsd: number;
+  readonly period: string;
 }
 
-/** See lua/money.ts; `unavailable`: Redis did not answer. */
-export type MoneyOpening = "opened" | "open" | "quarantined" | "undrained" | "unavailable";
+/** The ledger's sums, in the order asked for: 0 where nothing was spent. Undefined while it is away. */
+export interface SpendReader {
+  spent(tenant: string, of: readonly SpentIn[]): Promise<readonly number[] | undefined>;
+}
 
 const DAY_MS = 86_400_000;
 
-/** Opens the money of a tenant: for a new one with nothing spent, after a flush with what the ledger holds. */
-export class UpstashMoney implements MoneyOpener {
+/** Opens the money of new tenants, and puts the ledger's sums where Redis has none. */
+export class UpstashMoney implements MoneyOpener, BudgetSeeder {
   readonly #link: Link;
+  readonly #spend: SpendReader;
 
-  constructor(link: Link) {
+  constructor(link: Link, spend: SpendReader) {
     this.#link = link;
+    this.#spend = spend;
   }
 
-  /** For a tenant that has nothing in flight. True once its money is open. */
+  /** For a tenant that has nothing in flight. True once its money is open; changes nothing where it is already. */
   async open(tenant: string): Promise<boolean> {
-    const opening = await this.openMoney(tenant, []);
-    return opening === "opened" || opening === "open";
+    const keys = [generationKey(tenant), quarantineKey(tenant)];
+    const answer = await this.#link.run([{ script: scripts.openMoney, keys, args: [] }]);
+    const word = answer.ok ? answer.replies[0]?.result : undefined;
+    return word === "opened" || word === "open";
   }
 
-  /**
-   * `spent` must name every level and subject of the tenant that spent anything in a running period, not only those of one request:
-   * what it leaves out counts as unspent from here on. Changes nothing where the money is open already.
-   */
-  async openMoney(tenant: string, spent: readonly SpentMoney[], now: number = Date.now()): Promise<MoneyOpening> {
-    const keys = spent.map(({ level, subject }) => levelKey(tenant, "m", level, subject));
-    const args = spent.flatMap(({ period, nanoUsd }) => {
-      const { id, endsAt } = budgetPeriod(period, now);
-      return [id, String(nanoUsd), endsAt === undefined ? "" : String(endsAt + 2 * DAY_MS)];
+  /** One look into the ledger, one call to Redis. Two at once are harmless: the first to write counts. */
+  async seed(tenant: string, { now, generation, levels }: Unseeded): Promise<boolean> {
+    const places = levels.flatMap(({ level, subject, limits: { budget } }) => {
+      if (budget === undefined) return [];
+      const { id, endsAt } = budgetPeriod(budget.period, now);
+      return [{ level, subject, kind: budget.period, period: id, endsAt }];
     });
-    const answer = await this.#link.run([
-      {
-        script: scripts.openMoney,
-        keys: [generationKey(tenant), quarantineKey(tenant), dueKey(tenant), ...keys],
-        args,
-      },
+    const sums = await this.#spend.spent(tenant, places);
+    if (sums === undefined) return false;
+    const args = places.flatMap(({ kind, period, endsAt }, index) => [
+      kind,
+      period,
+      String(sums[index] ?? 0),
+      endsAt === undefined ? "" : String(endsAt + 2 * DAY_MS),
     ]);
-    const word = answer.ok ? answer.replies[0]?.result : undefined;
-    return word === "opened" || word === "open" || word === "quarantined" || word === "undrained"
-      ? word
-      : "unavailable";
+    const keys = places.map(({ level, subject }) => levelKey(tenant, "m", level, subject));
+    const call = { script: scripts.seedMoney, keys: [generationKey(tenant), ...keys], args: [generation, ...args] };
+    const answer = await this.#link.run([call]);
+    return answer.ok && answer.replies[0]?.result === "seeded";
   }
 }

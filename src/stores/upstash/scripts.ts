@@ -1,6 +1,6 @@
 import { admitSource } from "./lua/admit.ts";
 import { acknowledgeSource, burySource, replaySource, sweepSource } from "./lua/ledger.ts";
-import { openMoneySource } from "./lua/money.ts";
+import { openMoneySource, seedMoneySource } from "./lua/money.ts";
 import { settleSource } from "./lua/settle.ts";
 import { claimSource, publishKeySource, publishOverlaySource, reportSource, returnProbeSource } from "./lua/shared.ts";
 import { Script } from "./script.ts";
@@ -14,6 +14,7 @@ export const scripts = {
   bury: new Script(burySource),
   replay: new Script(replaySource),
   openMoney: new Script(openMoneySource),
+  seedMoney: new Script(seedMoneySource),
   reportBreaker: new Script(reportSource),
   claimBreaker: new Script(claimSource),
   returnProbe: new Script(returnProbeSource),

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import type { LevelCharge } from "../../../src/core/ports.ts";
-import { UpstashAdmission } from "../../../src/stores/upstash/admission.ts";
-import { levelOf, linkTo, newTenant, onBothForms, requestOf, settlementOf } from "./support.ts";
+import { levelOf, linkTo, newTenant, onBothForms, requestOf, SeedingAdmission, settlementOf } from "./support.ts";
 
 const ROUNDS = 5;
 const PARALLEL = 200;
@@ -10,7 +9,7 @@ const COST = { tokens: 10, costNanoUsd: 100 };
 onBothForms("exactness", "limits under parallel calls", (bench) => {
   /** 200 calls at once, from two clients that share nothing but Redis. */
   async function burst(tenant: string, levels: readonly LevelCharge[]) {
-    const clients = [new UpstashAdmission(linkTo(bench().endpoint)), new UpstashAdmission(linkTo(bench().endpoint))];
+    const clients = [new SeedingAdmission(linkTo(bench().endpoint)), new SeedingAdmission(linkTo(bench().endpoint))];
     const requests = Array.from({ length: PARALLEL }, () => requestOf(tenant, { levels, reservation: COST }));
     const replies = await Promise.all(requests.map((request, index) => clients[index % 2]?.admit(request)));
     expect(new Set(replies.map((reply) => reply?.kind))).toEqual(new Set(["admitted", "refused"]));

@@ -92,11 +92,11 @@ async function take(
       expect((await bench.admission.admit(entry.request)).kind).toBe("admitted");
       return;
     case "sweep": {
-      const swept = await bench.ledger.sweep(tenant, requestId);
+      const swept = await bench.ledger.sweep(tenant, [requestId]);
       const runsOut = entry.state === "leased" && entry.dies;
       expect(swept).toEqual({
         ok: true,
-        value: runsOut ? "abandoned" : entry.state === "leased" ? "running" : "not-leased",
+        value: [runsOut ? "abandoned" : entry.state === "leased" ? "running" : "not-leased"],
       });
       if (runsOut) entry.state = "abandoned";
       return;

@@ -68,9 +68,9 @@ onBothForms("ledger", "the ledger's side", (bench) => {
     await bench().admission.admit(lost);
     await wait(5);
     expect(await dueOf(bench().ledger, tenant)).toEqual([[lost.requestId, "leased"]]);
-    expect(await bench().ledger.sweep(tenant, running.requestId)).toEqual({ ok: true, value: "running" });
-    expect(await bench().ledger.sweep(tenant, lost.requestId)).toEqual({ ok: true, value: "abandoned" });
-    expect(await bench().ledger.sweep(tenant, lost.requestId)).toEqual({ ok: true, value: "not-leased" });
+    expect(await bench().ledger.sweep(tenant, [running.requestId])).toEqual({ ok: true, value: ["running"] });
+    expect(await bench().ledger.sweep(tenant, [lost.requestId])).toEqual({ ok: true, value: ["abandoned"] });
+    expect(await bench().ledger.sweep(tenant, [lost.requestId])).toEqual({ ok: true, value: ["not-leased"] });
     expect(await spent(bench(), tenant)).toEqual(["100", "100"]);
     const due = await bench().ledger.due(tenant, 10);
     expect(due.ok && due.value[0]).toMatchObject({ state: "abandoned", eventText: JSON.stringify(lost.abandoned) });
@@ -82,7 +82,7 @@ onBothForms("ledger", "the ledger's side", (bench) => {
     const lost = requestOf(tenant, { levels, leaseMs: 1 });
     await bench().admission.admit(lost);
     await wait(5);
-    await bench().ledger.sweep(tenant, lost.requestId);
+    await bench().ledger.sweep(tenant, [lost.requestId]);
     expect(await acknowledge(bench(), tenant, lost.requestId, "abandoned")).toBe("acknowledged");
     expect(await dueOf(bench().ledger, tenant)).toEqual([]);
     expect((await bench().admission.settle(settlementOf(lost, { tokens: 2, costNanoUsd: 30 }))).kind).toBe("late");
@@ -98,7 +98,7 @@ onBothForms("ledger", "the ledger's side", (bench) => {
     const lost = requestOf(tenant, { levels, leaseMs: 1 });
     await bench().admission.admit(lost);
     await wait(5);
-    await bench().ledger.sweep(tenant, lost.requestId);
+    await bench().ledger.sweep(tenant, [lost.requestId]);
     await bench().admission.settle(settlementOf(lost, { tokens: 2, costNanoUsd: 30 }));
     expect(await acknowledge(bench(), tenant, lost.requestId, "abandoned")).toBe("superseded");
     expect(await dueOf(bench().ledger, tenant)).toEqual([[lost.requestId, "settled"]]);
@@ -112,7 +112,7 @@ onBothForms("ledger", "the ledger's side", (bench) => {
       await bench().admission.admit(request);
       if (swept) {
         await wait(5);
-        await bench().ledger.sweep(tenant, request.requestId);
+        await bench().ledger.sweep(tenant, [request.requestId]);
       }
       expect(await acknowledge(bench(), tenant, request.requestId, "completed")).toBe("unsettled");
       const event = eventOf(tenant, request.requestId, { costNanoUsd: 25, usage: { inputTokens: 2, outputTokens: 3 } });

@@ -94,7 +94,7 @@ onBothForms("settle", "settlement", (bench) => {
     });
     await bench().admission.admit(request);
     await wait(5);
-    expect(await bench().ledger.sweep(tenant, request.requestId)).toEqual({ ok: true, value: "abandoned" });
+    expect(await bench().ledger.sweep(tenant, [request.requestId])).toEqual({ ok: true, value: ["abandoned"] });
     expect(await standing(bench(), tenant)).toEqual({ spent: 500, reserved: 0, tokens: 100, leases: 0 });
     const truth = settlementOf(request, { tokens: 40, costNanoUsd: 200 });
     expect((await bench().admission.settle(truth)).kind).toBe("late");
@@ -105,6 +105,12 @@ onBothForms("settle", "settlement", (bench) => {
   // planted: money of a settlement without a record is charged while budgets are unknown
   test("without a record the event is kept, and its cost counts where budgets are known", async () => {
     const tenant = await newTenant(bench());
+    const unseeded = requestOf(tenant, { levels: fullLevels() });
+    await bench().admission.settle(settlementOf(unseeded, { tokens: 5, costNanoUsd: 70 }));
+    expect((await standing(bench(), tenant)).spent).toBe(0);
+    const seeding = requestOf(tenant, { levels: fullLevels() });
+    await bench().admission.admit(seeding);
+    await bench().admission.settle(settlementOf(seeding, { tokens: 0, costNanoUsd: 0 }));
     const unleased = requestOf(tenant, { levels: fullLevels() });
     expect((await bench().admission.settle(settlementOf(unleased, { tokens: 5, costNanoUsd: 70 }))).kind).toBe(
       "settled",
@@ -116,6 +122,8 @@ onBothForms("settle", "settlement", (bench) => {
     expect((await standing(bench(), tenant)).spent).toBe(70);
     const due = await bench().ledger.due(tenant, 10);
     expect(due.ok && due.value.map(({ requestId, state }) => [requestId, state])).toEqual([
+      [unseeded.requestId, "settled"],
+      [seeding.requestId, "settled"],
       [unleased.requestId, "settled"],
       [afterFlush.requestId, "settled"],
     ]);
@@ -137,16 +145,16 @@ onBothForms("settle", "settlement", (bench) => {
     const request = requestOf(tenant, { levels, reservation: { tokens: 0, costNanoUsd: 400 } });
     await bench().admission.admit(request);
     const key = `t:{${tenant}}:m:key:k1`;
-    const today = (await bench().command(["HGET", key, "p"])) as string;
+    const today = (await bench().command(["HGET", key, "p:day"])) as string;
     // The day passes: what was reserved today now belongs to a day that is over.
     await bench().command(["DEL", key]);
-    await bench().command(["HSET", key, "r:2020-02-29", "400", "s:2020-02-29", "50", "p", "2020-02-29"]);
+    await bench().command(["HSET", key, "r:2020-02-29", "400", "s:2020-02-29", "50", "p:day", "2020-02-29"]);
     await bench().command(["HSET", `t:{${tenant}}:rec:${request.requestId}`, "periods", "2020-02-29"]);
     const next = requestOf(tenant, { levels, reservation: { tokens: 0, costNanoUsd: 1_000 } });
     expect((await bench().admission.admit(next)).kind).toBe("admitted");
     await bench().admission.settle(settlementOf(request, { tokens: 0, costNanoUsd: 100 }));
     const held = await bench().dump(key);
-    expect(held[key]).toEqual({ type: "hash", content: ["p", today, `r:${today}`, "1000"] });
+    expect(held[key]).toEqual({ type: "hash", content: ["p:day", today, `r:${today}`, "1000"] });
   });
 
   // planted: no limit on the size of an entry

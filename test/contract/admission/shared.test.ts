@@ -9,6 +9,9 @@ import { linkTo, newTenant, onBothForms, requestOf, TOKEN } from "./support.ts";
 
 const asOverlay = (value: unknown) => value as Overlay;
 
+/** Of a /64 that no other test uses. */
+const newAddress = () => `2001:db8:${randomUUID().slice(0, 4)}:${randomUUID().slice(0, 4)}::`;
+
 onBothForms("shared", "overlay, address guard and health", (bench) => {
   afterEach(() => {
     vi.useRealTimers();
@@ -35,19 +38,21 @@ onBothForms("shared", "overlay, address guard and health", (bench) => {
     // Half past a minute: at its turn the window slides on.
     vi.useFakeTimers({ toFake: ["Date"], now: Math.floor(Date.now() / 60_000) * 60_000 + 30_000 });
     const guard = new UpstashAddressGuard(bench().link, { perMinute: 3, timeoutMs: 2_000 });
-    const address = randomUUID();
+    const address = newAddress();
     const seen: boolean[] = [];
     for (let attempt = 0; attempt < 5; attempt++) seen.push((await guard.allow(address)).allowed);
     expect(seen).toEqual([true, true, true, false, false]);
     expect(await guard.allow(address)).toEqual({ allowed: false, retryAfterMs: 30_000 });
-    expect((await guard.allow(randomUUID())).allowed).toBe(true);
+    expect((await guard.allow(newAddress())).allowed).toBe(true);
+    // Another address of the same IPv6 customer is the same one.
+    expect((await guard.allow(`${address.slice(0, -1)}:1`)).allowed).toBe(false);
   });
 
   for (const fault of ["reset", "hang"] as const) {
     // planted: an error of the limiter is thrown (reset); neither the limiter nor the link has a deadline (hang)
     test(`the guard lets pass while Redis is away (${fault}), within its timeout`, async () => {
       const guard = new UpstashAddressGuard(linkTo(bench().endpoint, 300), { perMinute: 1, timeoutMs: 100 });
-      const address = randomUUID();
+      const address = newAddress();
       await guard.allow(address);
       bench().endpoint.setFaults({ fault });
       const startedAt = Date.now();

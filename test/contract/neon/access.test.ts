@@ -10,7 +10,7 @@ import { startMigrated } from "./migrated.ts";
 
 const DENIED = { code: "42501" };
 const STARTED = "2026-03-01T10:00:00.000Z";
-const PER_TENANT = ["users", "api_keys", "budgets", "requests", "charges"] as const;
+const PER_TENANT = ["users", "api_keys", "spend", "requests", "charges"] as const;
 
 describe.each(forms)("who may see and write what on $name", (form) => {
   let endpoint: NeonEndpoint;
@@ -26,8 +26,6 @@ describe.each(forms)("who may see and write what on $name", (form) => {
     for (const tenant of ["red", "blue"]) {
       await seed(seedOf(tenant));
       await admin`insert into users (tenant_id, id) values (${tenant}, 'ann')`;
-      await admin`insert into budgets (tenant_id, level, subject, period, limit_nano_usd, starts_at)
-        values (${tenant}, 'tenant', ${tenant}, 'month', 5000000000, ${STARTED}), (${tenant}, 'key', 'other', 'day', 1, ${STARTED})`;
       await ledger.transaction(settle(ledger, `req_${tenant}`, tenant));
     }
   }, 120_000);
@@ -68,7 +66,7 @@ describe.each(forms)("who may see and write what on $name", (form) => {
     return Object.fromEntries([...PER_TENANT, "tenants"].map((table, at) => [table, rows[at]]));
   }
 
-  // planted: the policy of `budgets` left out of one tenant's comparison (`using (true)`).
+  // planted: the policy of `spend` left out of one tenant's comparison (`using (true)`).
   it("shows `app` the rows of the tenant that is set, in every table, and no row without one", async () => {
     for (const tenant of ["red", "blue"]) {
       const seen = await seenBy(tenant);
@@ -89,7 +87,7 @@ describe.each(forms)("who may see and write what on $name", (form) => {
       "select * from audit",
       "delete from api_keys",
       "update tenants set name = 'mine'",
-      "update budgets set spent_nano_usd = 0",
+      "update spend set nano_usd = 0",
       "update requests set cost_nano_usd = 0",
       "delete from charges",
       "insert into prices values ('b', 'm', now(), 0, 0)",
@@ -108,14 +106,13 @@ describe.each(forms)("who may see and write what on $name", (form) => {
       "select id from users",
       "select * from api_key_snapshot('key_red')",
       "select * from audit",
-      "update budgets set limit_nano_usd = 1",
+      "select * from spend",
+      "update spend set nano_usd = 0",
       "delete from requests",
       "insert into prices values ('b', 'm', now(), 0, 0)",
     ]) {
       await expect(ledger.query(statement), statement).rejects.toMatchObject(DENIED);
     }
-    const spend = ledger`update budgets set spent_nano_usd = spent_nano_usd + 700 where level = 'tenant' returning tenant_id`;
-    expect(await spend).toHaveLength(2);
   });
 
   // planted: the charges' foreign key without its cascade (their primary keys cannot go: the inserts name them).
@@ -169,6 +166,7 @@ describe.each(forms)("who may see and write what on $name", (form) => {
     });
     for (const statement of [
       "update requests set cost_nano_usd = 0",
+      "update spend set nano_usd = 0",
       "delete from api_keys",
       "delete from audit",
       "update audit set actor = 'nobody'",
@@ -197,16 +195,6 @@ describe.each(forms)("who may see and write what on $name", (form) => {
         revoked_at_ms: null,
         limits: null,
         tenant_limits: null,
-        budgets: [
-          {
-            level: "tenant",
-            subject: "red",
-            period: "month",
-            limitNanoUsd: 5_000_000_000,
-            spentNanoUsd: expect.any(Number),
-            startsAtMs: Date.parse(STARTED),
-          },
-        ],
       },
     ]);
     expect(await app`select * from api_key_snapshot('key_%')`).toEqual([]);

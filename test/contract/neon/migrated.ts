@@ -8,8 +8,8 @@ import type { Form } from "./forms.ts";
 export const DATABASE_OWNER = "migrations_owner";
 const ROLES = "owner, app, ledger, admin";
 
-/** An endpoint whose database has every migration, with the gateway's roles ready to log in. `close` drops the roles as well. */
-export async function startMigrated(form: Form): Promise<NeonEndpoint> {
+/** An endpoint whose database has every migration (or those of `directory`), with the gateway's roles ready to log in. `close` drops the roles as well. */
+export async function startMigrated(form: Form, directory?: string): Promise<NeonEndpoint> {
   const endpoint = await form.start();
   const root = neon(endpoint.connectionString());
   const close = async () => {
@@ -28,7 +28,8 @@ export async function startMigrated(form: Form): Promise<NeonEndpoint> {
     await root.query(`alter database "${database?.name}" owner to ${DATABASE_OWNER}`);
     // Neon lets its owners create this extension; elsewhere it takes a superuser.
     await root`create extension vector`;
-    await migrate({ connectionString: endpoint.connectionString(DATABASE_OWNER) });
+    const target = { connectionString: endpoint.connectionString(DATABASE_OWNER) };
+    await migrate({ ...target, ...(directory !== undefined && { directory }) });
     await setRolePasswords({ connectionString: endpoint.connectionString() });
   } catch (cause) {
     await close().catch(() => undefined);

@@ -107,11 +107,11 @@ describe.each(forms)("migrations on $name", (form) => {
     expect(tables.map((table) => table.name)).toEqual([
       "api_keys",
       "audit",
-      "budgets",
       "charges",
       "config_overlays",
       "prices",
       "requests",
+      "spend",
       "tenants",
       "users",
     ]);

@@ -34,6 +34,9 @@ export interface Bench {
   leaseOver(): Promise<void>;
   rows(requestId: string): Promise<{ readonly request: object | undefined; readonly charges: number }>;
   due(): Promise<readonly string[]>;
+  dueOf(tenant: string): Promise<readonly string[]>;
+  /** Makes a tenant one that the sweep looks at. */
+  know(tenant: string): Promise<void>;
   /** Nano-dollars of the key: reserved and spent. */
   budget(): Promise<{ readonly reserved: number; readonly spent: number }>;
   /** How many requests the counters have counted, and how many of them as abandoned. */
@@ -59,7 +62,7 @@ export async function startBench(): Promise<Bench> {
   /** The ledger's own, so that faults of one side and rests of the other do not mix. */
   const ledgerLink = () => new Link({ url: redis.url, token: TOKEN, timeoutMs: 2_000, connectMs: 0 });
   const admission = new UpstashAdmission(link);
-  const money = new UpstashMoney(link);
+  const money = new UpstashMoney(link, { spent: async (_tenant, of) => of.map(() => 0) });
   const office = new UpstashLedger(link);
   const logged: Readonly<Record<string, string | number>>[] = [];
   const ask = async (...command: readonly string[]): Promise<unknown> => {
@@ -100,7 +103,7 @@ export async function startBench(): Promise<Bench> {
       }
     },
     async admit(event, abandoned) {
-      const reply = await admission.admit({
+      const request = {
         requestId: event.requestId,
         tenant: event.tenant,
         keyId: KEY_ID,
@@ -111,7 +114,11 @@ export async function startBench(): Promise<Bench> {
         quarantineMs: 1_000,
         abandoned,
         backends: [],
-      });
+      };
+      let reply = await admission.admit(request);
+      if (reply.kind === "money-unseeded" && (await money.seed(event.tenant, reply.unseeded))) {
+        reply = await admission.admit(request);
+      }
       if (reply.kind !== "admitted") throw new Error(JSON.stringify(reply));
     },
     async settle(event) {
@@ -139,6 +146,10 @@ export async function startBench(): Promise<Bench> {
       const tenants = textsOf(await ask("ZRANGE", ACTIVE_TENANTS, "0", "-1"));
       const lists = await Promise.all(tenants.map((tenant) => ask("ZRANGE", dueKey(tenant), "0", "-1")));
       return lists.flatMap(textsOf);
+    },
+    dueOf: async (tenant) => textsOf(await ask("ZRANGE", dueKey(tenant), "0", "-1")),
+    async know(tenant) {
+      await ask("ZADD", ACTIVE_TENANTS, "1", tenant);
     },
     async budget() {
       const held = textsOf(await ask("HMGET", levelKey("acme", "m", "key", KEY_ID), "r:total", "s:total"));

@@ -99,11 +99,63 @@ describe("the sweep", () => {
       await bench.settle(event);
       events.push(event);
     }
-    const small = { batch: 2, calls: 7, timeMs: 40_000 };
+    const small = { batch: 2, calls: 10, timeMs: 40_000 };
     expect(await sweep(bench.ledger, small)).toMatchObject({ written: 4, stopped: "allowance" });
     expect(await bench.due()).toHaveLength(2);
     expect(await sweep(bench.ledger, { ...small, timeMs: 0 })).toMatchObject({ written: 0, stopped: "allowance" });
     expect(await sweep(bench.ledger, { ...small, calls: 100 })).toMatchObject({ written: 2 });
+  });
+});
+
+describe("the sweep with many tenants", () => {
+  const names = Array.from({ length: 450 }, (_, index) => `tenant-${String(index).padStart(3, "0")}`);
+  /** Tenants that Redis knows, some of them with so many settled records. */
+  async function backlog(records: Readonly<Record<string, number>>) {
+    for (const name of names) await bench.know(name);
+    for (const [tenant, count] of Object.entries(records)) {
+      for (let made = 0; made < count; made++) await bench.settle(settledEvent({ tenant }));
+    }
+  }
+  const left = async (tenant: string) => (await bench.dueOf(tenant)).length;
+
+  // planted: a call for each tenant
+  it("asks for hundreds of them in a few calls where nothing is due", async () => {
+    await backlog({});
+    const before = bench.redis.counters().httpCalls;
+    expect(await sweep(bench.ledger)).toMatchObject({ tenants: 452, written: 0 });
+    expect(bench.redis.counters().httpCalls - before).toBe(5);
+  });
+
+  // planted: a tenant drained before the next one has a turn
+  it("gives each a batch in turn: one's backlog keeps nobody waiting", async () => {
+    await backlog({ "tenant-000": 40, "tenant-200": 3, "tenant-449": 2 });
+    const report = await sweep(bench.ledger, { batch: 4, calls: 5 + 4 * 6 - 1, timeMs: 40_000 });
+    expect(report).toMatchObject({ written: 13, stopped: "allowance" });
+    expect([await left("tenant-000"), await left("tenant-200"), await left("tenant-449")]).toEqual([32, 0, 0]);
+  });
+
+  // planted: the place at which a run ended not remembered
+  it("goes on behind the tenant at which it ended, until all have had theirs", async () => {
+    const busy = names.filter((_, index) => index % 30 === 0);
+    await backlog(Object.fromEntries(busy.map((name) => [name, 3])));
+    // Three turns a run: whoever began anew each time would never get beyond the third of them.
+    const rule = { batch: 2, calls: 5 + 3 * 6 - 1, timeMs: 40_000 };
+    for (let run = 0; run < 5; run++) expect(await sweep(bench.ledger, rule)).toMatchObject({ written: 6 });
+    expect(await Promise.all(busy.map(left))).toEqual(busy.map(() => 1));
+  });
+
+  // planted: one tenant's error of Redis ends the run
+  it("passes by one whose records Redis cannot read, and begins behind one at whom a run broke off", async () => {
+    await backlog({ "tenant-001": 1, "tenant-002": 1 });
+    await bench.redis.control({ wrongType: { key: "t:{tenant-000}:due", type: "string" } });
+    expect(await sweep(bench.ledger)).toMatchObject({ written: 2 });
+    expect(bench.logged).toContainEqual(expect.objectContaining({ tenant: "tenant-000", detail: "WRONGTYPE" }));
+    for (const tenant of ["tenant-001", "tenant-002"]) await bench.settle(settledEvent({ tenant }));
+    await bench.database.endpoint.control({ refuse: true });
+    expect(await sweep(bench.ledger)).toMatchObject({ written: 0, stopped: "postgres: network" });
+    await bench.database.endpoint.control({});
+    expect(await sweep(bench.ledger, { batch: 9, calls: 6, timeMs: 40_000 })).toMatchObject({ written: 1 });
+    expect([await left("tenant-001"), await left("tenant-002")]).toEqual([1, 0]);
   });
 });
 

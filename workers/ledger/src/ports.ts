@@ -36,8 +36,17 @@ export type Acknowledgement = "acknowledged" | "repeated" | "unsettled" | "super
 /** The records in Redis, whose word counts. A failure is one word. */
 export interface Records {
   activeTenants(): Promise<Result<readonly string[], string>>;
+  /** The tenant at which the last sweep stopped. */
+  lastSwept(): Promise<Result<string | undefined, string>>;
+  rememberSwept(tenant: string): Promise<Result<true, string>>;
+  /** Those of the tenants for whom something is due, in one call. */
+  busy(tenants: readonly string[]): Promise<Result<readonly string[], string>>;
   due(tenant: string, limit: number): Promise<Result<readonly DueRecord[], string>>;
-  sweep(tenant: string, requestId: string): Promise<Result<"abandoned" | "running" | "not-leased", string>>;
+  /** One answer a request. */
+  sweep(
+    tenant: string,
+    requestIds: readonly string[],
+  ): Promise<Result<readonly ("abandoned" | "running" | "not-leased")[], string>>;
   acknowledge(tenant: string, written: readonly WrittenEvent[]): Promise<Result<readonly Acknowledgement[], string>>;
   settle(event: WideEvent): Promise<SettleReply>;
   bury(tenant: string, requestId: string, reason: string, eventText?: string): Promise<Result<boolean, string>>;

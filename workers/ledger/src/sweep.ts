@@ -1,21 +1,23 @@
-import type { WideEvent } from "../../../src/core/wide-event.ts";
-import { book } from "./book.ts";
-import { readEvent } from "./event.ts";
-import type { DueRecord, Ledger } from "./ports.ts";
+import type { Ledger } from "./ports.ts";
+import { type Sum, takeTurn } from "./turn.ts";
 
 export interface SweepRule {
-  /** Records that one step takes on. */
+  /** Records that one turn of a tenant takes on. */
   readonly batch: number;
   /** About as many calls to Redis and Postgres as one run may make; a Worker has a limit of them. */
   readonly calls: number;
-  /** No step begins after this long; a step's own calls have their deadlines. */
+  /** No turn begins after this long; a turn's own calls have their deadlines. */
   readonly timeMs: number;
 }
 
 /** Well below the minute at which the next run begins, and the platform's own limit. */
 export const SWEEP_RULE: SweepRule = { batch: 100, calls: 800, timeMs: 40_000 };
 
+/** Tenants that one call asks about. */
+const LOOK_UP = 200;
+
 export interface SweepReport {
+  /** Tenants of whom Redis was asked whether anything is due. */
   readonly tenants: number;
   readonly written: number;
   readonly abandoned: number;
@@ -27,119 +29,66 @@ export interface SweepReport {
 /**
  * Writes what is due: settled records that no message brought, and leases that ran out, booked as abandoned. Two at once are harmless,
  * since every step is idempotent and Redis decides each transition.
+ *
+ * Fair: each tenant for whom something is due has one batch a turn, round and round, and a run that has to end is followed by one that
+ * begins behind the tenant at which it ended. So neither a long backlog nor a tenant at whom every run breaks off keeps others waiting.
  */
 export async function sweep(ledger: Ledger, rule: SweepRule = SWEEP_RULE): Promise<SweepReport> {
   const endsAt = ledger.now() + rule.timeMs;
   const sum = { tenants: 0, written: 0, abandoned: 0, buried: 0 };
-  const tenants = await ledger.records.activeTenants();
-  if (!tenants.ok) return { ...sum, stopped: `redis: ${tenants.failure}` };
-  const allowance: Allowance = {
-    calls: rule.calls,
-    isSpent: () => allowance.calls <= 0 || ledger.now() >= endsAt,
-  };
-  for (const tenant of rotated(tenants.value, ledger.now())) {
-    sum.tenants += 1;
-    const stopped = await drain(tenant, ledger, rule.batch, allowance, sum);
-    if (stopped !== undefined) return { ...sum, stopped };
+  const found = await busyTenants(ledger);
+  if (!found.ok) return { ...sum, stopped: `redis: ${found.failure}` };
+  sum.tenants = found.asked;
+  let left = rule.calls - found.calls;
+  let queue = found.tenants;
+  let last: string | undefined;
+  const seen = new Map<string, string>();
+  while (queue.length > 0) {
+    const again: string[] = [];
+    for (const tenant of queue) {
+      if (left <= 0 || ledger.now() >= endsAt) return ended("allowance", last, sum, ledger);
+      const turn = await takeTurn(tenant, rule.batch, seen, ledger, sum);
+      last = tenant;
+      left -= turn.calls;
+      if (turn.kind === "stopped") return ended(turn.why, last, sum, ledger);
+      if (turn.kind === "more") again.push(tenant);
+    }
+    queue = again;
   }
   return sum;
 }
 
-type Sum = { -readonly [Count in "written" | "abandoned" | "buried"]: number };
+type Found =
+  | { readonly ok: true; readonly tenants: readonly string[]; readonly asked: number; readonly calls: number }
+  | { readonly ok: false; readonly failure: string };
 
-interface Allowance {
-  /** What is left. */
-  calls: number;
-  isSpent(): boolean;
+/** Tenants for whom something is due, beginning behind the one at which the last run ended. */
+async function busyTenants({ records }: Ledger): Promise<Found> {
+  const [active, last] = [await records.activeTenants(), await records.lastSwept()];
+  if (!active.ok) return active;
+  if (!last.ok) return last;
+  // By name: their order in Redis changes with every key that is loaded.
+  const names = active.value.toSorted();
+  const start = names.findIndex((name) => last.value !== undefined && name > last.value);
+  const order = start <= 0 ? names : [...names.slice(start), ...names.slice(0, start)];
+  const tenants: string[] = [];
+  let calls = 2;
+  for (let from = 0; from < order.length; from += LOOK_UP) {
+    const busy = await records.busy(order.slice(from, from + LOOK_UP));
+    if (!busy.ok) return busy;
+    tenants.push(...busy.value);
+    calls += 1;
+  }
+  return { ok: true, tenants, asked: order.length, calls };
 }
 
-/** Another tenant is the first each minute, so that a run that ends early does not always leave out the same ones. */
-function rotated(tenants: readonly string[], now: number): readonly string[] {
-  const start = tenants.length === 0 ? 0 : Math.floor(now / 60_000) % tenants.length;
-  return [...tenants.slice(start), ...tenants.slice(0, start)];
-}
-
-/** One tenant, batch by batch, while there is progress. Gives why the run must end, if it must. */
-async function drain(
-  tenant: string,
+/** A run that ends early: the next one begins behind `last`. If Redis cannot be told, it begins where this one did. */
+async function ended(
+  stopped: string,
+  last: string | undefined,
+  sum: Sum & { readonly tenants: number },
   ledger: Ledger,
-  batch: number,
-  allowance: Allowance,
-  sum: Sum,
-): Promise<string | undefined> {
-  let before = "";
-  while (!allowance.isSpent()) {
-    const due = await ledger.records.due(tenant, batch);
-    if (!due.ok) return `redis: ${due.failure}`;
-    // The same again: nothing can be done about them now, a later run looks again.
-    const seen = due.value.map(({ requestId, state }) => `${requestId} ${state}`).join();
-    if (seen === "" || seen === before) return undefined;
-    before = seen;
-    allowance.calls -= 6 + 2 * due.value.filter(({ state }) => state === "leased").length;
-    const stopped = await settleDue(tenant, due.value, ledger, sum);
-    if (stopped !== undefined) return stopped;
-  }
-  return "allowance";
-}
-
-async function settleDue(
-  tenant: string,
-  due: readonly DueRecord[],
-  ledger: Ledger,
-  sum: Sum,
-): Promise<string | undefined> {
-  const events: WideEvent[] = [];
-  for (const record of due) {
-    const state = record.state === "leased" ? await expire(tenant, record.requestId, ledger) : record.state;
-    if (state === "away") return "redis";
-    if (state === "gone") await forget(tenant, record.requestId, ledger);
-    if (state !== "settled" && state !== "abandoned") continue;
-    const reading = readEvent(parsed(record.eventText));
-    if (!reading.ok || reading.event.requestId !== record.requestId || reading.event.tenant !== tenant) {
-      const reason = reading.ok ? "the event is another request's" : `${reading.path}: ${reading.reason}`;
-      sum.buried += await buried(tenant, record.requestId, reason, ledger);
-      continue;
-    }
-    if (record.state === "leased") sum.abandoned += 1;
-    events.push(reading.event);
-  }
-  const booking = await book(events, ledger);
-  if (booking.kind === "unavailable") return `postgres: ${booking.detail}`;
-  sum.written += booking.written;
-  for (const { event, reason } of booking.poison) {
-    sum.buried += await buried(tenant, event.requestId, reason, ledger);
-  }
-  return undefined;
-}
-
-/** Books a lease that ran out; its record's event is the one that admission left behind. */
-async function expire(
-  tenant: string,
-  requestId: string,
-  ledger: Ledger,
-): Promise<"abandoned" | "running" | "settled-meanwhile" | "away"> {
-  const swept = await ledger.records.sweep(tenant, requestId);
-  if (!swept.ok) return "away";
-  // Settled since it was read: it is due again with its true event.
-  return swept.value === "not-leased" ? "settled-meanwhile" : swept.value;
-}
-
-/** The record went before it was written. Its event may have come by the queue; there is nothing left to write here. */
-async function forget(tenant: string, requestId: string, ledger: Ledger): Promise<void> {
-  ledger.log({ message: "a record was gone before it was written", tenant, requestId });
-  await ledger.records.acknowledge(tenant, [{ requestId, outcome: "abandoned", counters: {} }]);
-}
-
-async function buried(tenant: string, requestId: string, reason: string, ledger: Ledger): Promise<number> {
-  ledger.log({ message: "a record was buried", tenant, requestId, reason });
-  const answer = await ledger.records.bury(tenant, requestId, reason);
-  return answer.ok ? 1 : 0;
-}
-
-function parsed(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? "");
-  } catch {
-    return undefined;
-  }
+): Promise<SweepReport> {
+  if (last !== undefined) await ledger.records.rememberSwept(last);
+  return { ...sum, stopped };
 }

@@ -11,7 +11,11 @@ import { buckets, clock, levels, money, periods, script } from "./prelude.ts";
  *   admitted, now, limit, remaining, reset ms (requests), limit, remaining, reset ms (tokens)    -1 where a unit has no limit
  *   refused, now, …the same six…, number of the level, unit, retry after ms                      -1 where waiting cannot help
  *   stale-key
- *   money-unknown, ms until the quarantine is over, 1 when it is over
+ *   money-unknown, ms until it is worth coming back: Redis lost its data, and requests from before may not be in the ledger yet
+ *   money-unseeded, now, generation, numbers of the levels of whose period Redis has no sum: `seed` writes the ledger's
+ *
+ * Money that was lost opens here, in the first admission after the quarantine that finds nothing due from within it: the ledger acknowledges
+ * a row only once it is committed, so whoever reads its sums from then on misses none of them.
  */
 export const admitSource: string = script(
   clock,
@@ -26,21 +30,31 @@ local tokens, cost, with_money = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] =
 local first_key = with_money and 6 or 4
 local list = read_levels(first_key, 11, tonumber(ARGV[10]))
 
+-- The ledger's queue takes a second or two, its sweep a minute.
+local UNDRAINED_RETRY_MS = 5000
+local generation
+
 -- A second call with the same id finds the record and is told the same without reserving again.
 local repeated = redis.call("HEXISTS", record, "state") == 1
 
 if not repeated then
   if redis.call("GET", version) ~= ARGV[2] then return { "stale-key" } end
-  if with_money and redis.call("EXISTS", KEYS[4]) == 0 then
+  generation = with_money and redis.call("GET", KEYS[4])
+  if with_money and not generation then
     local over_at = tonumber(redis.call("GET", KEYS[5]) or "")
     if not over_at then
       over_at = now + tonumber(ARGV[4])
       redis.call("SET", KEYS[5], whole(over_at), "PX", whole(tonumber(ARGV[4]) + DAY_MS))
     end
-    return { "money-unknown", math.max(0, over_at - now), now >= over_at and 1 or 0 }
+    if now < over_at then return { "money-unknown", over_at - now } end
+    if redis.call("ZCOUNT", due, "-inf", whole(over_at)) > 0 then return { "money-unknown", UNDRAINED_RETRY_MS } end
+    generation = whole(now)
+    redis.call("SET", KEYS[4], generation)
+    redis.call("DEL", KEYS[5])
   end
 end
 
+local unseeded = { "money-unseeded", now, generation }
 local NEVER = math.huge
 local wait, refused_level, refused_unit = -1, 0, ""
 local function refuse(index, unit, wait_ms)
@@ -66,8 +80,9 @@ for index, level in ipairs(list) do
   end
   if level.money then
     level.current, level.ends_at = period_of(level.kind)
-    local held = redis.call("HMGET", level.money, "s:" .. level.current, "r:" .. level.current, "p")
+    local held = redis.call("HMGET", level.money, "s:" .. level.current, "r:" .. level.current, "p:" .. level.kind)
     level.newest = held[3]
+    if not level.newest then unseeded[#unseeded + 1] = index end
     if (tonumber(held[1]) or 0) + (tonumber(held[2]) or 0) + cost > level.budget then
       local helps = cost <= level.budget and level.ends_at
       refuse(index, "money", helps and level.ends_at - now or NEVER)
@@ -76,6 +91,7 @@ for index, level in ipairs(list) do
 end
 
 local refused = not repeated and wait >= 0
+if not refused and not repeated and #unseeded > 3 then return unseeded end
 if not refused and not repeated then
   local periods_held = {}
   -- These two first: if one is of another type, nothing has been written yet.

@@ -21,7 +21,7 @@ local cost = tonumber(held[3])
 split_periods(held[4], list)
 for _, level in ipairs(list) do
   if level.leases then redis.call("ZREM", level.leases, request_id) end
-  if level.money then level.newest = redis.call("HGET", level.money, "p") end
+  if level.money then level.newest = redis.call("HGET", level.money, "p:" .. level.kind) end
 end
 redis.call("ZADD", due, whole(now), request_id)
 for _, level in ipairs(list) do

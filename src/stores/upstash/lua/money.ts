@@ -1,34 +1,42 @@
 import { clock, script } from "./prelude.ts";
 
 /**
- * Opens the money of a tenant: writes what was spent, then the generation sentinel whose absence closes money.
+ * Opens the money of a tenant that is new: nothing is in flight, so there is nothing to wait for.
  *
- * KEYS: generation, quarantine, due, then one money key for each entry. ARGV: for each entry the
- * period's name, nano-dollars, and when the key may go ("" for never).
- *
- * Gives `opened`, `open` (it was already: nothing is changed), `quarantined` (requests from before may still be running) or `undrained`
- * (events that ended before the quarantine did are not all in the ledger yet, so its sums would be too small).
+ * KEYS: generation, quarantine. Gives `opened`, `open` (it was already) or `quarantined` (requests from before a flush may still be running).
  */
 export const openMoneySource: string = script(
   clock,
   `
-local generation, quarantine, due = KEYS[1], KEYS[2], KEYS[3]
-if redis.call("EXISTS", generation) == 1 then return "open" end
-local over_at = tonumber(redis.call("GET", quarantine) or "")
-if over_at and now < over_at then return "quarantined" end
-if over_at and redis.call("ZCOUNT", due, "-inf", whole(over_at)) > 0 then return "undrained" end
-local argument = 1
-for key = 4, #KEYS do
-  redis.call("HSET", KEYS[key], "s:" .. ARGV[argument], ARGV[argument + 1])
-  if ARGV[argument + 2] == "" then
-    redis.call("PERSIST", KEYS[key])
-  else
-    redis.call("PEXPIREAT", KEYS[key], ARGV[argument + 2])
-  end
-  argument = argument + 3
-end
-redis.call("SET", generation, whole(now))
-redis.call("DEL", quarantine)
+if redis.call("EXISTS", KEYS[1]) == 1 then return "open" end
+if redis.call("EXISTS", KEYS[2]) == 1 then return "quarantined" end
+redis.call("SET", KEYS[1], whole(now))
 return "opened"
+`,
+);
+
+/**
+ * Writes what subjects had spent in a period according to the ledger, where Redis does not know it.
+ *
+ * KEYS: generation, then one money key for each entry. ARGV: the generation that admission named, then for each entry the budget's kind,
+ * its period, nano-dollars, and when the key may go ("" for never).
+ *
+ * Gives `seeded`, or `stale`: Redis lost its data since, and the sums may lack what was running then. An entry that is known by now is left
+ * alone. Where Redis holds a larger sum of the period than the ledger (it counted before, under this kind), the larger one stands.
+ */
+export const seedMoneySource: string = script(
+  clock,
+  `
+if redis.call("GET", KEYS[1]) ~= ARGV[1] then return "stale" end
+for entry = 2, #KEYS do
+  local key, first = KEYS[entry], 4 * entry - 6
+  local kind, period, spent, ends_at = ARGV[first], ARGV[first + 1], tonumber(ARGV[first + 2]), ARGV[first + 3]
+  if redis.call("HEXISTS", key, "p:" .. kind) == 0 then
+    local held = tonumber(redis.call("HGET", key, "s:" .. period) or "") or 0
+    redis.call("HSET", key, "s:" .. period, whole(math.max(held, spent)), "p:" .. kind, period)
+    if ends_at == "" then redis.call("PERSIST", key) else redis.call("PEXPIREAT", key, ends_at) end
+  end
+end
+return "seeded"
 `,
 );

@@ -113,9 +113,9 @@ end
 `;
 
 /**
- * Money of one level: a hash with `s:<period>` (spent), `r:<period>` (reserved) and `p` (the newest period seen). Money belongs to
- * the period in which it was reserved. An older period's fields go when nothing is reserved in it any more. The caller has read `p`
- * into `level.newest`.
+ * Money of one level: a hash with `s:<period>` (spent), `r:<period>` (reserved) and `p:<kind>` (the newest period seen of that kind, day,
+ * month or total). Money belongs to the period in which it was reserved. An older period's fields go when nothing is reserved in it any
+ * more. The caller has read `p:<kind>` into `level.newest`; while there is none, what the subject spent in the period is not known.
  */
 export const money = `
 local function forget_period(level, old, newest)
@@ -130,7 +130,7 @@ local function keep_money(level, newest, ends_at)
     redis.call("PERSIST", level.money)
   end
   if level.newest == newest then return end
-  redis.call("HSET", level.money, "p", newest)
+  redis.call("HSET", level.money, "p:" .. level.kind, newest)
   forget_period(level, level.newest, newest)
 end
 local function move_money(level, period, reserved, spent)

@@ -9,7 +9,7 @@ import { buckets, clock, levels, money, periods, script } from "./prelude.ts";
  *
  * Gives `settled`, `late` (the sweeper had booked it as abandoned: only the difference is applied) or `already-settled`.
  * Without a record (refused, admitted without Redis, or flushed since) there is nothing to refund: the event is kept, and its cost
- * counts as spent unless budgets are unknown; then they will be rebuilt from a ledger that holds this event.
+ * counts as spent unless what was spent is unknown; then it will be read from a ledger that holds this event.
  */
 export const settleSource: string = script(
   clock,
@@ -34,7 +34,7 @@ local refund = (leased or late) and tokens ~= reserved_tokens
 for _, level in ipairs(list) do
   if refund and level.tokens then read_bucket(level) end
   if leased and level.leases then redis.call("ZREM", level.leases, request_id) end
-  if level.money then level.newest = redis.call("HGET", level.money, "p") end
+  if level.money then level.newest = redis.call("HGET", level.money, "p:" .. level.kind) end
 end
 redis.call("ZADD", due, whole(now), request_id)
 redis.call("PEXPIRE", due, ARGV[5])
@@ -49,7 +49,7 @@ for _, level in ipairs(list) do
     move_money(level, level.admitted_in, -reserved_cost, cost)
   elseif level.money and late and level.admitted_in then
     move_money(level, level.admitted_in, 0, cost - reserved_cost)
-  elseif level.money and charge_unleased then
+  elseif level.money and charge_unleased and level.newest then
     local current, ends_at = period_of(level.kind)
     move_money(level, current, 0, cost)
     keep_money(level, current, ends_at)

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { UsageGrouping } from "../../../../src/core/admin.ts";
-import { NeonBudgetRebuilder, type Spent } from "../../../../src/stores/neon/budgets.ts";
 import { NeonLedger } from "../../../../src/stores/neon/ledger.ts";
 import { NeonRequests } from "../../../../src/stores/neon/requests.ts";
+import { NeonSpend } from "../../../../src/stores/neon/spend.ts";
 import { NeonUsage } from "../../../../src/stores/neon/usage.ts";
 import { startDatabase, type TestDatabase } from "../../../support/database.ts";
 import { abandonedOf, attempt, NOON, settledEvent } from "../../../support/events.ts";
@@ -10,6 +10,8 @@ import { abandonedOf, attempt, NOON, settledEvent } from "../../../support/event
 const DAY_MS = 86_400_000;
 const YESTERDAY = NOON - DAY_MS;
 const LAST_MONTH = NOON - 30 * DAY_MS;
+
+type Place = Parameters<NeonSpend["spent"]>[1][number];
 
 let database: TestDatabase;
 
@@ -120,43 +122,58 @@ describe("a request", () => {
   });
 });
 
-describe("budgets rebuilt after Redis lost them", () => {
-  async function opened(tenant: string, answer = "opened") {
-    const calls: (readonly Spent[])[] = [];
-    const money = {
-      openMoney: (_tenant: string, spent: readonly Spent[]) => {
-        calls.push(spent);
-        return Promise.resolve(answer);
-      },
-    };
-    const isOpen = await new NeonBudgetRebuilder(database.as("app"), money, { now: () => NOON + 60_000 }).rebuild(
-      tenant,
-    );
-    return { isOpen, spent: calls.flat() };
-  }
-  const of = (spent: readonly Spent[], level: string, subject: string) =>
-    Object.fromEntries(
-      spent.filter((one) => one.level === level && one.subject === subject).map((one) => [one.period, one.nanoUsd]),
-    );
+describe("what was spent of a budget", () => {
+  const spent = (...of: readonly Place[]) => new NeonSpend(database.as("app")).spent("acme", of);
+  const place = (level: Place["level"], subject: string, period: string): Place => ({ level, subject, period });
+  const PERIODS = ["2026-11-21", "2026-11", "total"];
+  const all = (level: Place["level"], subject: string) => spent(...PERIODS.map((name) => place(level, subject, name)));
 
-  // planted: abandoned requests were not counted; the month began with the year
-  it("name every level and subject of the tenant with what the running periods have cost", async () => {
-    const { isOpen, spent } = await opened("acme");
-    expect(isOpen).toBe(true);
-    expect(of(spent, "tenant", "acme")).toEqual({ day: 14_000, month: 15_400, total: 16_800 });
-    expect(of(spent, "key", "abcdefgh234567ab")).toEqual({ day: 14_000, month: 14_000, total: 15_400 });
-    expect(of(spent, "key", "otherkey234567ab")).toEqual({ month: 1_400, total: 1_400 });
-    expect(of(spent, "user", "ada")).toEqual({ day: 5_000, month: 5_000, total: 5_000 });
-    expect(of(spent, "user", "bob")).toEqual({ day: 9_000, month: 9_000, total: 9_000 });
-    expect(of(spent, "model", "code")).toEqual({ month: 1_400, total: 1_400 });
-    expect(spent.filter((one) => one.subject === "globex")).toEqual([]);
+  // planted: abandoned requests were not counted; the month was cut from the wrong zone's date
+  it("is one sum for each level, subject and period, in the order asked for", async () => {
+    expect(await all("tenant", "acme")).toEqual([14_000, 15_400, 16_800]);
+    expect(await all("key", "abcdefgh234567ab")).toEqual([14_000, 14_000, 15_400]);
+    expect(await all("key", "otherkey234567ab")).toEqual([0, 1_400, 1_400]);
+    expect(await all("user", "ada")).toEqual([5_000, 5_000, 5_000]);
+    expect(await all("user", "bob")).toEqual([9_000, 9_000, 9_000]);
+    expect(await all("model", "code")).toEqual([0, 1_400, 1_400]);
+    expect(await spent(place("model", "code", "total"), place("user", "ada", "2026-11"))).toEqual([1_400, 5_000]);
+    expect(await spent(place("tenant", "acme", "2026-10"))).toEqual([1_400]);
+    expect(await spent()).toEqual([]);
   });
 
-  it("open nothing while the database is away, and say so when Redis would not open", async () => {
+  it("is nobody else's, and unknown while the database is away", async () => {
+    expect(await all("tenant", "globex")).toEqual([0, 0, 0]);
     await database.endpoint.control({ status: 500 });
-    expect(await opened("acme")).toEqual({ isOpen: false, spent: [] });
+    expect(await all("tenant", "acme")).toBe(undefined);
     await database.endpoint.control({});
-    expect((await opened("acme", "undrained")).isOpen).toBe(false);
-    expect((await opened("nobody")).isOpen).toBe(true);
+  });
+
+  // planted: the truth added to what the abandoned row had counted
+  it("follows the rows: an abandoned one's cost is replaced by the truth, and a repeated event changes nothing", async () => {
+    const ledger = new NeonLedger(database.as("ledger"));
+    const truth = settledEvent({ user: "eve", startedAt: Date.UTC(2031, 0, 31, 23, 59, 59, 999) });
+    const other = settledEvent({ user: "eve", startedAt: Date.UTC(2031, 1, 1) });
+    const sums = () =>
+      spent(...["2031-01-31", "2031-01", "2031-02-01", "total"].map((name) => place("user", "eve", name)));
+    await ledger.write([abandonedOf(truth)]);
+    expect(await sums()).toEqual([9_000, 9_000, 0, 9_000]);
+    await ledger.write([truth, other]);
+    expect(await sums()).toEqual([1_400, 1_400, 1_400, 2_800]);
+    await ledger.write([abandonedOf(truth), other]);
+    await ledger.write([truth]);
+    expect(await sums()).toEqual([1_400, 1_400, 1_400, 2_800]);
+  });
+
+  // planted: the triggers' sums taken from a read of the table in place of its changed rows
+  it("is exact after writers at once that overlap", async () => {
+    const events = Array.from({ length: 40 }, () => settledEvent({ user: "pat" }));
+    await Promise.all(
+      [0, 1, 2, 3, 4, 5].map(async (writer) => {
+        const part = events.filter((_, index) => index % 6 !== writer);
+        const written = writer % 2 === 0 ? part : part.map(abandonedOf);
+        expect((await new NeonLedger(database.as("ledger")).write(written)).kind).toBe("ok");
+      }),
+    );
+    expect(await spent(place("user", "pat", "total"))).toEqual([40 * 1_400]);
   });
 });
