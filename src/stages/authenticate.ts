@@ -1,5 +1,6 @@
 import type { Authenticated, Credentials, Decoded } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
+import { addressOf } from "../core/identifiers.ts";
 import type { KeySnapshot, Principal } from "../core/identity.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import { parseApiKey } from "./api-key.ts";
@@ -50,7 +51,7 @@ export function strangerRefusal({ address }: Credentials, token: string, gateway
   const now = gateway.clock.now();
   if (heldPrincipal(token, now, gateway)) return undefined;
   if (!parseApiKey(token)) return INVALID;
-  const blockedMs = gateway.strangers.blockedMs(address, now);
+  const blockedMs = gateway.strangers.blockedMs(addressOf(address), now);
   return blockedMs > 0 ? tooManyStrangers(blockedMs) : undefined;
 }
 
@@ -95,9 +96,10 @@ export async function reauthenticate(credentials: Credentials, gateway: Gateway)
   return forInference(await lookUp(token.value, credentials.address, true, gateway));
 }
 
-async function lookUp(token: string, address: string, fresh: boolean, gateway: Gateway): Promise<Result<Principal>> {
+async function lookUp(token: string, seen: string, fresh: boolean, gateway: Gateway): Promise<Result<Principal>> {
   const key = parseApiKey(token);
   if (!key) return fail(INVALID);
+  const address = addressOf(seen);
   const blockedMs = fresh ? 0 : gateway.strangers.blockedMs(address, gateway.clock.now());
   if (blockedMs > 0) return fail(tooManyStrangers(blockedMs));
   const found = await gateway.keys.load(key.id, fresh);

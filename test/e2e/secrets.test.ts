@@ -390,7 +390,7 @@ test("nothing in a request changes which host is called", async () => {
       for (const model of [url, `${url}/home`, `home@${host}`, `//${host}/home`, "home?base=x", "../home"]) {
         const refused = await stack.post(path, { ...body, model }, { authorization: `Bearer ${key}` });
         await refused.text();
-        expect(refused.status).toBe(404);
+        expect([400, 404], model).toContain(refused.status);
       }
     }
   }

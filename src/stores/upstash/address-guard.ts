@@ -11,9 +11,6 @@ export interface AddressGuardOptions {
   readonly clock?: Clock;
 }
 
-/** Longer than any IPv6 address with a zone: what is longer is not one, and shares a window with its like. */
-const ADDRESS_LENGTH = 64;
-
 /**
  * A sliding window of unknown credentials an address. Fails open (it guards look-ups, not money): without Redis, past its
  * timeout and on any error it allows.
@@ -37,7 +34,7 @@ export class UpstashAddressGuard implements AddressGuard {
 
   async allow(address: string): Promise<{ readonly allowed: boolean; readonly retryAfterMs: number }> {
     try {
-      const { success, reset } = await this.#limiter.limit(address.slice(0, ADDRESS_LENGTH));
+      const { success, reset } = await this.#limiter.limit(address);
       return { allowed: success, retryAfterMs: success ? 0 : Math.max(0, reset - this.#clock.now()) };
     } catch {
       return { allowed: true, retryAfterMs: 0 };

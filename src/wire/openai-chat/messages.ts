@@ -39,7 +39,7 @@ function decodeMessage(fields: Fields, findings: Findings): Message {
     findings.untranslatable.push(fields.nameOf(field));
     blocks.push({ type: "other", kind: field, data });
   }
-  return { role: role ?? "user", content: blocks, ...given({ name: fields.identifier("name") }) };
+  return { role: role ?? "user", content: blocks, ...given({ name: fields.displayName("name") }) };
 }
 
 function readContent(fields: Fields, role: Role | undefined, blocks: ContentBlock[], findings: Findings): void {
