@@ -177,7 +177,7 @@ const PLACES: readonly Place[] = [
 const paramOf = (body: string) => (JSON.parse(body) as { error: { param?: unknown; message?: unknown } }).error.param;
 
 describe("awkward strings as names in bodies and queries", () => {
-  // planted: `displayName` of the admin API took what is invisible; the cursor of tenants took any text, and Postgres refused a zero byte.
+  // planted: names in the admin API held what is invisible; the cursor of tenants was any text; an overlay's `__proto__` was left out unsaid.
   test.each(PLACES.map((place) => ({ ...place, title: `${place.where} ${place.named}` })))(
     "$title: refused by name, or kept as they are",
     async ({ named, fits, send, when, told }) => {
