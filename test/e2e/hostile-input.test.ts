@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type CallerFormat, chatRequest, readFailure, readStream } from "../support/caller.ts";
+import { credentialsOf, expectNone, expectNothingKept, providerCanaries, wordCanaries } from "../support/canaries.ts";
 import { awkwardStrings, eachOf, jsonTexts } from "../support/hostile.ts";
 import { drip, pour, type RawReply, type RawRequest, rawRequest } from "../support/raw-http.ts";
 import { redisDump } from "../support/redis-dump.ts";
@@ -16,6 +17,10 @@ const PATHS: Readonly<Record<CallerFormat, string>> = {
   "anthropic-messages": "/v1/messages",
 };
 const MEBIBYTE = Buffer.alloc(1_048_576, 0x20);
+/** Looked for at the end wherever anything is told or kept. */
+const provider = providerCanaries();
+const { prompt: PROMPT, endUser: END_USER } = wordCanaries();
+const ASK = `hi ${PROMPT}`;
 const SWIFT_MS = 2_000;
 /** Longer than the gateway waits for a body that says how long it is. */
 const PATIENCE_MS = 45_000;
@@ -24,13 +29,15 @@ let stack: TestStack;
 /** A key with a limit at every level, none of which refills: whatever were reserved for it would be seen. */
 let limited = "";
 let books: ReadonlyMap<string, string>;
+/** All that raw requests were answered. */
+const replies: RawReply[] = [];
 let dripping: Promise<readonly RawReply[]>;
 
 beforeAll(async () => {
-  stack = await startTestStack({ cron: false });
+  stack = await startTestStack({ cron: false, gatewayEnv: { ...provider, LOG_REQUESTS: "all" } });
   await stack.admin("POST", "/tenants", { tenant: "hostile" });
   limited = await stack.mint({ tenant: "hostile", tier: "tenant-refuses", user: "mallory" });
-  const { path, body } = chatRequest("openai-chat", "home", "hello", false);
+  const { path, body } = chatRequest("openai-chat", "home", ASK, false);
   const first = await stack.post(path, body, { authorization: `Bearer ${limited}` });
   expect(first.status).toBe(200);
   await stack.stored(first.headers.get("x-request-id") ?? "");
@@ -54,7 +61,11 @@ async function expectNothingReserved(): Promise<void> {
   expect(await hostileBooks()).toEqual(books);
 }
 
-const send = (request: RawRequest) => rawRequest(stack.gateway, request);
+async function send(request: RawRequest): Promise<RawReply> {
+  const reply = await rawRequest(stack.gateway, request);
+  replies.push(reply);
+  return reply;
+}
 const head = (more: readonly string[] = [], key = limited) => [
   `Authorization: Bearer ${key}`,
   "Content-Type: application/json",
@@ -183,7 +194,7 @@ describe("awkward strings", () => {
       return !stop && /\p{Cf}/u.test(char) && code !== 0x200c && code !== 0x200d;
     });
 
-  const chat = { model: "home", max_tokens: 1, messages: [{ role: "user", content: "hi" }] };
+  const chat = { model: "home", max_tokens: 1, messages: [{ role: "user", content: ASK }] };
   const places: readonly {
     readonly format: CallerFormat;
     readonly named: string;
@@ -201,7 +212,7 @@ describe("awkward strings", () => {
     {
       format: "openai-chat",
       named: "messages[0].name",
-      body: (name) => ({ ...chat, messages: [{ role: "user", content: "hi", name }] }),
+      body: (name) => ({ ...chat, messages: [{ role: "user", content: ASK, name }] }),
       upstream: ({ messages }) => (messages as { name: string }[])[0]?.name,
     },
     { format: "openai-chat", named: "stop", stop: true, body: (stop) => ({ ...chat, stop }), upstream: (b) => b.stop },
@@ -262,7 +273,7 @@ describe("awkward strings", () => {
   test("as a model are unknown or unfit, by name", async () => {
     await eachOf(strings, async (model) => {
       for (const format of FORMATS) {
-        const { body } = chatRequest(format, model, "hi", false);
+        const { body } = chatRequest(format, model, ASK, false);
         expectRefusal(format, await whole(format, JSON.stringify(body)), anAlias(model) ? 404 : 400, "model");
       }
     });
@@ -271,7 +282,7 @@ describe("awkward strings", () => {
 
   // planted: NAMESPACE without its end anchor.
   test("in our own headers are refused by the header's name", async () => {
-    const { body } = chatRequest("openai-chat", "home", "hi", false);
+    const { body } = chatRequest("openai-chat", "home", ASK, false);
     const names = ["x-gateway-cache", "x-gateway-cache-ttl", "x-gateway-cache-namespace", "x-gateway-no-fallback"];
     let refused = 0;
     await eachOf(strings, async (text, index) => {
@@ -290,7 +301,12 @@ describe("awkward strings", () => {
 });
 
 describe("bodies", () => {
-  const fine = JSON.stringify({ model: "home", max_tokens: 1, messages: [{ role: "user", content: "hi" }] });
+  const fine = JSON.stringify({
+    model: "home",
+    max_tokens: 1,
+    messages: [{ role: "user", content: ASK }],
+    user: END_USER,
+  });
   const nested = (depth: number) =>
     `{"model":"home","max_tokens":1,"messages":${"[".repeat(depth)}${"]".repeat(depth)}}`;
   const zipped = gzipSync(fine);
@@ -529,9 +545,9 @@ describe("fields", () => {
   };
 
   const base: Readonly<Record<string, object>> = {
-    "/v1/chat/completions": { model: "home", max_tokens: 1, messages: [{ role: "user", content: "hi" }] },
-    "/v1/messages": { model: "home", max_tokens: 1, messages: [{ role: "user", content: "hi" }] },
-    "/v1/embeddings": { model: "embed", input: "hi" },
+    "/v1/chat/completions": { model: "home", max_tokens: 1, messages: [{ role: "user", content: ASK }] },
+    "/v1/messages": { model: "home", max_tokens: 1, messages: [{ role: "user", content: ASK }] },
+    "/v1/embeddings": { model: "embed", input: ASK },
   };
 
   function withValue(path: string, place: readonly (string | number)[], value: unknown): object {
@@ -604,7 +620,7 @@ describe("fields", () => {
       ["9007199254740993", 200],
       ["1e400", 400],
     ] as const) {
-      const body = `{"model":"capped","max_tokens":${text},"messages":[{"role":"user","content":"hi"}]}`;
+      const body = `{"model":"capped","max_tokens":${text},"messages":[{"role":"user","content":"${ASK}"}]}`;
       const reply = await whole("openai-chat", body, [], stack.apiKey);
       expect(reply.status, reply.body).toBe(status);
       if (status === 200) {
@@ -641,8 +657,8 @@ describe("fields", () => {
     const evil = '{"model":"cloud","max_tokens":7,"stream":true,"user":"evil","isAdmin":true,"limits":null}';
     const fields = `"__proto__":${evil},"constructor":{"prototype":${evil}},"prototype":${evil},"hasOwnProperty":1,"toString":${evil}`;
     const bodies = [
-      `{"model":"home","max_tokens":1,"messages":[{"role":"user","content":"hi","__proto__":{"role":"system"}}],${fields}}`,
-      `{"model":"home","max_tokens":1,"messages":[{"role":"user","content":[{"type":"text","text":"hi","__proto__":{"type":"image"}}]}],"metadata":{"__proto__":{"user_id":"evil"}},${fields}}`,
+      `{"model":"home","max_tokens":1,"messages":[{"role":"user","content":"${ASK}","__proto__":{"role":"system"}}],${fields}}`,
+      `{"model":"home","max_tokens":1,"messages":[{"role":"user","content":[{"type":"text","text":"${ASK}","__proto__":{"type":"image"}}]}],"metadata":{"__proto__":{"user_id":"evil"}},${fields}}`,
     ];
     for (const format of FORMATS) {
       for (const body of bodies) {
@@ -653,19 +669,19 @@ describe("fields", () => {
     }
     expectRefusal(
       "openai-chat",
-      await whole("openai-chat", `{${fields},"messages":[{"role":"user","content":"hi"}]}`),
+      await whole("openai-chat", `{${fields},"messages":[{"role":"user","content":"${ASK}"}]}`),
       400,
       "model",
     );
     expectRefusal(
       "openai-chat",
-      await whole("openai-chat", '{"model":"home","messages":[{"__proto__":{"role":"user"},"content":"hi"}]}'),
+      await whole("openai-chat", `{"model":"home","messages":[{"__proto__":{"role":"user"},"content":"${ASK}"}]}`),
       400,
       "messages[0].role",
     );
     const after = await whole(
       "openai-chat",
-      '{"model":"home","messages":[{"role":"user","content":"hi"}]}',
+      `{"model":"home","messages":[{"role":"user","content":"${ASK}"}]}`,
       [],
       stack.apiKey,
     );
@@ -698,7 +714,7 @@ describe("injections", () => {
       for (const format of FORMATS) {
         for (const model of ["cached", "cached-claude"]) {
           for (const again of [false, true]) {
-            const prompt = `[[sim:text=${text}]]`;
+            const prompt = `${PROMPT} [[sim:text=${text}]]`;
             const { path, body } = chatRequest(format, model, prompt, true);
             const reply = await stack.post(path, body);
             if (reply.headers.get("x-gateway-cache") === "HIT") replayed++;
@@ -736,8 +752,8 @@ describe("injections", () => {
     const body = JSON.stringify({
       model: "home",
       max_tokens: 1,
-      user: "u\u00e9-evil",
-      messages: [{ role: "user", content: "hi", name: "evil" }],
+      user: `u\u00e9-evil ${END_USER}`,
+      messages: [{ role: "user", content: ASK, name: "evil" }],
     });
     const reply = await whole("openai-chat", body, smuggled, stack.apiKey);
     expect(reply.status, reply.body).toBe(200);
@@ -747,7 +763,7 @@ describe("injections", () => {
     for (const name of ["x\r\nx-injected: 1", "x\nx-injected: 1"]) {
       const refused = await whole(
         "openai-chat",
-        JSON.stringify({ model: name, messages: [{ role: "user", content: "hi" }] }),
+        JSON.stringify({ model: name, messages: [{ role: "user", content: ASK }] }),
       );
       expectRefusal("openai-chat", refused, 400, "model");
       expect(refused.headers.has("x-injected")).toBe(false);
@@ -756,7 +772,7 @@ describe("injections", () => {
 
   // planted: paths were matched whatever their case.
   test("Host, absolute targets and other paths open nothing", async () => {
-    const body = JSON.stringify({ model: "home", max_tokens: 1, messages: [{ role: "user", content: "hi" }] });
+    const body = JSON.stringify({ model: "home", max_tokens: 1, messages: [{ role: "user", content: ASK }] });
     const lines = head([`Content-Length: ${body.length}`], stack.apiKey);
     for (const request of [
       { head: ["Host: evil.test", ...lines], body },
@@ -824,8 +840,25 @@ test("after all that the same process answers, and nothing was reserved", async 
   expect((await fetch(`${stack.gateway}/healthz`)).status).toBe(200);
   const answer = await stack.openai.chat.completions.create({
     model: "home",
-    messages: [{ role: "user", content: "hi" }],
+    user: END_USER,
+    messages: [{ role: "user", content: ASK }],
   });
   expect(answer.choices[0]?.finish_reason).toBe("stop");
   await expectNothingReserved();
+});
+
+// planted: a request that cannot be decoded logs its body; a refusal quotes the field that is wrong
+test("no credential, prompt or end user was told, logged, counted or kept", async () => {
+  await stack.runCron();
+  const words = { prompt: PROMPT, "end user": END_USER };
+  const credentials = credentialsOf(stack, provider, { limited });
+  for (const { text, status = 400 } of replies) {
+    expectNone("a reply", text, credentials);
+    // What is a failure quotes nothing of the request.
+    if (status >= 400) expectNone("a refusal", text, words);
+  }
+  const searched = await expectNothingKept(stack, { credentials, words });
+  expect(searched.logLines).toBeGreaterThan(100);
+  expect(searched.rows).toBeGreaterThan(100);
+  console.log(`searched: ${replies.length} replies, ${JSON.stringify(searched)}`);
 });
