@@ -12,7 +12,7 @@ const ANY_ORIGIN = "*";
 
 /** What browsers send as `Origin` (`null` for pages without one), and as the names of headers. Only such text is told back. */
 const ORIGIN = /^(?:null|[a-z][a-z0-9+.-]{0,31}:\/\/[\x21-\x7e]{1,255})$/;
-const HEADER_NAMES = /^[A-Za-z0-9!#$%&'*+.^_`|~, -]{0,2048}$/;
+const HEADER_NAMES = /^[!#$%&'*+.^_`|~A-Za-z0-9, -]{0,2048}$/;
 
 /** What scripts of a page may read: all that the SDKs look at, and what the gateway says of its own. */
 const EXPOSED = [

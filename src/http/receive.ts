@@ -139,7 +139,7 @@ async function readDeclared(request: Request): Promise<ReadBody> {
 }
 
 /** Undefined where the body takes too long: one byte a second is a body too. */
-async function inTime(reading: Promise<ReadBody>, withinMs: number): Promise<ReadBody | undefined> {
+export async function inTime<Body>(reading: Promise<Body>, withinMs: number): Promise<Body | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), withinMs);

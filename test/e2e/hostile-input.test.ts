@@ -1,6 +1,7 @@
 // Longer than 300 lines because it is one stack: everything that can be wrong with a request goes to the same gateway, and all of it must leave the same books.
 import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
+import type { Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type CallerFormat, chatRequest, readFailure, readStream } from "../support/caller.ts";
@@ -436,6 +437,17 @@ describe("bodies", () => {
     }
     console.log(`let go after ${letGo.map(({ ms, closedMs }) => `${ms.toFixed()} + ${(closedMs - ms).toFixed()} ms`)}`);
     await expectNothingReserved();
+  });
+
+  // planted: the admin API read its bodies without a deadline.
+  test("a body of the admin API that never ends is refused as quickly", async () => {
+    const request = {
+      target: "/admin/v1/tenants",
+      head: head(["Transfer-Encoding: chunked"], stack.adminKey),
+      body: (socket: Socket) => drip(socket, chunk(" ").repeat(60), 1_000, chunk(" ").length),
+    };
+    const reply = await swiftly(() => send(request));
+    expect(reply.status, reply.body).toBe(400);
   });
 
   // planted: the refusal did not linger, and the connection was reset under it.

@@ -5,15 +5,19 @@ import type { Json } from "../../../core/json.ts";
 import { fail, ok, type Result } from "../../../core/result.ts";
 import { parseBody } from "../../../lib/json.ts";
 import { readBytesUpTo } from "../../../lib/read.ts";
+import { inTime } from "../../receive.ts";
 
 const MAX_BODY_BYTES = 256 * 1024;
+/** Bodies are small, and operators' own: one deadline for all, whether they declare a length or not. */
+const BODY_DEADLINE_MS = 1_500;
 
 /** Reads a JSON body against a schema. Every failure names the field that is at fault. */
 export async function readBody<Schema extends z.core.$ZodType>(
   context: Context,
   schema: Schema,
 ): Promise<Result<z.output<Schema>>> {
-  const read = await readBytesUpTo(context.req.raw.body, MAX_BODY_BYTES);
+  const read = await inTime(readBytesUpTo(context.req.raw.body, MAX_BODY_BYTES), BODY_DEADLINE_MS);
+  if (read === undefined) return fail(badRequest("The body did not arrive in time."));
   if (read.problem === "broken_off") return fail(badRequest("The body broke off."));
   if (read.problem === "too_large") {
     return fail({ type: "caller_body_too_large", message: `The body is larger than ${MAX_BODY_BYTES} bytes.` });
