@@ -27,7 +27,7 @@ export const DEFAULT_BASE: Pick<
   BaseConfig,
   "limits" | "snapshotMaxAgeMs" | "stores" | "addressGuardPerMinute" | "leaseMarginMs" | "localLimitShare"
 > = {
-  limits: { bodyBytes: 20 * 1024 * 1024, jsonDepth: 64 },
+  limits: { bodyBytes: 20 * 1024 * 1024, jsonDepth: 64, undeclaredBodyMs: 1_250 },
   snapshotMaxAgeMs: 5 * 60_000,
   stores: { redisMs: 150, redisConnectMs: 350, postgresMs: 5_000 },
   addressGuardPerMinute: 30,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { looksLikeCredential } from "../core/credentials.ts";
 import { WIRE_NAMES } from "../core/formats.ts";
+import { ALIAS, MODEL_NAME, type NameRule, PLAIN_NAME } from "../core/identifiers.ts";
 
 /**
  * The shape of a configuration file, before defaults and cross references. Used at build time in Node only: the Worker holds what
@@ -76,16 +77,10 @@ const deadlines = z.strictObject({
   totalMs: milliseconds.optional(),
 });
 
-const identifier = z.string().regex(/^[a-z0-9][a-z0-9-]{0,47}$/, {
-  error: "must be 1 to 48 lower-case letters, digits and hyphens",
-});
-
-/** What a caller may put into `model`: provider names hold dots, colons and slashes. */
-const alias = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$/, {
-  error: "must be 1 to 128 letters, digits and . _ : / @ -",
-});
-
-const modelName = z.string().regex(/^[\x21-\x7e]{1,200}$/, { error: "must be a model's name without spaces" });
+const named = ({ pattern, says }: NameRule) => z.string().regex(pattern, { error: says });
+const identifier = named(PLAIN_NAME);
+const alias = named(ALIAS);
+const modelName = named(MODEL_NAME);
 
 const header = z
   .strictObject({
@@ -213,7 +208,13 @@ export const fileSchema = z.strictObject({
   routes: z.record(alias, route),
   tiers: z.record(identifier, tier),
   defaultTier: z.string(),
-  limits: z.strictObject({ bodyBytes: count.optional(), jsonDepth: count.optional() }).optional(),
+  limits: z
+    .strictObject({
+      bodyBytes: count.optional(),
+      jsonDepth: count.optional(),
+      undeclaredBodyMs: milliseconds.optional(),
+    })
+    .optional(),
   snapshotMaxAgeMs: milliseconds.optional(),
   stores: z
     .strictObject({

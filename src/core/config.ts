@@ -125,6 +125,14 @@ export interface StoreTimeouts {
   readonly postgresMs: number;
 }
 
+/** What a request's body may be. */
+export interface BodyLimits {
+  readonly bodyBytes: number;
+  readonly jsonDepth: number;
+  /** How long a body may take that does not declare its length, and so may have no end. */
+  readonly undeclaredBodyMs: number;
+}
+
 /** What a YAML file compiles to: complete, validated, no defaults left to guess. */
 export interface BaseConfig {
   /** Hash of the file's meaning; part of every cache key. */
@@ -133,7 +141,7 @@ export interface BaseConfig {
   readonly routes: Readonly<Record<string, Route>>;
   readonly tiers: Readonly<Record<string, Tier>>;
   readonly defaultTier: string;
-  readonly limits: { readonly bodyBytes: number; readonly jsonDepth: number };
+  readonly limits: BodyLimits;
   readonly snapshotMaxAgeMs: number;
   readonly stores: StoreTimeouts;
   /** Unknown credentials that one address may try a minute. */

@@ -1,5 +1,7 @@
+import type { BodyLimits } from "../core/config.ts";
 import type { Controls, Credentials, Departure, Received, Trace } from "../core/exchange.ts";
 import { badRequest, type Failure } from "../core/failure.ts";
+import { NAMESPACE } from "../core/identifiers.ts";
 import type { Alarm, Chance, Clock } from "../core/ports.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import type { Wire } from "../core/wire.ts";
@@ -8,8 +10,8 @@ import { departure } from "../lib/departure.ts";
 import { readInBulkUpTo } from "../lib/read.ts";
 import { parseTraceparent } from "../telemetry/trace.ts";
 
-/** How long a client may take to send its body, from the first byte to the last. */
-const BODY_DEADLINE_MS = 30_000;
+/** How long a client may take to send a body whose length it declared, from the first byte to the last. */
+const DECLARED_BODY_MS = 30_000;
 /** A request that is over before this does not pay for word of its client's leaving. */
 const WATCH_AFTER_MS = 200;
 /** A body that declares at most this length is read whole by the runtime. */
@@ -74,7 +76,6 @@ function traceOf(headers: Headers, chance: Chance): Trace {
   };
 }
 
-const NAMESPACE = /^[A-Za-z0-9._-]{1,64}$/;
 const MAX_TTL_SECONDS = 30 * 24 * 3_600;
 
 /** The `x-gateway-…` headers, each validated; a wrong one is a 400 that names it, never ignored. */
@@ -88,10 +89,8 @@ export function controlsOf(headers: Headers): Result<Controls> {
     return fail(badRequest(`Must be whole seconds, at most ${MAX_TTL_SECONDS}.`, "x-gateway-cache-ttl"));
   }
   const namespace = headers.get("x-gateway-cache-namespace");
-  if (namespace !== null && !NAMESPACE.test(namespace)) {
-    return fail(
-      badRequest("Must be 1 to 64 letters, digits, dots, dashes or underscores.", "x-gateway-cache-namespace"),
-    );
+  if (namespace !== null && !NAMESPACE.pattern.test(namespace)) {
+    return fail(badRequest(`\`x-gateway-cache-namespace\` ${NAMESPACE.says}.`, "x-gateway-cache-namespace"));
   }
   const noFallback = headers.get("x-gateway-no-fallback");
   if (noFallback !== null && noFallback !== "true" && noFallback !== "false") {
@@ -113,8 +112,11 @@ export function mayBeLarge(headers: Headers): boolean {
   return !(Number(headers.get("content-length") ?? Number.NaN) <= SMALL_BODY_BYTES);
 }
 
-/** The body, bounded in size and time. A sender that never ends is answered, not waited for. */
-export async function readBody(request: Request, maxBytes: number, alarm: Alarm): Promise<Result<Uint8Array>> {
+/**
+ * The body, bounded in size and time. A sender that never ends is answered, not waited for: one that does not say how much will come has
+ * `undeclaredBodyMs`, since nothing else tells a long body from an endless one.
+ */
+export async function readBody(request: Request, limits: BodyLimits, alarm: Alarm): Promise<Result<Uint8Array>> {
   const type = request.headers.get("content-type");
   if (type !== null && !/^application\/([a-z0-9.+-]+\+)?json\b/i.test(type)) {
     return fail({ type: "caller_unsupported_media_type", message: "Send the body as application/json." });
@@ -125,13 +127,14 @@ export async function readBody(request: Request, maxBytes: number, alarm: Alarm)
     return fail({ type: "caller_unsupported_media_type", message: "Send the body without a Content-Encoding." });
   }
   const declared = Number(request.headers.get("content-length") ?? Number.NaN);
+  const { bodyBytes: maxBytes } = limits;
   if (declared > maxBytes) return fail(tooLarge(maxBytes));
   const read = await inTime(
     declared <= SMALL_BODY_BYTES ? readDeclared(request) : readInBulkUpTo(request.body, maxBytes),
-    BODY_DEADLINE_MS,
+    Number.isNaN(declared) ? limits.undeclaredBodyMs : DECLARED_BODY_MS,
     alarm,
   );
-  if (read === undefined) return fail(badRequest("The request body did not arrive in time."));
+  if (read === undefined) return fail(Number.isNaN(declared) ? ENDLESS : LATE);
   if (read.problem === "too_large") return fail(tooLarge(maxBytes));
   if (read.problem === "broken_off") return fail(badRequest("The request body broke off."));
   return ok(read.data);
@@ -150,6 +153,21 @@ async function readDeclared(request: Request): Promise<ReadBody> {
     return { data: new Uint8Array(0), problem: "broken_off" };
   }
 }
+
+/** A connection that stalled: the next may not, so the SDKs are left to try again, as they do after a 408. */
+const LATE: Failure = {
+  ...badRequest("The request body did not arrive in time.", undefined, "request_timeout"),
+  status: 408,
+};
+/** The same request again would end the same way. A 400 is what every client knows not to send again; a 408 is not. */
+const ENDLESS: Failure = {
+  ...badRequest(
+    "The request body did not end in time. Declare its length (Content-Length), and it may take longer.",
+    undefined,
+    "body_length_undeclared",
+  ),
+  retryable: false,
+};
 
 function tooLarge(maxBytes: number): Failure {
   return { type: "caller_body_too_large", message: `The request body is larger than ${maxBytes} bytes.` };

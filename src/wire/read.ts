@@ -1,21 +1,11 @@
 import { badRequest, type Failure } from "../core/failure.ts";
+import { ALIAS, DISPLAY_NAME_MAX, UNFIT_IN_DISPLAY_NAME, UNFIT_IN_STOP } from "../core/identifiers.ts";
 import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
 
 /** The first thing found wrong with a request; reading goes on behind it with what can be read. */
 export interface Complaint {
   failure: Failure | undefined;
 }
-
-/** Names longer than this, empty ones, and those with control characters are refused: they end up in headers, keys and labels. */
-const IDENTIFIER_MAX = 256;
-
-/**
- * C0, DEL, C1, line and paragraph separators, halves of surrogate pairs, which no UTF-8 can carry, and what is invisible or turns the direction of
- * text, so that two names which look alike are alike. The two joiners stay: Persian and emoji are written with them.
- */
-const UNFIT = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]|[^\P{Cf}\u200c\u200d]/u;
-/** A stop sequence may be a line end or a tab: that is what most of them are. */
-const UNFIT_IN_STOP = /[^\P{Cc}\t\n\r]|[\p{Zl}\p{Zp}\p{Cs}]/u;
 
 export interface NumberRange {
   readonly min?: number;
@@ -69,14 +59,19 @@ export class Fields {
     return this.complain(field, "must be a string", "invalid_type");
   }
 
-  identifier(field: string): string | undefined {
+  /** People's words for someone: any script, nothing invisible. */
+  displayName(field: string): string | undefined {
     const value = this.text(field);
-    return value === undefined || this.fit(field, value, UNFIT) ? value : undefined;
+    return value === undefined || this.fit(field, value, UNFIT_IN_DISPLAY_NAME) ? value : undefined;
   }
 
-  requiredIdentifier(field: string): string {
-    if (this.value(field) === undefined) this.missing(field);
-    return this.identifier(field) ?? "";
+  /** The `model` that every request names. Whether there is one of this name is not known here. */
+  alias(field: string): string {
+    const value = this.text(field);
+    if (value === undefined) this.missing(field);
+    else if (ALIAS.pattern.test(value)) return value;
+    else this.complain(field, ALIAS.says, "invalid_value");
+    return "";
   }
 
   /** Stop sequences: a list of strings, or one string where the format allows it. */
@@ -123,26 +118,31 @@ export class Fields {
     return new Fields(value, this.nameOf(field), this.complaint);
   }
 
-  /** The objects of a list, each with its own reader. An element that is no object is complained of and left out. */
-  children(field: string): readonly Fields[] {
+  /**
+   * What `read` makes of each object of a list, up to the first thing that is wrong anywhere: a list of a hundred thousand wrong elements is
+   * refused for the first, and the others cost no memory.
+   */
+  each<Element>(field: string, read: (element: Fields) => Element): readonly Element[] {
     const value = this.value(field);
+    const elements: Element[] = [];
     if (!isList(value)) {
       if (value === undefined) this.missing(field);
       else this.complain(field, "must be a list", "invalid_type");
-      return [];
+      return elements;
     }
-    return value.flatMap((item, i) => {
+    for (const [i, item] of value.entries()) {
+      if (this.complaint.failure) break;
       const name = `${field}[${i}]`;
-      if (isJsonObject(item)) return [new Fields(item, this.nameOf(name), this.complaint)];
-      this.complain(name, "must be an object", "invalid_type");
-      return [];
-    });
+      if (isJsonObject(item)) elements.push(read(new Fields(item, this.nameOf(name), this.complaint)));
+      else this.complain(name, "must be an object", "invalid_type");
+    }
+    return elements;
   }
 
   private fit(field: string, value: string, unfit: RegExp): boolean {
     if (value === "") this.complain(field, "must not be empty", "invalid_value");
-    else if (value.length > IDENTIFIER_MAX) {
-      this.complain(field, `must be at most ${IDENTIFIER_MAX} characters long`, "invalid_value");
+    else if (value.length > DISPLAY_NAME_MAX) {
+      this.complain(field, `must be at most ${DISPLAY_NAME_MAX} characters long`, "invalid_value");
     } else if (unfit.test(value))
       this.complain(field, "must not contain control or invisible characters", "invalid_value");
     else return true;

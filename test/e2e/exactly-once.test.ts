@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Books, drained, quiet, readBooks } from "../support/books.ts";
+import { credentialsOf, expectNone, expectNothingKept, providerCanaries, wordCanaries } from "../support/canaries.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
 import { type Storm, storm } from "../support/storm.ts";
 import { auditAttempts, auditOutcomes, auditPresence } from "../support/storm-audit.ts";
@@ -15,6 +16,9 @@ describe(`${REQUESTS} mixed requests, ${KILLS} kills (seed ${SEED})`, () => {
   let stack: TestStack;
   let happened: Storm;
   let books: Books;
+  let keys: readonly string[];
+  const provider = providerCanaries();
+  const { prompt, endUser } = wordCanaries();
 
   beforeAll(async () => {
     stack = await startTestStack({
@@ -22,10 +26,11 @@ describe(`${REQUESTS} mixed requests, ${KILLS} kills (seed ${SEED})`, () => {
       gateways: 2,
       cron: false,
       key: { tier: "storm" },
+      gatewayEnv: { ...provider, LOG_REQUESTS: "all" },
       backendFlags: ["--ttft-ms", "5", "--tokens-per-second", "1000", "--max-num-seqs", "64"],
     });
-    const keys = [await stack.mint({ user: "ann", tier: "storm" }), await stack.mint({ user: "ben", tier: "storm" })];
-    happened = await storm(stack, { requests: REQUESTS, kills: KILLS, seed: SEED, keys });
+    keys = [await stack.mint({ user: "ann", tier: "storm" }), await stack.mint({ user: "ben", tier: "storm" })];
+    happened = await storm(stack, { requests: REQUESTS, kills: KILLS, seed: SEED, keys, words: { prompt, endUser } });
     await drained(stack, "local");
     await quiet(stack);
     books = await readBooks(stack, "local");
@@ -67,5 +72,19 @@ describe(`${REQUESTS} mixed requests, ${KILLS} kills (seed ${SEED})`, () => {
   // planted: an acknowledgement that is repeated counts again
   test("the counters are the rows, each once", () => {
     expect(auditCounters(books)).toEqual([]);
+  });
+
+  // planted: a failed settlement logs the body; the event holds the end user's name
+  test("no credential, prompt or end user is told, logged, counted or kept", async () => {
+    const credentials = credentialsOf(stack, provider, Object.fromEntries(keys.map((key, at) => [`${at}`, key])));
+    for (const { headers, text, status = 0 } of happened.results) {
+      expectNone("a reply", headers + text, credentials);
+      // What is a failure quotes nothing of the request.
+      expectNone("a refusal", headers + (status < 400 ? "" : text), { prompt, endUser });
+    }
+    const searched = await expectNothingKept(stack, { credentials, words: { prompt, endUser } });
+    expect(searched.logLines).toBeGreaterThan(REQUESTS / 4);
+    expect(searched.rows).toBeGreaterThan(REQUESTS);
+    console.log(`searched: ${happened.results.length} replies, ${JSON.stringify(searched)}`);
   });
 });

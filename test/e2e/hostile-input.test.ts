@@ -1,9 +1,11 @@
 // Longer than 300 lines because it is one stack: everything that can be wrong with a request goes to the same gateway, and all of it must leave the same books.
 import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
+import type { Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type CallerFormat, chatRequest, readFailure, readStream } from "../support/caller.ts";
+import { credentialsOf, expectNone, expectNothingKept, providerCanaries, wordCanaries } from "../support/canaries.ts";
 import { awkwardStrings, eachOf, jsonTexts } from "../support/hostile.ts";
 import { drip, pour, type RawReply, type RawRequest, rawRequest } from "../support/raw-http.ts";
 import { redisDump } from "../support/redis-dump.ts";
@@ -16,21 +18,27 @@ const PATHS: Readonly<Record<CallerFormat, string>> = {
   "anthropic-messages": "/v1/messages",
 };
 const MEBIBYTE = Buffer.alloc(1_048_576, 0x20);
+/** Looked for at the end wherever anything is told or kept. */
+const provider = providerCanaries();
+const { prompt: PROMPT, endUser: END_USER } = wordCanaries();
+const ASK = `hi ${PROMPT}`;
 const SWIFT_MS = 2_000;
-/** Longer than the gateway waits for a body. */
-const DRIP_PATIENCE_MS = 45_000;
+/** Longer than the gateway waits for a body that says how long it is. */
+const PATIENCE_MS = 45_000;
 
 let stack: TestStack;
 /** A key with a limit at every level, none of which refills: whatever were reserved for it would be seen. */
 let limited = "";
 let books: ReadonlyMap<string, string>;
+/** All that raw requests were answered. */
+const replies: RawReply[] = [];
 let dripping: Promise<readonly RawReply[]>;
 
 beforeAll(async () => {
-  stack = await startTestStack({ cron: false });
+  stack = await startTestStack({ cron: false, gatewayEnv: { ...provider, LOG_REQUESTS: "all" } });
   await stack.admin("POST", "/tenants", { tenant: "hostile" });
   limited = await stack.mint({ tenant: "hostile", tier: "tenant-refuses", user: "mallory" });
-  const { path, body } = chatRequest("openai-chat", "home", "hello", false);
+  const { path, body } = chatRequest("openai-chat", "home", ASK, false);
   const first = await stack.post(path, body, { authorization: `Bearer ${limited}` });
   expect(first.status).toBe(200);
   await stack.stored(first.headers.get("x-request-id") ?? "");
@@ -54,7 +62,11 @@ async function expectNothingReserved(): Promise<void> {
   expect(await hostileBooks()).toEqual(books);
 }
 
-const send = (request: RawRequest) => rawRequest(stack.gateway, request);
+async function send(request: RawRequest): Promise<RawReply> {
+  const reply = await rawRequest(stack.gateway, request);
+  replies.push(reply);
+  return reply;
+}
 const head = (more: readonly string[] = [], key = limited) => [
   `Authorization: Bearer ${key}`,
   "Content-Type: application/json",
@@ -183,7 +195,7 @@ describe("awkward strings", () => {
       return !stop && /\p{Cf}/u.test(char) && code !== 0x200c && code !== 0x200d;
     });
 
-  const chat = { model: "home", max_tokens: 1, messages: [{ role: "user", content: "hi" }] };
+  const chat = { model: "home", max_tokens: 1, messages: [{ role: "user", content: ASK }] };
   const places: readonly {
     readonly format: CallerFormat;
     readonly named: string;
@@ -194,8 +206,14 @@ describe("awkward strings", () => {
     { format: "openai-chat", named: "user", body: (user) => ({ ...chat, user }), upstream: ({ user }) => user },
     {
       format: "openai-chat",
+      named: "safety_identifier",
+      body: (safety_identifier) => ({ ...chat, safety_identifier }),
+      upstream: ({ safety_identifier }) => safety_identifier,
+    },
+    {
+      format: "openai-chat",
       named: "messages[0].name",
-      body: (name) => ({ ...chat, messages: [{ role: "user", content: "hi", name }] }),
+      body: (name) => ({ ...chat, messages: [{ role: "user", content: ASK, name }] }),
       upstream: ({ messages }) => (messages as { name: string }[])[0]?.name,
     },
     { format: "openai-chat", named: "stop", stop: true, body: (stop) => ({ ...chat, stop }), upstream: (b) => b.stop },
@@ -221,7 +239,7 @@ describe("awkward strings", () => {
     },
   ];
 
-  // planted: `Fields.identifier` took any text.
+  // planted: `Fields.displayName` took any text.
   test("in identifiers are refused by the field's name where they are no name, and else arrive unchanged", async () => {
     const expected = new Map<string, { readonly text: string; readonly place: (typeof places)[number] }>();
     let refused = 0;
@@ -246,12 +264,18 @@ describe("awkward strings", () => {
     await expectNothingReserved();
   });
 
-  // planted: `findRoute` without `Object.hasOwn`, so that `constructor` was a route.
+  /** Ours to decide, since aliases are written by operators: plain ASCII. */
+  const anAlias = (text: string) =>
+    [...text].every((char, at) => /[a-z0-9]/i.test(char) || (at > 0 && "._:/@-".includes(char))) &&
+    text.length > 0 &&
+    text.length <= 128;
+
+  // planted: `findRoute` without `Object.hasOwn`, so that `constructor` was a route; `Fields.alias` took any display name.
   test("as a model are unknown or unfit, by name", async () => {
     await eachOf(strings, async (model) => {
       for (const format of FORMATS) {
-        const { body } = chatRequest(format, model, "hi", false);
-        expectRefusal(format, await whole(format, JSON.stringify(body)), unfit(model) ? 400 : 404, "model");
+        const { body } = chatRequest(format, model, ASK, false);
+        expectRefusal(format, await whole(format, JSON.stringify(body)), anAlias(model) ? 404 : 400, "model");
       }
     });
     await expectNothingReserved();
@@ -259,7 +283,7 @@ describe("awkward strings", () => {
 
   // planted: NAMESPACE without its end anchor.
   test("in our own headers are refused by the header's name", async () => {
-    const { body } = chatRequest("openai-chat", "home", "hi", false);
+    const { body } = chatRequest("openai-chat", "home", ASK, false);
     const names = ["x-gateway-cache", "x-gateway-cache-ttl", "x-gateway-cache-namespace", "x-gateway-no-fallback"];
     let refused = 0;
     await eachOf(strings, async (text, index) => {
@@ -278,7 +302,12 @@ describe("awkward strings", () => {
 });
 
 describe("bodies", () => {
-  const fine = JSON.stringify({ model: "home", max_tokens: 1, messages: [{ role: "user", content: "hi" }] });
+  const fine = JSON.stringify({
+    model: "home",
+    max_tokens: 1,
+    messages: [{ role: "user", content: ASK }],
+    user: END_USER,
+  });
   const nested = (depth: number) =>
     `{"model":"home","max_tokens":1,"messages":${"[".repeat(depth)}${"]".repeat(depth)}}`;
   const zipped = gzipSync(fine);
@@ -326,6 +355,22 @@ describe("bodies", () => {
       head: ["Transfer-Encoding: chunked"],
       body: (socket) => pour(socket, chunk(MEBIBYTE.subarray(0, 1_024))),
     },
+    "endless, in chunks of 16 bytes": {
+      status: 400,
+      head: ["Transfer-Encoding: chunked"],
+      body: (socket) => pour(socket, chunk(MEBIBYTE.subarray(0, 16)).toString().repeat(64)),
+    },
+    "endless, in chunks of 1 byte": {
+      status: 400,
+      head: ["Transfer-Encoding: chunked"],
+      body: (socket) => pour(socket, chunk(" ").repeat(256)),
+    },
+    "endless, a byte a second": {
+      status: 400,
+      head: ["Transfer-Encoding: chunked"],
+      body: (socket) => drip(socket, chunk(" ").repeat(60), 1_000, chunk(" ").length),
+    },
+    "endless, without a byte": { status: 400, head: ["Transfer-Encoding: chunked"] },
     "20 MB of white space": {
       status: 400,
       head: [length(19 * MEBIBYTE.length)],
@@ -356,7 +401,7 @@ describe("bodies", () => {
     "a list": { status: 400, head: [length(2)], body: "[]" },
   };
 
-  // planted: no refusal of a Content-Encoding; no limit for bodies of unknown length.
+  // planted: no refusal of a Content-Encoding; no limit for bodies of unknown length; for them the deadline of those that declare theirs.
   test.each(Object.entries(cases))(
     "%s: refused in the caller's format, at once, nothing reserved",
     async (_, wanted) => {
@@ -373,6 +418,37 @@ describe("bodies", () => {
       await expectNothingReserved();
     },
   );
+
+  // planted: the refusal left it to the status whether to try again.
+  test("a body that never ends holds no connection, and is not sent again by the SDKs", async () => {
+    const letGo = await Promise.all(
+      Object.entries(cases)
+        .filter(([name]) => /^endless, .*(1 byte|byte a second|without)/.test(name))
+        .map(([, { head: lines, body = "" }]) =>
+          send({ head: head(lines), body, patienceMs: PATIENCE_MS, untilClosed: true }),
+        ),
+    );
+    expect(letGo.length).toBe(3);
+    for (const reply of letGo) {
+      expectRefusal("openai-chat", reply, 400);
+      expect((JSON.parse(reply.body) as { error: { code: string } }).error.code).toBe("body_length_undeclared");
+      expect(reply.headers.get("x-should-retry")).toBe("false");
+      expect(["fin", "reset"]).toContain(reply.endedBy);
+    }
+    console.log(`let go after ${letGo.map(({ ms, closedMs }) => `${ms.toFixed()} + ${(closedMs - ms).toFixed()} ms`)}`);
+    await expectNothingReserved();
+  });
+
+  // planted: the admin API read its bodies without a deadline.
+  test("a body of the admin API that never ends is refused as quickly", async () => {
+    const request = {
+      target: "/admin/v1/tenants",
+      head: head(["Transfer-Encoding: chunked"], stack.adminKey),
+      body: (socket: Socket) => drip(socket, chunk(" ").repeat(60), 1_000, chunk(" ").length),
+    };
+    const reply = await swiftly(() => send(request));
+    expect(reply.status, reply.body).toBe(400);
+  });
 
   // planted: the refusal did not linger, and the connection was reset under it.
   test("a client that writes 50 MB before it reads hears why it was refused", async () => {
@@ -481,9 +557,9 @@ describe("fields", () => {
   };
 
   const base: Readonly<Record<string, object>> = {
-    "/v1/chat/completions": { model: "home", max_tokens: 1, messages: [{ role: "user", content: "hi" }] },
-    "/v1/messages": { model: "home", max_tokens: 1, messages: [{ role: "user", content: "hi" }] },
-    "/v1/embeddings": { model: "embed", input: "hi" },
+    "/v1/chat/completions": { model: "home", max_tokens: 1, messages: [{ role: "user", content: ASK }] },
+    "/v1/messages": { model: "home", max_tokens: 1, messages: [{ role: "user", content: ASK }] },
+    "/v1/embeddings": { model: "embed", input: ASK },
   };
 
   function withValue(path: string, place: readonly (string | number)[], value: unknown): object {
@@ -556,7 +632,7 @@ describe("fields", () => {
       ["9007199254740993", 200],
       ["1e400", 400],
     ] as const) {
-      const body = `{"model":"capped","max_tokens":${text},"messages":[{"role":"user","content":"hi"}]}`;
+      const body = `{"model":"capped","max_tokens":${text},"messages":[{"role":"user","content":"${ASK}"}]}`;
       const reply = await whole("openai-chat", body, [], stack.apiKey);
       expect(reply.status, reply.body).toBe(status);
       if (status === 200) {
@@ -593,8 +669,8 @@ describe("fields", () => {
     const evil = '{"model":"cloud","max_tokens":7,"stream":true,"user":"evil","isAdmin":true,"limits":null}';
     const fields = `"__proto__":${evil},"constructor":{"prototype":${evil}},"prototype":${evil},"hasOwnProperty":1,"toString":${evil}`;
     const bodies = [
-      `{"model":"home","max_tokens":1,"messages":[{"role":"user","content":"hi","__proto__":{"role":"system"}}],${fields}}`,
-      `{"model":"home","max_tokens":1,"messages":[{"role":"user","content":[{"type":"text","text":"hi","__proto__":{"type":"image"}}]}],"metadata":{"__proto__":{"user_id":"evil"}},${fields}}`,
+      `{"model":"home","max_tokens":1,"messages":[{"role":"user","content":"${ASK}","__proto__":{"role":"system"}}],${fields}}`,
+      `{"model":"home","max_tokens":1,"messages":[{"role":"user","content":[{"type":"text","text":"${ASK}","__proto__":{"type":"image"}}]}],"metadata":{"__proto__":{"user_id":"evil"}},${fields}}`,
     ];
     for (const format of FORMATS) {
       for (const body of bodies) {
@@ -605,19 +681,19 @@ describe("fields", () => {
     }
     expectRefusal(
       "openai-chat",
-      await whole("openai-chat", `{${fields},"messages":[{"role":"user","content":"hi"}]}`),
+      await whole("openai-chat", `{${fields},"messages":[{"role":"user","content":"${ASK}"}]}`),
       400,
       "model",
     );
     expectRefusal(
       "openai-chat",
-      await whole("openai-chat", '{"model":"home","messages":[{"__proto__":{"role":"user"},"content":"hi"}]}'),
+      await whole("openai-chat", `{"model":"home","messages":[{"__proto__":{"role":"user"},"content":"${ASK}"}]}`),
       400,
       "messages[0].role",
     );
     const after = await whole(
       "openai-chat",
-      '{"model":"home","messages":[{"role":"user","content":"hi"}]}',
+      `{"model":"home","messages":[{"role":"user","content":"${ASK}"}]}`,
       [],
       stack.apiKey,
     );
@@ -650,7 +726,7 @@ describe("injections", () => {
       for (const format of FORMATS) {
         for (const model of ["cached", "cached-claude"]) {
           for (const again of [false, true]) {
-            const prompt = `[[sim:text=${text}]]`;
+            const prompt = `${PROMPT} [[sim:text=${text}]]`;
             const { path, body } = chatRequest(format, model, prompt, true);
             const reply = await stack.post(path, body);
             if (reply.headers.get("x-gateway-cache") === "HIT") replayed++;
@@ -688,8 +764,8 @@ describe("injections", () => {
     const body = JSON.stringify({
       model: "home",
       max_tokens: 1,
-      user: "u\u00e9-evil",
-      messages: [{ role: "user", content: "hi", name: "evil" }],
+      user: `u\u00e9-evil ${END_USER}`,
+      messages: [{ role: "user", content: ASK, name: "evil" }],
     });
     const reply = await whole("openai-chat", body, smuggled, stack.apiKey);
     expect(reply.status, reply.body).toBe(200);
@@ -699,7 +775,7 @@ describe("injections", () => {
     for (const name of ["x\r\nx-injected: 1", "x\nx-injected: 1"]) {
       const refused = await whole(
         "openai-chat",
-        JSON.stringify({ model: name, messages: [{ role: "user", content: "hi" }] }),
+        JSON.stringify({ model: name, messages: [{ role: "user", content: ASK }] }),
       );
       expectRefusal("openai-chat", refused, 400, "model");
       expect(refused.headers.has("x-injected")).toBe(false);
@@ -708,7 +784,7 @@ describe("injections", () => {
 
   // planted: paths were matched whatever their case.
   test("Host, absolute targets and other paths open nothing", async () => {
-    const body = JSON.stringify({ model: "home", max_tokens: 1, messages: [{ role: "user", content: "hi" }] });
+    const body = JSON.stringify({ model: "home", max_tokens: 1, messages: [{ role: "user", content: ASK }] });
     const lines = head([`Content-Length: ${body.length}`], stack.apiKey);
     for (const request of [
       { head: ["Host: evil.test", ...lines], body },
@@ -754,7 +830,7 @@ function startDrips(): Promise<readonly RawReply[]> {
     { head: head(["Content-Length: 2000"]), body: '{"model":' },
     { target: PATHS["anthropic-messages"], head: head(["Content-Length: 2000"]) },
   ];
-  return Promise.all(drips.map((request) => send({ ...request, patienceMs: DRIP_PATIENCE_MS })));
+  return Promise.all(drips.map((request) => send({ ...request, patienceMs: PATIENCE_MS })));
 }
 
 // planted: bodies of up to 64 KiB were awaited without a timer, and the first drip was never answered.
@@ -762,7 +838,9 @@ test("a body that drips or stops is answered in the end", async () => {
   const replies = await dripping;
   for (const [index, reply] of replies.entries()) {
     expect(reply.endedBy, `drip ${index}`).toBe("reply");
-    expectRefusal(index === 4 ? "anthropic-messages" : "openai-chat", reply, 400);
+    // A 408 is sent again by the SDKs. What does not declare its length would end the same way.
+    expectRefusal(index === 4 ? "anthropic-messages" : "openai-chat", reply, index === 2 ? 400 : 408);
+    expect(reply.headers.get("x-should-retry")).toBe(index === 2 ? "false" : undefined);
   }
   console.log(`drips: ${replies.map(({ ms }) => `${(ms / 1_000).toFixed(1)} s`).join(", ")}`);
   await expectNothingReserved();
@@ -774,8 +852,25 @@ test("after all that the same process answers, and nothing was reserved", async 
   expect((await fetch(`${stack.gateway}/healthz`)).status).toBe(200);
   const answer = await stack.openai.chat.completions.create({
     model: "home",
-    messages: [{ role: "user", content: "hi" }],
+    user: END_USER,
+    messages: [{ role: "user", content: ASK }],
   });
   expect(answer.choices[0]?.finish_reason).toBe("stop");
   await expectNothingReserved();
+});
+
+// planted: a request that cannot be decoded logs its body; a refusal quotes the field that is wrong
+test("no credential, prompt or end user was told, logged, counted or kept", async () => {
+  await stack.runCron();
+  const words = { prompt: PROMPT, "end user": END_USER };
+  const credentials = credentialsOf(stack, provider, { limited });
+  for (const { text, status = 400 } of replies) {
+    expectNone("a reply", text, credentials);
+    // What is a failure quotes nothing of the request.
+    if (status >= 400) expectNone("a refusal", text, words);
+  }
+  const searched = await expectNothingKept(stack, { credentials, words });
+  expect(searched.logLines).toBeGreaterThan(100);
+  expect(searched.rows).toBeGreaterThan(100);
+  console.log(`searched: ${replies.length} replies, ${JSON.stringify(searched)}`);
 });

@@ -1,30 +1,23 @@
 /** Long because one mix of traffic is made once and searched for every secret in one file. */
-import { randomBytes } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { runBatch } from "../../dev/neon/client.ts";
 import { type CallerFormat, chatRequest } from "../support/caller.ts";
+import {
+  credentialsOf,
+  expectNone,
+  expectNothingKept,
+  postgresText,
+  providerCanaries,
+  wordCanaries,
+} from "../support/canaries.ts";
 import { LEAKS, type Listener, startLeakyBackend, startTrap } from "../support/leaky-backend.ts";
 import { rawRequest } from "../support/raw-http.ts";
 import { redisCommands, redisDump } from "../support/redis-dump.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
 
 const FORMATS = ["openai-chat", "anthropic-messages"] as const;
-const hex = (bytes: number) => randomBytes(bytes).toString("hex");
-
-/** Credentials in the shapes that they come in; each is looked for whole and in parts. */
-const provider = {
-  VLLM_API_KEY: `vllm-${hex(16)}`,
-  OPENAI_API_KEY: `sk-proj-${randomBytes(36).toString("base64url")}`,
-  ANTHROPIC_API_KEY: `sk-ant-api03-${randomBytes(36).toString("base64url")}`,
-  CF_ACCESS_CLIENT_ID: `${hex(16)}.access`,
-  CF_ACCESS_CLIENT_SECRET: hex(32),
-};
-/** Prompts and answers: words that occur nowhere else. */
-const PROMPT = `prompt-canary-${hex(8)}`;
-const ANSWER = `answer-canary-${hex(8)}`;
-const END_USER = `end-user-canary-${hex(8)}`;
+const provider = providerCanaries();
+const words = wordCanaries();
+const { prompt: PROMPT, answer: ANSWER, endUser: END_USER } = words;
 
 let stack: TestStack;
 let trap: Listener;
@@ -70,47 +63,12 @@ async function ask(
   return heard(await stack.post(path, body, { authorization: `Bearer ${key}` }), `${format} ${model} ${stream}`);
 }
 
-/** The whole, its halves, and how it would look behind the usual disguises. */
-function shapesOf(secret: string): readonly string[] {
-  const half = Math.max(12, Math.floor(secret.length / 2));
-  return [
-    ...new Set([
-      secret.slice(0, half),
-      secret.slice(-half),
-      encodeURIComponent(secret),
-      Buffer.from(secret).toString("base64").replace(/=+$/, "").slice(0, -2),
-      Buffer.from(secret).toString("hex"),
-      [...secret].toReversed().join(""),
-    ]),
-  ];
-}
-
-function expectNone(where: string, text: string, canaries: Readonly<Record<string, string>>): void {
-  for (const [name, secret] of Object.entries(canaries)) {
-    for (const shape of shapesOf(secret)) {
-      const at = text.indexOf(shape);
-      expect(at < 0 ? "nothing" : `${name}: …${text.slice(Math.max(0, at - 120), at + 40)}…`, where).toBe("nothing");
-    }
-  }
-}
-
 /** Successes, hits, faults, refusals, departures and bugs, in both formats, streamed and whole. */
 async function everythingThatHappens(): Promise<void> {
   const key = await stack.mint({ tier: "unlimited", user: "somebody" });
   const spent = await stack.mint({ tier: "one-request" });
   const revoked = await stack.mint({ tier: "unlimited" });
-  const secretsFile = JSON.parse(readFileSync(stack.secretsFile, "utf8")) as Record<string, string>;
-  const keys = { key, spent, revoked, local: stack.apiKey };
-  credentials = {
-    ...provider,
-    ...Object.fromEntries(Object.entries(keys).map(([name, text]) => [`gateway key ${name}`, text.slice(-43)])),
-    pepper: (secretsFile.keyPepper ?? "").slice(2),
-    adminKey: stack.adminKey,
-    metricsToken: stack.metricsToken,
-    gatewayRedisToken: stack.redis?.gatewayToken ?? "",
-    ledgerRedisToken: stack.redis?.ledgerToken ?? "",
-  };
-  for (const [name, secret] of Object.entries(credentials)) expect(secret.length, name).toBeGreaterThan(20);
+  credentials = credentialsOf(stack, provider, { key, spent, revoked });
 
   for (const format of FORMATS) {
     for (const stream of [false, true]) {
@@ -238,33 +196,6 @@ async function provokeBugs(key: string): Promise<void> {
   }
 }
 
-/** Every file below the stack's folder but its data, its secrets and its ready file. */
-function filesBelow(folder: string): readonly string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    if (path === join(stack.dataDir, "data")) return [];
-    if (entry.isDirectory()) return filesBelow(path);
-    return path === stack.secretsFile || path === join(stack.dataDir, "ready.json") ? [] : [path];
-  });
-}
-
-/** Every value of every table as text. */
-async function postgresText(): Promise<{ readonly text: string; readonly tables: number; readonly rows: number }> {
-  const root = { connectionString: stack.postgres?.roleUrl() ?? "", endpointUrl: stack.postgres?.url ?? "" };
-  const [tables = []] = await runBatch(root, [
-    {
-      query:
-        "select table_schema, table_name from information_schema.tables where table_type = 'BASE TABLE' and table_schema not in ('pg_catalog', 'information_schema')",
-    },
-  ]);
-  const contents = await runBatch(
-    root,
-    tables.map((table) => ({ query: `select t::text as line from "${table.table_schema}"."${table.table_name}" t` })),
-  );
-  const lines = contents.flat().map(({ line }) => line ?? "");
-  return { text: lines.join("\n"), tables: tables.length, rows: lines.length };
-}
-
 // planted: `rejected` told the backend's message unmasked; the event held the end user's name in place of its hash.
 test("no credential is in anything that is told, logged, counted or kept; no prompt or answer in anything but the exact cache", async () => {
   await everythingThatHappens();
@@ -277,7 +208,6 @@ test("no credential is in anything that is told, logged, counted or kept; no pro
     ),
   );
   await stack.runCron();
-  const words = { prompt: PROMPT, answer: ANSWER, "end user": END_USER };
   const hosts = {
     leaky: new URL(leaky.url).host,
     trap: new URL(trap.url).host,
@@ -289,34 +219,12 @@ test("no credential is in anything that is told, logged, counted or kept; no pro
   for (const [name, host] of Object.entries(hosts))
     expect(told.includes(host), `the host of ${name} in a reply`).toBe(false);
 
-  const bearer = { authorization: `Bearer ${stack.metricsToken}` };
-  for (const path of ["/metrics", "/readyz", "/healthz", "/openapi.json"]) {
-    const text = await (await fetch(`${stack.gateway}${path}`, { headers: bearer })).text();
-    expectNone(path, text, { ...credentials, ...words });
-    for (const host of Object.values(hosts)) expect(text.includes(host), path).toBe(false);
-  }
-
-  const files = filesBelow(stack.dataDir);
-  const logs = files.filter((path) => path.endsWith(".log"));
-  for (const path of files) expectNone(path, readFileSync(path, "latin1"), { ...credentials, ...words });
-  const gatewayLog = readFileSync(logs.find((path) => path.endsWith("gateway.log")) ?? "", "utf8");
-  expect(gatewayLog.split("\n").length).toBeGreaterThan(100);
-
-  const dump = await redisDump(stack);
-  for (const [name, value] of dump) {
-    expectNone(`Redis ${name}`, name, { ...credentials, ...words });
-    // An entry of the cache is an answer; it is no place for a credential either.
-    expectNone(`Redis ${name}`, value, /^t:\{[^}]*\}:c:/.test(name) ? credentials : { ...credentials, ...words });
-  }
-
-  const postgres = await postgresText();
-  expectNone("Postgres", postgres.text, { ...credentials, ...words });
-  expect(postgres.rows).toBeGreaterThan(60);
+  const searched = await expectNothingKept(stack, { credentials, words, hosts: Object.values(hosts) });
+  expect(searched.logLines).toBeGreaterThan(100);
+  expect(searched.rows).toBeGreaterThan(60);
   expect(rows.filter(Boolean).length).toBeGreaterThan(20);
   console.log(
-    `searched: ${replies.length} replies ${JSON.stringify(statuses)}, ${logs.length} logs (${gatewayLog.split("\n").length} lines of the gateway's, ` +
-      `${gatewayLog.match(/"message":"bug"/g)?.length ?? 0} of bugs), ${files.length} files, ${dump.size} Redis keys, ${postgres.tables} tables with ${postgres.rows} rows; ` +
-      `${Object.keys(credentials).length} credentials`,
+    `searched: ${replies.length} replies ${JSON.stringify(statuses)}, ${JSON.stringify(searched)}, ${Object.keys(credentials).length} credentials`,
   );
 });
 
@@ -326,8 +234,8 @@ test("the search finds what is there", async () => {
   await redisCommands(stack, [["SET", "planted", `x${secret.slice(0, 40)}`]]);
   const dump = await redisDump(stack, "planted");
   expect(() => expectNone("Redis", [...dump.values()].join(), { secret })).toThrow();
-  const kept = await postgresText();
-  expect(kept.text).toContain(requestIds[0]);
+  const kept = await postgresText(stack);
+  expect(kept.lines.join("\n")).toContain(requestIds[0]);
   await redisCommands(stack, [["DEL", "planted"]]);
 });
 
@@ -390,7 +298,7 @@ test("nothing in a request changes which host is called", async () => {
       for (const model of [url, `${url}/home`, `home@${host}`, `//${host}/home`, "home?base=x", "../home"]) {
         const refused = await stack.post(path, { ...body, model }, { authorization: `Bearer ${key}` });
         await refused.text();
-        expect(refused.status).toBe(404);
+        expect([400, 404], model).toContain(refused.status);
       }
     }
   }

@@ -11,6 +11,8 @@ export interface RawReply {
   readonly text: string;
   /** From the connection's opening to the end of the reply. */
   readonly ms: number;
+  /** From the connection's opening to its end. */
+  readonly closedMs: number;
   readonly endedBy: "reply" | "fin" | "reset" | "timeout";
 }
 
@@ -23,6 +25,8 @@ export interface RawRequest {
   /** Bytes, or what writes them: it may take as long as it likes, and is told by `socket.destroyed` when to stop. */
   readonly body?: Uint8Array | string | ((socket: Socket) => unknown);
   readonly patienceMs?: number;
+  /** Does not hang up when the reply is there: `endedBy` then says how the other side let go, `closedMs` when. */
+  readonly untilClosed?: boolean;
 }
 
 /**
@@ -37,16 +41,20 @@ export function rawRequest(url: string, request: RawRequest): Promise<RawReply> 
   const startedAt = performance.now();
   return new Promise((resolve) => {
     const received: Buffer[] = [];
+    let repliedMs: number | undefined;
     const socket = connect(Number(port), hostname);
     const finish = (endedBy: RawReply["endedBy"]) => {
       clearTimeout(timer);
       socket.destroy();
-      resolve({ ...parse(Buffer.concat(received)), ms: performance.now() - startedAt, endedBy });
+      const closedMs = performance.now() - startedAt;
+      resolve({ ...parse(Buffer.concat(received)), ms: repliedMs ?? closedMs, closedMs, endedBy });
     };
     const timer = setTimeout(() => finish("timeout"), patienceMs);
     socket.on("data", (chunk: Buffer) => {
       received.push(chunk);
-      if (isWhole(Buffer.concat(received))) finish("reply");
+      if (!isWhole(Buffer.concat(received))) return;
+      repliedMs ??= performance.now() - startedAt;
+      if (!request.untilClosed) finish("reply");
     });
     socket.on("end", () => finish("fin"));
     // A server that does not read a body to its end resets; what it said before still counts.
@@ -71,12 +79,13 @@ export function pour(socket: Socket, piece: Uint8Array | string, times = Number.
   more();
 }
 
-/** Writes one byte of `text` every `everyMs`. */
-export function drip(socket: Socket, text: string, everyMs: number): void {
+/** Writes a byte of `text`, or `length` of them, every `everyMs`. */
+export function drip(socket: Socket, text: string, everyMs: number, length = 1): void {
   let at = 0;
   const timer = setInterval(() => {
     if (socket.destroyed || at >= text.length) clearInterval(timer);
-    else socket.write(text.charAt(at++));
+    else socket.write(text.slice(at, at + length));
+    at += length;
   }, everyMs);
 }
 
@@ -84,6 +93,7 @@ function isWhole(bytes: Buffer): boolean {
   const headEnd = bytes.indexOf("\r\n\r\n");
   if (headEnd < 0) return false;
   const head = bytes.subarray(0, headEnd).toString("latin1");
+  if (/^HTTP\/1\.1 (204|304)/.test(head)) return true;
   const length = /^content-length: *(\d+)/im.exec(head)?.[1];
   if (length !== undefined) return bytes.length >= headEnd + 4 + Number(length);
   return /^transfer-encoding: *chunked/im.test(head) && bytes.subarray(-5).toString("latin1") === "0\r\n\r\n";

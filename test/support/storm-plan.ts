@@ -108,18 +108,27 @@ const KINDS = [
   "leaving",
 ] as const;
 
-/** The same seed gives the same requests, but for their traces, which `runId` keeps apart from another run's. */
-export function stormPlans(count: number, random: Random, runId: string): readonly StormPlan[] {
-  return Array.from({ length: count }, (_, index) => planOf(index, random, runId));
+/** Text that every request carries, to be looked for afterwards. */
+export interface StormWords {
+  readonly prompt: string;
+  readonly endUser: string;
 }
 
-function planOf(index: number, random: Random, runId: string): StormPlan {
+/** The same seed gives the same requests, but for their traces, which `runId` keeps apart from another run's, and for `words`. */
+export function stormPlans(count: number, random: Random, runId: string, words: StormWords): readonly StormPlan[] {
+  return Array.from({ length: count }, (_, index) => planOf(index, random, runId, words));
+}
+
+function planOf(index: number, random: Random, runId: string, words: StormWords): StormPlan {
   const kind = pick(random, KINDS);
   const format = pick(random, ["openai-chat", "anthropic-messages"] as const);
   const stream = random() < 0.6;
   const tokens = 4 + Math.floor(random() * 40);
   const special = specialOf(kind, random, index, tokens);
-  const { path, body } = chatRequest(format, special.alias, special.prompt, stream, { max_tokens: MAX_TOKENS });
+  const { path, body } = chatRequest(format, special.alias, `${words.prompt} ${special.prompt}`, stream, {
+    max_tokens: MAX_TOKENS,
+    ...(format === "openai-chat" ? { user: words.endUser } : { metadata: { user_id: words.endUser } }),
+  });
   return {
     index,
     kind,

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { TestStack } from "./stack.ts";
-import { type Random, type StormPlan, seeded, stormPlans } from "./storm-plan.ts";
+import { type Random, type StormPlan, type StormWords, seeded, stormPlans } from "./storm-plan.ts";
 
 export interface StormOptions {
   readonly requests: number;
@@ -12,6 +12,7 @@ export interface StormOptions {
   readonly clients?: number;
   /** API keys; a plan names one by its place. */
   readonly keys: readonly string[];
+  readonly words: StormWords;
 }
 
 /** What a client saw. */
@@ -29,6 +30,8 @@ export interface StormResult {
   readonly status?: number;
   readonly requestId?: string;
   readonly cache?: string;
+  /** All headers of the reply as JSON; empty where none came. */
+  readonly headers: string;
   /** What came of the body, up to whatever ended it. */
   readonly text: string;
 }
@@ -49,7 +52,7 @@ export interface Storm {
 export async function storm(stack: TestStack, options: StormOptions): Promise<Storm> {
   const { requests, clients = 32, keys } = options;
   const random = seeded(options.seed);
-  const plans = stormPlans(requests, random, randomBytes(8).toString("hex"));
+  const plans = stormPlans(requests, random, randomBytes(8).toString("hex"), options.words);
   const killAt = new Set<number>();
   while (killAt.size < options.kills) killAt.add(Math.floor((0.05 + 0.85 * random()) * requests));
   const killer = new Killer(stack, random);
@@ -146,8 +149,9 @@ async function tryOnce(
   const timer = plan.leavesAfterMs === undefined ? undefined : setTimeout(() => leaving.abort(), plan.leavesAfterMs);
   const startedAt = Date.now();
   let text = "";
+  let headers = "";
   let head: Pick<StormResult, "status" | "requestId" | "cache"> = {};
-  const seen = (end: StormResult["end"]) => ({ plan, startedAt, endedAt: Date.now(), end, text, ...head });
+  const seen = (end: StormResult["end"]) => ({ plan, startedAt, endedAt: Date.now(), end, headers, text, ...head });
   try {
     const response = await fetch(url, {
       method: "POST",
@@ -159,6 +163,7 @@ async function tryOnce(
       body: JSON.stringify(plan.body),
       signal: leaving.signal,
     });
+    headers = JSON.stringify([...response.headers]);
     const requestId = response.headers.get("x-request-id");
     const cache = response.headers.get("x-gateway-cache");
     head = { status: response.status, ...(requestId !== null && { requestId }), ...(cache !== null && { cache }) };

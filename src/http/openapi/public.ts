@@ -65,7 +65,7 @@ const CONTROLS: Operation["headers"] = {
 
 const INFERENCE = {
   security: "client",
-  errors: [400, 401, 403, 404, 413, 429, 500, 502, 503, 504],
+  errors: [400, 401, 403, 404, 408, 413, 429, 500, 502, 503, 504],
   headers: CONTROLS,
   tag: "inference",
 } as const;

@@ -25,7 +25,7 @@ export async function infer(context: Context, wireName: WireName, gateway: Gatew
     ? strangerRefusal(envelope.credentials, token.value, gateway)
     : undefined;
   if (stranger) return refused(stranger);
-  const bytes = await readBody(request, gateway.config().limits.bodyBytes, envelope.alarm);
+  const bytes = await readBody(request, gateway.config().limits, envelope.alarm);
   if (!bytes.ok) return refused(bytes.failure);
   return toResponse(await run({ ...envelope, controls: controls.value, bytes: bytes.value }, gateway));
 }

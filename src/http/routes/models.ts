@@ -1,7 +1,8 @@
 import type { Context } from "hono";
 import { findRoute } from "../../config/resolve.ts";
 import type { Route } from "../../core/config.ts";
-import type { Failure } from "../../core/failure.ts";
+import { badRequest, type Failure } from "../../core/failure.ts";
+import { ALIAS } from "../../core/identifiers.ts";
 import type { Principal } from "../../core/identity.ts";
 import { checkedPrincipalOf } from "../../stages/authenticate.ts";
 import type { Gateway } from "../../stages/gateway.ts";
@@ -30,7 +31,8 @@ export async function readModel(context: Context, gateway: Gateway): Promise<Res
 
 function visible(alias: string, principal: Principal, gateway: Gateway): Route | Failure {
   const route = findRoute(gateway.config(), alias);
-  if (!route) return modelNotFound(alias.slice(0, 256));
+  if (!route)
+    return ALIAS.pattern.test(alias) ? modelNotFound(alias) : badRequest(`The model's name ${ALIAS.says}.`, "model");
   return mayUse(principal, alias) ? route : modelForbidden(alias);
 }
 

@@ -6,13 +6,10 @@ const ROLES: Readonly<Record<string, Role>> = { user: "user", assistant: "assist
 
 /** `system` and `messages` as one list, the system prompt first. Content strings are taken as they are. */
 export function decodeMessages(body: Fields, findings: Findings): readonly Message[] {
-  const list = body.children("messages");
-  if (list.length === 0) body.complain("messages", "must hold at least one message", "invalid_value");
   const system = readContent(body, "system", findings);
-  return [
-    ...(system ? [{ role: "system", content: system } as const] : []),
-    ...list.map((fields) => decodeMessage(fields, findings)),
-  ];
+  const messages = body.each("messages", (fields) => decodeMessage(fields, findings));
+  if (messages.length === 0) body.complain("messages", "must hold at least one message", "invalid_value");
+  return system ? [{ role: "system", content: system }, ...messages] : messages;
 }
 
 function decodeMessage(fields: Fields, findings: Findings): Message {
@@ -35,7 +32,7 @@ function readContent(fields: Fields, field: string, findings: Findings): readonl
   const value = fields.value(field);
   if (value === undefined) return undefined;
   if (typeof value === "string") return [{ type: "text", text: value }];
-  if (isList(value)) return fields.children(field).map((block) => readBlock(block, findings));
+  if (isList(value)) return fields.each(field, (block) => readBlock(block, findings));
   return fields.complain(field, "must be a string or a list of content blocks", "invalid_type");
 }
 

@@ -32,12 +32,12 @@ export function decodeRequest(body: Body): Result<ChatDraft> {
     if (DECISIVE.has(field) && isDecisive(field, body.value)) findings.untranslatable.push(field);
     else if (!DECISIVE.has(field) || field === "output_config") findings.unknown.add(field);
   }
-  const model = fields.requiredIdentifier("model");
+  const model = fields.alias("model");
   const maxOutputTokens = fields.number("max_tokens", { min: 1, integer: true });
   if (fields.value("max_tokens") === undefined) fields.missing("max_tokens");
   const messages = decodeMessages(fields, findings);
   const metadata = fields.child("metadata");
-  const endUser = metadata?.identifier("user_id");
+  const endUser = metadata?.displayName("user_id");
   if (metadata && Object.keys(metadata.object).some((key) => key !== "user_id")) findings.unknown.add("metadata");
   const optional = given({
     maxOutputTokens,

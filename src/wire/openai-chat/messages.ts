@@ -19,9 +19,9 @@ const CACHE_HINTS = new Set(["cache_control", "prompt_cache_breakpoint"]);
 
 /** `messages` of a chat request. Content strings are taken as they are. */
 export function decodeMessages(body: Fields, findings: Findings): readonly Message[] {
-  const list = body.children("messages");
-  if (list.length === 0) body.complain("messages", "must hold at least one message", "invalid_value");
-  return list.map((fields) => decodeMessage(fields, findings));
+  const messages = body.each("messages", (fields) => decodeMessage(fields, findings));
+  if (messages.length === 0) body.complain("messages", "must hold at least one message", "invalid_value");
+  return messages;
 }
 
 function decodeMessage(fields: Fields, findings: Findings): Message {
@@ -39,7 +39,7 @@ function decodeMessage(fields: Fields, findings: Findings): Message {
     findings.untranslatable.push(fields.nameOf(field));
     blocks.push({ type: "other", kind: field, data });
   }
-  return { role: role ?? "user", content: blocks, ...given({ name: fields.identifier("name") }) };
+  return { role: role ?? "user", content: blocks, ...given({ name: fields.displayName("name") }) };
 }
 
 function readContent(fields: Fields, role: Role | undefined, blocks: ContentBlock[], findings: Findings): void {
@@ -50,7 +50,7 @@ function readContent(fields: Fields, role: Role | undefined, blocks: ContentBloc
     // An assistant's turn may consist of tool calls alone, and an old-style function may have returned nothing.
     if (role !== "assistant" && fields.value("role") !== "function") fields.missing("content");
   } else if (isList(content)) {
-    for (const part of fields.children("content")) blocks.push(readPart(part, findings));
+    fields.each("content", (part) => blocks.push(readPart(part, findings)));
   } else {
     fields.complain("content", "must be a string or a list of parts", "invalid_type");
   }

@@ -58,9 +58,9 @@ export function decodeRequest(body: Body): Result<ChatDraft> {
   const includeUsage = fields.child("stream_options")?.boolean("include_usage") ?? false;
   const maxTokens = fields.number("max_tokens", { min: 1, integer: true });
   const maxCompletionTokens = fields.number("max_completion_tokens", { min: 1, integer: true });
-  const user = fields.identifier("user");
-  const safetyIdentifier = fields.identifier("safety_identifier");
-  const model = fields.requiredIdentifier("model");
+  const user = fields.displayName("user");
+  const safetyIdentifier = fields.displayName("safety_identifier");
+  const model = fields.alias("model");
   const messages = decodeMessages(fields, findings);
   const optional = given({
     maxOutputTokens: maxCompletionTokens ?? maxTokens,

@@ -21,12 +21,12 @@ export function decodeRequest(body: Body): Result<EmbedDraft> {
   }
   const draft: EmbedDraft = {
     operation: "embed",
-    model: fields.requiredIdentifier("model"),
+    model: fields.alias("model"),
     inputs: readInputs(fields),
     encoding: encoding === "base64" ? "base64" : "float",
     ...given({
       dimensions: fields.number("dimensions", { min: 1, integer: true }),
-      endUser: fields.identifier("user"),
+      endUser: fields.displayName("user"),
     }),
     unknownFields: Object.keys(body.value).filter((field) => !SPOKEN.has(field)),
   };

@@ -68,7 +68,7 @@ test("a minimal file compiles with every default of the design filled in", () =>
       },
       embed: { maxOutputTokens: 0 },
     },
-    limits: { bodyBytes: 20_971_520, jsonDepth: 64 },
+    limits: { bodyBytes: 20_971_520, jsonDepth: 64, undeclaredBodyMs: 1_250 },
     snapshotMaxAgeMs: 300_000,
     stores: { redisMs: 150 },
     budgetQuarantineMs: 1_020_000,

@@ -52,7 +52,7 @@ export function config(backends: readonly Backend[], disabled: readonly string[]
     routes: {},
     tiers: {},
     defaultTier: "free",
-    limits: { bodyBytes: 1, jsonDepth: 1 },
+    limits: { bodyBytes: 1, jsonDepth: 1, undeclaredBodyMs: 1 },
     snapshotMaxAgeMs: 1,
     stores: { redisMs: 1, redisConnectMs: 1, postgresMs: 1 },
     addressGuardPerMinute: 1,

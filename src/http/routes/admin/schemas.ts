@@ -1,24 +1,35 @@
 import * as z from "zod/mini";
+import {
+  ALIAS,
+  DISPLAY_NAME,
+  KEY_ID,
+  MODEL_NAME,
+  type NameRule,
+  PLAIN_NAME,
+  REQUEST_ID,
+  TENANT,
+  USER,
+} from "../../../core/identifiers.ts";
 
 /**
  * The bodies, queries and replies of the admin API: what is parsed at the door, and what `/openapi.json` is made from. Strict: a
  * field that is not here is refused by its name. No transforms, because a transform has no JSON Schema.
  */
 
-const name = z.string().check(z.minLength(1), z.maxLength(128), z.regex(/^[^\p{Cc}\p{Cs}]*$/u));
-/** Also a part of Redis keys: no braces, no separators. */
-const tenantName = z.string().check(z.regex(/^[a-z0-9][a-z0-9._-]{0,62}$/));
-const userName = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/));
+const named = ({ pattern }: NameRule) => z.string().check(z.regex(pattern));
+const displayName = z.string().check(z.minLength(1), z.maxLength(128), z.regex(DISPLAY_NAME));
+const tenantName = named(TENANT);
+const alias = named(ALIAS);
+const plainName = named(PLAIN_NAME);
 const moment = z.iso.datetime({ offset: true });
 const day = z.union([z.iso.date(), moment]);
 const positive = z.int().check(z.minimum(1));
 const pageLimit = z.string().check(z.regex(/^([1-9]\d?|1\d\d|200)$/));
-const cursor = z.string().check(z.minLength(1), z.maxLength(128));
 /** Scheme, host and port as a browser sends them in `Origin`; `*` for every origin. */
 const origin = z.string().check(z.maxLength(255), z.regex(/^(\*|https?:\/\/[a-z0-9.-]+(:\d{1,5})?)$/));
 
-export const keyIdSchema = z.string().check(z.regex(/^[a-z2-7]{16}$/));
-export const requestIdSchema = z.string().check(z.regex(/^[A-Za-z0-9_-]{1,128}$/));
+export const keyIdSchema = named(KEY_ID);
+export const requestIdSchema = named(REQUEST_ID);
 export const scopeSchema = z.enum(["inference", "admin", "usage:read"]);
 
 const levelLimits = z.strictObject({
@@ -40,18 +51,18 @@ export const limitsSchema = z.strictObject({
 
 export const newKeySchema = z.strictObject({
   tenant: tenantName,
-  name: z.exactOptional(name),
-  user: z.exactOptional(userName),
-  tier: z.exactOptional(name),
+  name: z.exactOptional(displayName),
+  user: z.exactOptional(named(USER)),
+  tier: z.exactOptional(plainName),
   scopes: z.exactOptional(z.array(scopeSchema).check(z.minLength(1), z.maxLength(3))),
-  allowedModels: z.exactOptional(z.array(name).check(z.minLength(1), z.maxLength(200))),
+  allowedModels: z.exactOptional(z.array(alias).check(z.minLength(1), z.maxLength(200))),
   expiresAt: z.exactOptional(moment),
   limits: z.exactOptional(limitsSchema),
 });
 
 export const newTenantSchema = z.strictObject({
   tenant: tenantName,
-  name: z.exactOptional(name),
+  name: z.exactOptional(displayName),
   corsOrigins: z.exactOptional(z.array(origin).check(z.maxLength(50))),
   limits: z.exactOptional(limitsSchema),
 });
@@ -63,12 +74,12 @@ export const tenantChangeSchema = z.strictObject({ disabled: z.boolean() });
 export const keyListQuery = z.strictObject({
   tenant: z.exactOptional(tenantName),
   limit: z.exactOptional(pageLimit),
-  cursor: z.exactOptional(cursor),
+  cursor: z.exactOptional(keyIdSchema),
 });
 
 export const tenantListQuery = z.strictObject({
   limit: z.exactOptional(pageLimit),
-  cursor: z.exactOptional(cursor),
+  cursor: z.exactOptional(tenantName),
 });
 
 export const usageQuery = z.strictObject({
@@ -99,8 +110,8 @@ const price = z.strictObject({
 
 export const overlaySchema = z.strictObject({
   version: positive,
-  weights: z.exactOptional(z.record(name, z.array(z.number().check(z.minimum(0))))),
-  disabledBackends: z.exactOptional(z.array(name)),
-  tiers: z.exactOptional(z.record(name, limitsSchema)),
-  prices: z.exactOptional(z.record(name, z.record(name, price))),
+  weights: z.exactOptional(z.record(alias, z.array(z.number().check(z.minimum(0))))),
+  disabledBackends: z.exactOptional(z.array(plainName)),
+  tiers: z.exactOptional(z.record(plainName, limitsSchema)),
+  prices: z.exactOptional(z.record(plainName, z.record(named(MODEL_NAME), price))),
 });
