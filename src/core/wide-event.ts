@@ -39,7 +39,7 @@ export interface UnrecordedRefusals {
   readonly alias: string;
   readonly tier: string;
   readonly cache: WideEvent["cache"];
-  readonly failure?: FailureType;
+  readonly failure?: FailureType | undefined;
   readonly limit?: WideEvent["limit"];
   readonly count: number;
 }
@@ -53,9 +53,9 @@ export interface WideEvent {
   readonly requestId: string;
   readonly tenant: string;
   readonly keyId: string;
-  readonly user?: string;
+  readonly user?: string | undefined;
   /** A keyed hash of the caller's own end-user name. */
-  readonly endUserHash?: string;
+  readonly endUserHash?: string | undefined;
   readonly tier: string;
   readonly operation: Operation;
   readonly clientWire: WireName;
@@ -64,29 +64,29 @@ export interface WideEvent {
   readonly startedAt: number;
   readonly endedAt: number;
   readonly outcome: Outcome;
-  readonly failure?: FailureType;
-  readonly limit?: { readonly unit: LimitUnit; readonly level: LimitLevel };
+  readonly failure?: FailureType | undefined;
+  readonly limit?: { readonly unit: LimitUnit; readonly level: LimitLevel } | undefined;
   readonly status: number;
   readonly cache: "hit" | "miss" | "bypass" | "refresh";
   /** The attempt that answered. */
-  readonly backend?: string;
-  readonly model?: string;
+  readonly backend?: string | undefined;
+  readonly model?: string | undefined;
   readonly attempts: readonly AttemptRecord[];
   /** The sum over the attempts. */
-  readonly usage?: Usage;
+  readonly usage?: Usage | undefined;
   readonly estimated: boolean;
   readonly costNanoUsd: number;
   readonly reservedNanoUsd: number;
-  readonly firstTokenMs?: number;
+  readonly firstTokenMs?: number | undefined;
   readonly decisions: readonly Decision[];
   readonly translations: readonly Translation[];
   readonly configVersion: string;
   readonly overlayVersion: number;
   readonly traceId: string;
   readonly spanId: string;
-  readonly parentSpanId?: string;
+  readonly parentSpanId?: string | undefined;
   /** True where admission ran without Redis: the ledger need not look for a lease. */
-  readonly unleased?: boolean;
+  readonly unleased?: boolean | undefined;
   /** Earlier refusals of the same key that only the counters hear of: a key that hammers gets a few events a minute. */
-  readonly unrecorded?: readonly UnrecordedRefusals[];
+  readonly unrecorded?: readonly UnrecordedRefusals[] | undefined;
 }

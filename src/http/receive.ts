@@ -62,12 +62,16 @@ export function credentialsOf(headers: Headers): Credentials {
   return {
     ...(bearer !== undefined && { bearer }),
     ...(apiKey !== null && { apiKey }),
-    address: headers.get("cf-connecting-ip") ?? "unknown",
+    // Asked for of strangers alone.
+    get address() {
+      return headers.get("cf-connecting-ip") ?? "unknown";
+    },
   };
 }
 
 function traceOf(headers: Headers, chance: Chance): Trace {
-  const given = parseTraceparent(headers.get("traceparent") ?? undefined);
+  const header = headers.get("traceparent");
+  const given = header === null ? undefined : parseTraceparent(header);
   return {
     traceId: given?.traceId ?? chance.hex(16),
     spanId: chance.hex(8),

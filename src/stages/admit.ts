@@ -8,6 +8,7 @@ import { eventOf } from "./event.ts";
 import type { Gateway } from "./gateway.ts";
 import { hasBudget, levelsOf } from "./levels.ts";
 import { mayUse, modelForbidden } from "./resolve.ts";
+import { standingOf } from "./standing.ts";
 
 /** A refusal that may carry the rate headers of the limits that were seen. */
 export interface Refusal {
@@ -48,8 +49,7 @@ export async function admit(exchange: Resolved, gateway: Gateway): Promise<Resul
 
 function requestOf(exchange: Resolved, gateway: Gateway) {
   const { config, route, principal, cache, controls } = exchange;
-  // No probe is asked for of a backend that cannot be in the plan.
-  const targets = controls.noFallback ? route.targets : [...route.targets, ...route.fallbacks];
+  const standing = standingOf(route, config, gateway.availableBackends);
   return {
     requestId: exchange.requestId,
     tenant: principal.tenant,
@@ -57,7 +57,7 @@ function requestOf(exchange: Resolved, gateway: Gateway) {
     keyVersion: principal.keyVersion,
     levels: exchange.levels,
     reservation: exchange.reservation,
-    leaseMs: leaseMsOf(exchange),
+    leaseMs: standing.leaseMs,
     quarantineMs: config.budgetQuarantineMs,
     abandoned: eventOf(exchange, {
       outcome: "abandoned",
@@ -66,16 +66,9 @@ function requestOf(exchange: Resolved, gateway: Gateway) {
       costNanoUsd: exchange.reservation.costNanoUsd,
     }),
     ...(cache.key !== undefined && cache.read && { cacheKey: cache.key }),
-    backends: [...new Set(targets.map((target) => target.backend))],
+    // No probe is asked for of a backend that cannot be in the plan.
+    backends: controls.noFallback ? standing.targetBackends : standing.backends,
   };
-}
-
-/** The longest that the request can run: its slowest permitted attempt behind the whole delay budget. */
-function leaseMsOf({ config, route }: Resolved): number {
-  const totals = [...route.targets, ...route.fallbacks].map(
-    (target) => route.deadlines?.totalMs ?? config.backends[target.backend]?.deadlines.totalMs ?? 0,
-  );
-  return Math.max(...totals) + route.delayBudgetMs + config.leaseMarginMs;
 }
 
 async function refreshed(exchange: Resolved, gateway: Gateway): Promise<Result<Resolved>> {

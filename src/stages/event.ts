@@ -9,13 +9,13 @@ export interface Ending {
   readonly endedAt: number;
   /** What the caller's connection was told, 0 where it was told nothing. */
   readonly status: number;
-  readonly failure?: Failure;
-  readonly cached?: boolean;
+  readonly failure?: Failure | undefined;
+  readonly cached?: boolean | undefined;
   /** Overrides the sum over the attempts (an abandoned request is booked as reserved). */
-  readonly costNanoUsd?: number;
-  readonly unleased?: boolean;
-  readonly endUserHash?: string;
-  readonly unrecorded?: readonly UnrecordedRefusals[] | undefined;
+  readonly costNanoUsd?: number | undefined;
+  readonly unleased?: boolean | undefined;
+  readonly endUserHash?: string | undefined;
+  readonly unrecorded?: readonly UnrecordedRefusals[] | undefined | undefined;
 }
 
 /** An event is at most 16 KiB: what a caller can make long is cut. */
@@ -24,6 +24,7 @@ const MAX_TRANSLATIONS = 64;
 const MAX_FIELD_LENGTH = 64;
 
 function bounded(translations: readonly Translation[]): readonly Translation[] {
+  if (translations.length === 0) return translations;
   return translations
     .slice(0, MAX_TRANSLATIONS)
     .map((one) =>
@@ -33,18 +34,17 @@ function bounded(translations: readonly Translation[]): readonly Translation[] {
 
 type Known = Decoded & Partial<Resolved>;
 
-/** The one wide event of a request. Holds no prompt, no answer, no key: only names, counts, times and decisions. */
+/** The one wide event of a request, always of one shape: what is unknown is undefined, and absent once it is JSON. Holds no prompt, no answer, no key: only names, counts, times and decisions. */
 export function eventOf(exchange: Known & Pick<Resolved, "principal">, ending: Ending): WideEvent {
   const { principal, draft, trace, notes, config, cache, reservation } = exchange;
   const last = notes.attempts.findLast((attempt) => attempt.outcome !== "failed") ?? notes.attempts.at(-1);
-  const usage = sumUsage(notes.attempts);
   return {
     v: 1,
     requestId: exchange.requestId,
     tenant: principal.tenant,
     keyId: principal.keyId,
-    ...(principal.user !== undefined && { user: principal.user }),
-    ...(ending.endUserHash !== undefined && { endUserHash: ending.endUserHash }),
+    user: principal.user,
+    endUserHash: ending.endUserHash,
     tier: principal.tier,
     operation: draft.operation,
     clientWire: exchange.wire.name,
@@ -53,26 +53,28 @@ export function eventOf(exchange: Known & Pick<Resolved, "principal">, ending: E
     startedAt: exchange.receivedAt,
     endedAt: ending.endedAt,
     outcome: ending.outcome,
-    ...(ending.failure && { failure: ending.failure.type }),
-    ...(ending.failure?.limit && { limit: ending.failure.limit }),
+    failure: ending.failure?.type,
+    limit: ending.failure?.limit,
     status: ending.status,
     cache: cacheWord(ending.cached ?? false, cache, exchange.controls.cache === "refresh"),
-    ...(last && { backend: last.backend, model: last.model }),
+    backend: last?.backend,
+    model: last?.model,
     attempts: notes.attempts,
-    ...(usage && { usage }),
+    usage: sumUsage(notes.attempts),
     estimated: ending.outcome === "abandoned" || notes.attempts.some((attempt) => attempt.estimated),
     costNanoUsd: ending.costNanoUsd ?? notes.attempts.reduce((sum, attempt) => sum + attempt.costNanoUsd, 0),
     reservedNanoUsd: reservation?.costNanoUsd ?? 0,
-    ...(last?.firstTokenMs !== undefined && { firstTokenMs: last.startedAt + last.firstTokenMs - exchange.receivedAt }),
-    decisions: notes.decisions.slice(0, MAX_DECISIONS),
+    firstTokenMs:
+      last?.firstTokenMs === undefined ? undefined : last.startedAt + last.firstTokenMs - exchange.receivedAt,
+    decisions: notes.decisions.length > MAX_DECISIONS ? notes.decisions.slice(0, MAX_DECISIONS) : notes.decisions,
     translations: bounded(notes.translations),
     configVersion: config?.version ?? "",
     overlayVersion: config?.overlayVersion ?? 0,
     traceId: trace.traceId,
     spanId: trace.spanId,
-    ...(trace.parentSpanId !== undefined && { parentSpanId: trace.parentSpanId }),
-    ...(ending.unleased && { unleased: true }),
-    ...(ending.unrecorded && { unrecorded: ending.unrecorded }),
+    parentSpanId: trace.parentSpanId,
+    unleased: ending.unleased === true ? true : undefined,
+    unrecorded: ending.unrecorded,
   };
 }
 

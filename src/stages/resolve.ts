@@ -6,10 +6,11 @@ import type { Principal } from "../core/identity.ts";
 import { ceilingNanoUsd } from "../core/money.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import { estimateInputTokens } from "../core/tokens.ts";
-import { dearestPrice, drawTarget } from "../routing/plan.ts";
+import { drawTarget } from "../routing/plan.ts";
 import { cacheKeyOf } from "./cache-key.ts";
 import type { Gateway } from "./gateway.ts";
 import { levelsOf } from "./levels.ts";
+import { standingOf } from "./standing.ts";
 
 /** What the alias means under the config version that this isolate holds, and the most that the request may use. No I/O. */
 export function resolve(exchange: Authenticated, gateway: Gateway): Result<Resolved> | Promise<Result<Resolved>> {
@@ -42,7 +43,7 @@ export function resolve(exchange: Authenticated, gateway: Gateway): Result<Resol
       : undefined;
   const outputTokens = (maxOutputTokens ?? 0) * (draft.operation === "chat" ? (draft.choices ?? 1) : 1);
   const { availableBackends } = gateway;
-  const priceCeiling = dearestPrice(route, config, availableBackends);
+  const { priceCeiling } = standingOf(route, config, availableBackends);
   const drawn = drawTarget(route, { config, availableBackends, random: () => gateway.chance.random() });
   const resolved = (cache: CachePlan): Result<Resolved> =>
     ok({

@@ -91,7 +91,11 @@ export class Settlement {
 
   async #settle(finish: Finish): Promise<void> {
     const { gateway, exchange } = { gateway: this.#gateway, exchange: this.#exchange };
-    const event = await this.#eventOf(finish);
+    const endedAt = gateway.clock.now();
+    const { endUser } = exchange.draft;
+    const endUserHash =
+      endUser === undefined ? undefined : await gateway.hashEndUser(exchange.principal.tenant, endUser);
+    const event = this.#eventOf(finish, endedAt, endUserHash);
     const tokens = (event.usage?.inputTokens ?? 0) + (event.usage?.outputTokens ?? 0);
     const cacheWrite = finish.kind === "completed" ? this.#cacheWrite(finish) : undefined;
     // The queue first: it does not wait for Redis, and Redis' record covers its loss.
@@ -125,19 +129,17 @@ export class Settlement {
     if (reply.kind === "unavailable") await admission.settle({ ...settlement, breakers: [] }, alarm);
   }
 
-  async #eventOf(finish: Finish): Promise<WideEvent> {
+  #eventOf(finish: Finish, endedAt: number, endUserHash: string | undefined): WideEvent {
     const { gateway, exchange } = { gateway: this.#gateway, exchange: this.#exchange };
-    const endedAt = gateway.clock.now();
-    const endUser = exchange.draft.endUser;
     return eventOf(exchange, {
       outcome: finish.kind,
       endedAt,
       status: finish.kind === "failed" ? finish.status : finish.kind === "completed" ? 200 : 0,
-      ...(finish.kind === "failed" && { failure: finish.failure }),
+      failure: finish.kind === "failed" ? finish.failure : undefined,
       cached: finish.kind === "completed" && finish.live.origin.cached,
       unleased: exchange.unleased,
       unrecorded: gateway.refusals.take(exchange.principal.keyId),
-      ...(endUser !== undefined && { endUserHash: await gateway.hashEndUser(exchange.principal.tenant, endUser) }),
+      endUserHash,
     });
   }
 

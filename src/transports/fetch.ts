@@ -14,18 +14,17 @@ export interface BackendAccess {
  * nothing, so that no header of the client's can pass; redirects come back as they are (`manual`).
  */
 export function fetchTransport(access: ReadonlyMap<string, BackendAccess>): Transport {
+  const doors = new Map([...access].map(([name, known]) => [name, doorOf(known)]));
   return {
     async send(call: OutboundCall, signal: AbortSignal): Promise<Result<Response>> {
-      const known = access.get(call.backend.name);
-      if (!known) return fail(unreachable("not_configured"));
+      const door = doors.get(call.backend.name);
+      if (!door) return fail(unreachable("not_configured"));
       try {
-        const response = await fetch(known.baseUrl + call.request.path, {
+        const response = await fetch(door.baseUrl + call.request.path, {
           method: "POST",
           headers: {
-            ...FIXED,
-            ...known.headers,
+            ...(call.stream ? door.streamHeaders : door.jsonHeaders),
             ...call.request.headers,
-            accept: call.stream ? "text/event-stream" : "application/json",
             "x-request-id": call.requestId,
             traceparent: call.traceparent,
           },
@@ -39,6 +38,15 @@ export function fetchTransport(access: ReadonlyMap<string, BackendAccess>): Tran
         return fail(unreachable(signal.aborted ? "aborted" : "connect"));
       }
     },
+  };
+}
+
+/** What is the same for every call to a backend. */
+function doorOf({ baseUrl, headers }: BackendAccess) {
+  return {
+    baseUrl,
+    jsonHeaders: { ...FIXED, ...headers, accept: "application/json" },
+    streamHeaders: { ...FIXED, ...headers, accept: "text/event-stream" },
   };
 }
 

@@ -21,7 +21,7 @@ import {
   recordKey,
 } from "./keys.ts";
 import { type EncodedLevels, encodeLevels } from "./levels.ts";
-import { type Call, type CommandReply, errorWord, type Link, listed } from "./link.ts";
+import { type Call, type CommandReply, errorWord, type Link, listed, listedPlain } from "./link.ts";
 import { scripts } from "./scripts.ts";
 
 const DAY_MS = 86_400_000;
@@ -107,23 +107,23 @@ export class UpstashAdmission implements AdmissionStore {
 function admitCall(request: AdmissionRequest): Call {
   const { tenant, requestId, reservation } = request;
   const { keys, keysText, argsText, hasMoney } = encodeLevels(tenant, request.levels);
-  const own = [recordKey(tenant, requestId), dueKey(tenant), keyVersionKey(tenant, request.keyId)];
-  if (hasMoney) own.push(generationKey(tenant), quarantineKey(tenant));
-  const args = [
-    requestId,
-    String(request.keyVersion),
-    String(request.leaseMs),
-    String(request.quarantineMs),
-    String(reservation.tokens),
-    String(reservation.costNanoUsd),
-    hasMoney ? "1" : "0",
-    JSON.stringify(request.abandoned),
-    RECORD_TTL,
-  ];
-  return {
-    script: scripts.admit,
-    text: `,"${own.length + keys.length}"${listed(own)}${keysText}${listed(args)}${argsText}`,
-  };
+  const money = hasMoney ? listedPlain([generationKey(tenant), quarantineKey(tenant)]) : "";
+  const ownKeys =
+    listedPlain([recordKey(tenant, requestId), dueKey(tenant)]) +
+    listed([keyVersionKey(tenant, request.keyId)]) +
+    money;
+  const ownArgs =
+    listedPlain([
+      requestId,
+      String(request.keyVersion),
+      String(request.leaseMs),
+      String(request.quarantineMs),
+      String(reservation.tokens),
+      String(reservation.costNanoUsd),
+      hasMoney ? "1" : "0",
+    ]) + listed([JSON.stringify(request.abandoned), RECORD_TTL]);
+  const keyCount = (hasMoney ? 5 : 3) + keys.length;
+  return { script: scripts.admit, text: `,"${keyCount}"${ownKeys}${keysText}${ownArgs}${argsText}` };
 }
 
 /** A settlement, as the script needs it. */
@@ -134,20 +134,13 @@ interface SettleParts extends Pick<Settlement, "tenant" | "requestId" | "actual"
 /** The script's call for a settlement; the ledger sends the same for events that Redis never heard of. */
 export function settleCall({ tenant, requestId, actual, levels, event, eventText }: SettleParts): Call {
   const { keys, keysText, argsText, hasMoney } = levels;
-  const own = [recordKey(tenant, requestId), dueKey(tenant)];
-  if (hasMoney) own.push(generationKey(tenant));
-  const args = [
-    requestId,
-    String(actual.tokens),
-    String(actual.costNanoUsd),
-    eventText ?? JSON.stringify(event),
-    RECORD_TTL,
-    hasMoney ? "1" : "0",
-  ];
-  return {
-    script: scripts.settle,
-    text: `,"${own.length + keys.length}"${listed(own)}${keysText}${listed(args)}${argsText}`,
-  };
+  const money = hasMoney ? listedPlain([generationKey(tenant)]) : "";
+  const ownKeys = listed([recordKey(tenant, requestId)]) + listedPlain([dueKey(tenant)]) + money;
+  const counts = listedPlain([String(actual.tokens), String(actual.costNanoUsd)]);
+  const text = listed([eventText ?? JSON.stringify(event)]);
+  const ownArgs = listed([requestId]) + counts + text + listedPlain([RECORD_TTL, hasMoney ? "1" : "0"]);
+  const keyCount = (hasMoney ? 3 : 2) + keys.length;
+  return { script: scripts.settle, text: `,"${keyCount}"${ownKeys}${keysText}${ownArgs}${argsText}` };
 }
 
 function cachedEntry(request: AdmissionRequest, values: CommandReply | undefined): { readonly cached?: string } {

@@ -173,6 +173,11 @@ export function scriptText(keys: readonly string[], args: readonly string[]): st
   return `,"${keys.length}"${listed(keys)}${listed(args)}`;
 }
 
+/** As `listed`, for texts that need no escaping: numbers, request ids, names that keys.ts made. */
+export function listedPlain(texts: readonly string[]): string {
+  return texts.length === 0 ? "" : `,"${texts.join('","')}"`;
+}
+
 /** JSON strings, each behind a comma. */
 export function listed(texts: readonly string[]): string {
   let list = "";

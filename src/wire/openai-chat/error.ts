@@ -106,16 +106,24 @@ export function encodeFailure(failure: Failure, requestId: string): WireFailure 
 
 /** `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`; the reset is a duration until the bucket is full. */
 export function rateHeaders(rate: RateState): Record<string, string> {
-  return { ...windowHeaders("requests", rate.requests), ...windowHeaders("tokens", rate.tokens) };
+  const headers: Record<string, string> = {};
+  if (rate.requests) addWindow(headers, REQUESTS, rate.requests);
+  if (rate.tokens) addWindow(headers, TOKENS, rate.tokens);
+  return headers;
 }
 
-function windowHeaders(unit: "requests" | "tokens", window: RateWindow | undefined): Record<string, string> {
-  if (!window) return {};
-  return {
-    [`x-ratelimit-limit-${unit}`]: String(Math.max(0, Math.floor(window.limit))),
-    [`x-ratelimit-remaining-${unit}`]: String(Math.max(0, Math.floor(window.remaining))),
-    [`x-ratelimit-reset-${unit}`]: duration(window.resetMs),
-  };
+const namesFor = (unit: "requests" | "tokens") => ({
+  limit: `x-ratelimit-limit-${unit}`,
+  remaining: `x-ratelimit-remaining-${unit}`,
+  reset: `x-ratelimit-reset-${unit}`,
+});
+const REQUESTS = namesFor("requests");
+const TOKENS = namesFor("tokens");
+
+function addWindow(headers: Record<string, string>, names: typeof REQUESTS, window: RateWindow): void {
+  headers[names.limit] = String(Math.max(0, Math.floor(window.limit)));
+  headers[names.remaining] = String(Math.max(0, Math.floor(window.remaining)));
+  headers[names.reset] = duration(window.resetMs);
 }
 
 /** A duration as OpenAI writes it, which is Go's way: `12ms`, `1.5s`, `1m2.5s`, `6m0s`, `1h0m0s`. */

@@ -1,0 +1,48 @@
+import type { Config, Route } from "../core/config.ts";
+import type { Price } from "../core/money.ts";
+import { dearestPrice } from "../routing/plan.ts";
+
+/** What a route means under a config, whoever asks: worked out once. */
+export interface Standing {
+  readonly priceCeiling: Price;
+  /** The longest that a request can run: its slowest permitted attempt behind the whole delay budget. */
+  readonly leaseMs: number;
+  readonly targetBackends: readonly string[];
+  /** Those of the targets and of the fallbacks. */
+  readonly backends: readonly string[];
+}
+
+interface Known {
+  readonly available: ReadonlySet<string>;
+  readonly byRoute: Map<Route, Standing>;
+}
+
+/** A config that changes is another object, and takes what was known with it. */
+const known = new WeakMap<Config, Known>();
+
+export function standingOf(route: Route, config: Config, available: ReadonlySet<string>): Standing {
+  let held = known.get(config);
+  if (held?.available !== available) {
+    held = { available, byRoute: new Map() };
+    known.set(config, held);
+  }
+  let standing = held.byRoute.get(route);
+  if (!standing) {
+    standing = workOut(route, config, available);
+    held.byRoute.set(route, standing);
+  }
+  return standing;
+}
+
+function workOut(route: Route, config: Config, available: ReadonlySet<string>): Standing {
+  const targets = [...route.targets, ...route.fallbacks];
+  const totalsMs = targets.map(
+    ({ backend }) => route.deadlines?.totalMs ?? config.backends[backend]?.deadlines.totalMs ?? 0,
+  );
+  return {
+    priceCeiling: dearestPrice(route, config, available),
+    leaseMs: Math.max(...totalsMs) + route.delayBudgetMs + config.leaseMarginMs,
+    targetBackends: [...new Set(route.targets.map(({ backend }) => backend))],
+    backends: [...new Set(targets.map(({ backend }) => backend))],
+  };
+}
