@@ -25,16 +25,78 @@ export interface BodyMember {
 
 export type Role = "system" | "developer" | "user" | "assistant" | "tool";
 
-/** `other` is content that this vocabulary has no word for yet: it passes between equal formats and is refused between different ones. */
+/** Bytes in the request itself, as base64 text, or a place where the backend finds them. A URL is passed on and never fetched here. */
+export type MediaSource =
+  | { readonly kind: "base64"; readonly mediaType: string; readonly data: string }
+  | { readonly kind: "url"; readonly url: string }
+  /** An id under which the provider itself holds the file. */
+  | { readonly kind: "id"; readonly id: string };
+
+/** What a caller may say beside any block: where a provider should set a mark in its prompt cache (Anthropic's `cache_control`, as it came). */
+interface Marked {
+  readonly cacheControl?: JsonObject;
+}
+
+/**
+ * Content of a message. `tool-call` is the assistant's; `tool-result` answers it by id and stands in a message of the role `tool` (one each, as
+ * OpenAI has it) or among a user's blocks (as Anthropic has it): writers put it where their format wants it. `other` is content that this
+ * vocabulary has no word for: it passes between equal formats and is refused between different ones.
+ */
 export type ContentBlock =
-  | { readonly type: "text"; readonly text: string }
-  | { readonly type: "reasoning"; readonly text: string; readonly signature?: Json }
+  | ({ readonly type: "text"; readonly text: string; readonly citations?: readonly Json[] } & Marked)
+  | ({ readonly type: "refusal"; readonly text: string } & Marked)
+  | ({ readonly type: "reasoning"; readonly text: string; readonly signature?: Json } & Marked)
+  /** Reasoning that only its provider can read. */
+  | { readonly type: "redacted-reasoning"; readonly data: string }
+  | ({ readonly type: "image"; readonly source: MediaSource; readonly detail?: string } & Marked)
+  | ({ readonly type: "file"; readonly source: MediaSource; readonly name?: string } & Marked)
+  /** `json`: the arguments as text, as the model wrote them; it need not be valid JSON. */
+  | ({ readonly type: "tool-call"; readonly id: string; readonly name: string; readonly json: string } & Marked)
+  | ({
+      readonly type: "tool-result";
+      readonly id: string;
+      readonly content: readonly ContentBlock[];
+      readonly isError?: boolean;
+    } & Marked)
   | { readonly type: "other"; readonly kind: string; readonly data: Json };
 
 export interface Message {
   readonly role: Role;
   readonly content: readonly ContentBlock[];
   readonly name?: string;
+}
+
+/** A function that the model may call. `schema`: a JSON Schema of its arguments. Tools that a provider runs itself are `other` content of the format. */
+export interface Tool extends Marked {
+  readonly name: string;
+  readonly description?: string;
+  readonly schema: JsonObject;
+  /** Arguments must follow the schema exactly. */
+  readonly strict?: boolean;
+}
+
+/** `required`: some tool; `named`: this one. */
+export type ToolChoice =
+  | { readonly kind: "auto" | "none" | "required" }
+  | { readonly kind: "named"; readonly name: string };
+
+/** What the final text must look like. */
+export type ResponseFormat =
+  | { readonly kind: "json-object" }
+  | {
+      readonly kind: "json-schema";
+      readonly name: string;
+      readonly description?: string;
+      readonly schema: JsonObject;
+      readonly strict?: boolean;
+    };
+
+/** How much the model should think first: a word (OpenAI, vLLM), or a number of tokens (Anthropic); `off` where the caller says so. */
+export interface ReasoningWish {
+  readonly effort?: "off" | "minimal" | "low" | "medium" | "high" | "max";
+  readonly budgetTokens?: number;
+  /** Whether the caller wants to read it. */
+  readonly summary?: string;
 }
 
 /** What a chat request asks for, in no format's words. Absent means that the caller did not say. */
@@ -46,6 +108,12 @@ export interface ChatDraft {
   /** True where the caller expects usage in the stream (OpenAI: `stream_options.include_usage`; Anthropic: always). */
   readonly streamUsage: boolean;
   readonly messages: readonly Message[];
+  readonly tools?: readonly Tool[];
+  readonly toolChoice?: ToolChoice;
+  /** False: at most one call in an answer. */
+  readonly parallelToolCalls?: boolean;
+  readonly responseFormat?: ResponseFormat;
+  readonly reasoning?: ReasoningWish;
   readonly maxOutputTokens?: number;
   readonly temperature?: number;
   readonly topP?: number;
@@ -55,12 +123,67 @@ export interface ChatDraft {
   readonly choices?: number;
   readonly frequencyPenalty?: number;
   readonly presencePenalty?: number;
+  /** Log probabilities of the answer's tokens, with so many alternatives each (0: none). */
+  readonly logprobs?: { readonly top: number };
+  readonly serviceTier?: string;
   /** The caller's name for its own end user (OpenAI `user`/`safety_identifier`, Anthropic `metadata.user_id`). */
   readonly endUser?: string;
+  /** Steers which requests share a provider's prompt cache. */
+  readonly promptCacheKey?: string;
   /** Top-level fields without a word here, by name: carried between equal formats, dropped and named between different ones. */
   readonly unknownFields: readonly string[];
-  /** Fields whose loss would change the answer's meaning (tools, response_format): refused between different formats. */
+  /** Fields whose loss would change the answer's meaning: refused between different formats. */
   readonly untranslatable: readonly string[];
+}
+
+/** Legacy completion: text in, text out. */
+export interface CompleteDraft
+  extends Pick<
+    ChatDraft,
+    | "model"
+    | "stream"
+    | "streamUsage"
+    | "maxOutputTokens"
+    | "temperature"
+    | "topP"
+    | "topK"
+    | "stop"
+    | "seed"
+    | "choices"
+    | "frequencyPenalty"
+    | "presencePenalty"
+    | "logprobs"
+    | "endUser"
+    | "unknownFields"
+    | "untranslatable"
+  > {
+  readonly operation: "complete";
+  /** Texts, or token ids; each is answered by itself. */
+  readonly prompts: readonly (string | readonly number[])[];
+  readonly suffix?: string;
+  readonly echo?: boolean;
+}
+
+/** Which of the documents answer the query best (vLLM's, Cohere's and Jina's `/rerank`). */
+export interface RerankDraft {
+  readonly operation: "rerank";
+  readonly model: string;
+  readonly query: string;
+  /** Texts in the caller's order; an answer refers to them by index. */
+  readonly documents: readonly string[];
+  readonly topN?: number;
+  readonly returnDocuments: boolean;
+  readonly endUser?: string;
+  readonly unknownFields: readonly string[];
+}
+
+/** How many input tokens this chat request would take. */
+export interface TokenizeDraft {
+  readonly operation: "tokenize";
+  readonly model: string;
+  readonly chat: ChatDraft;
+  readonly endUser?: string;
+  readonly unknownFields: readonly string[];
 }
 
 export interface EmbedDraft {
@@ -73,4 +196,5 @@ export interface EmbedDraft {
   readonly unknownFields: readonly string[];
 }
 
+/** What the gateway carries today; `CompleteDraft`, `RerankDraft` and `TokenizeDraft` join with their first wire format. */
 export type Draft = ChatDraft | EmbedDraft;

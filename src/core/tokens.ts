@@ -116,6 +116,10 @@ const TOKENS_PER_REQUEST = 8;
 const TOKENS_PER_INPUT = 2;
 /** More than an image costs at the providers' usual sizes; its base64 is no text. */
 const TOKENS_PER_IMAGE = 4_096;
+/** A file that is elsewhere: nobody knows its length here. */
+const TOKENS_PER_FILE = 16_384;
+/** The marks around a tool call or its result, and its id. */
+const TOKENS_PER_CALL = 12;
 
 function messageTokens(draft: ChatDraft): number {
   let tokens = 0;
@@ -127,8 +131,24 @@ function messageTokens(draft: ChatDraft): number {
 }
 
 function blockTokens(block: ContentBlock): number {
-  if (block.type !== "other") return estimateTextTokens(block.text);
-  return block.kind.includes("image") ? TOKENS_PER_IMAGE : estimateTextTokens(JSON.stringify(block.data));
+  switch (block.type) {
+    case "text":
+    case "refusal":
+    case "reasoning":
+      return estimateTextTokens(block.text);
+    case "redacted-reasoning":
+      return estimateTextTokens(block.data);
+    case "image":
+      return TOKENS_PER_IMAGE;
+    case "file":
+      return block.source.kind === "base64" ? Math.ceil(block.source.data.length / 4) : TOKENS_PER_FILE;
+    case "tool-call":
+      return TOKENS_PER_CALL + estimateTextTokens(block.name) + estimateTextTokens(block.json);
+    case "tool-result":
+      return block.content.reduce((sum, part) => sum + blockTokens(part), TOKENS_PER_CALL);
+    case "other":
+      return block.kind.includes("image") ? TOKENS_PER_IMAGE : estimateTextTokens(JSON.stringify(block.data));
+  }
 }
 
 /** Members of the body that the draft names but does not hold. */
