@@ -60,7 +60,7 @@ export interface WireFailure {
   readonly body: string;
 }
 
-/** Bytes to frames. Keeps an unfinished tail; the law: any split of the bytes gives the same frames. */
+/** Bytes to frames. Keeps an unfinished tail; the law: any split of the bytes gives the same bytes and the same events. */
 export interface FrameReader {
   /** The frames that `chunk` completes, in order. A frame larger than 1 MiB yields one `failure` frame and ends the reader. */
   push(chunk: Uint8Array): readonly Frame[];

@@ -35,10 +35,10 @@ export class PlainFrames {
     this.keys = keys.map((key) => new TextEncoder().encode(`"${key}":`));
   }
 
-  /** Whether the frame is proven to be like one that was learned. */
-  matches(raw: Uint8Array): boolean {
+  /** Whether the frame `bytes[start, end)` is proven to be like one that was learned. */
+  matches(bytes: Uint8Array, start = 0, end = bytes.length): boolean {
     for (const template of this.templates) {
-      if (fits(raw, template)) {
+      if (fits(bytes, start, end, template)) {
         this.hits++;
         return true;
       }
@@ -63,29 +63,31 @@ export class PlainFrames {
     const tail = looseEnd ? end.filter((byte) => byte !== SPACE) : end;
     const template = { head, tail, looseEnd };
     // What was taken for the places of the strings is believed only after a parser has seen it.
-    if (!isSample(sampleOf(template)) || !fits(raw, template)) return;
+    if (!isSample(sampleOf(template)) || !fits(raw, 0, raw.length, template)) return;
     this.templates.unshift(template);
     this.templates.length = Math.min(this.templates.length, MAX_TEMPLATES);
   }
 }
 
-function fits(raw: Uint8Array, { head, tail, looseEnd }: Template): boolean {
-  let at = 0;
+function fits(raw: Uint8Array, start: number, end: number, { head, tail, looseEnd }: Template): boolean {
+  let at = start;
   for (const segment of head) {
+    if (end - at < segment.length) return false;
     for (let i = 0; i < segment.length; i++, at++) if (raw[at] !== segment[i]) return false;
-    at = stringEnd(raw, at);
+    at = stringEnd(raw, at, end);
     if (at === -1) return false;
   }
   for (let i = 0; i < tail.length; at++) {
+    if (at >= end) return false;
     if (raw[at] === tail[i]) i++;
     else if (!looseEnd || raw[at] !== SPACE) return false;
   }
-  return at === raw.length;
+  return at === end;
 }
 
-/** The index of the quote that ends the JSON string whose content starts at `from`; -1 where the content is not that of a string. */
-function stringEnd(raw: Uint8Array, from: number): number {
-  for (let i = from; i < raw.length; i++) {
+/** The index of the quote that ends the JSON string whose content starts at `from`; -1 where the content up to `to` is not that of a string. */
+function stringEnd(raw: Uint8Array, from: number, to: number): number {
+  for (let i = from; i < to; i++) {
     const byte = raw[i] ?? 0;
     if (byte === QUOTE) return i;
     if (byte < 0x20) return -1;
@@ -130,7 +132,7 @@ function holesBehind(raw: Uint8Array, key: Uint8Array): { start: number; end: nu
     let quote = colon + 1;
     while (raw[quote] === SPACE) quote++;
     if (raw[quote] !== QUOTE) continue;
-    const end = stringEnd(raw, quote + 1);
+    const end = stringEnd(raw, quote + 1, raw.length);
     if (end !== -1) holes.push({ start: quote + 1, end });
   }
   return holes;
