@@ -6,6 +6,7 @@ import type { Quirk, WireName } from "./wire.ts";
 export const OPERATION_OF: Readonly<Record<WireName, Operation>> = {
   "openai-chat": "chat",
   "anthropic-messages": "chat",
+  "openai-responses": "chat",
   "openai-embeddings": "embed",
 };
 

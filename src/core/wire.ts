@@ -1,10 +1,10 @@
 import type { Answer, Frame, StreamEvent } from "./answer.ts";
 import type { Body, Draft, Operation } from "./draft.ts";
 import type { Failure } from "./failure.ts";
-import type { Json } from "./json.ts";
+import type { Json, JsonObject } from "./json.ts";
 import type { Result } from "./result.ts";
 
-export type WireName = "openai-chat" | "openai-embeddings" | "anthropic-messages";
+export type WireName = "openai-chat" | "openai-embeddings" | "anthropic-messages" | "openai-responses";
 
 /** What happened to a field on the way between two formats; named in the wide event and on request in a reply header. */
 export interface Translation {
@@ -98,6 +98,8 @@ export interface WriterContext {
   /** Seconds since the epoch. */
   readonly createdAt: number;
   readonly includeUsage: boolean;
+  /** The caller's own body, for a format whose answers repeat what was asked. */
+  readonly request?: JsonObject;
 }
 
 /** A wire format, both directions: the side that clients speak and the side that backends speak. Pure: no fetch, env, time or HTTP framework. */
@@ -111,7 +113,7 @@ export interface Wire {
   encodeRequest(attempt: AttemptRequest): Result<WireRequest>;
   decodeStream(): FrameReader;
   encodeStream(context: WriterContext): FrameWriter;
-  /** The closing frame of a complete stream whose other frames passed as bytes: `data: [DONE]`, `message_stop`; empty where the format has no streams. */
+  /** The closing frame of a complete stream whose other frames passed as bytes: `data: [DONE]`, `message_stop`. Empty where the format has no streams, or where its last frame holds the answer's end and passes like the others. */
   readonly terminator: string;
   decodeAnswer(json: Json): Result<Answer>;
   encodeAnswer(answer: Answer, context: WriterContext): Json;

@@ -58,5 +58,6 @@ export function writerContext(exchange: Admitted, gateway: Gateway, live?: LiveA
     model: known?.model ?? live?.origin.model ?? exchange.route.alias,
     createdAt: known?.createdAt ?? Math.floor(gateway.clock.now() / 1_000),
     includeUsage: draft.operation === "chat" && draft.streamUsage,
+    request: exchange.body.value,
   };
 }

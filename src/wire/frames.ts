@@ -15,6 +15,8 @@ export interface StreamFormat {
   read(raw: Uint8Array): ParsedFrame;
   /** The keys of the strings in which two plain frames of a stream may differ. */
   readonly textKeys: readonly string[];
+  /** The keys of the whole numbers in which they may differ too. */
+  readonly numberKeys?: readonly string[];
 }
 
 export const NOTHING: ParsedFrame = { events: [], terminal: false };
@@ -75,7 +77,7 @@ export class SseFrameReader implements FrameReader {
 
   constructor(format: StreamFormat) {
     this.format = format;
-    this.plain = new PlainFrames(format.textKeys);
+    this.plain = new PlainFrames(format.textKeys, format.numberKeys);
   }
 
   push(chunk: Uint8Array): readonly Frame[] {

@@ -2,10 +2,12 @@ import type { Wire, WireName } from "../core/wire.ts";
 import { anthropicMessages } from "./anthropic-messages/index.ts";
 import { openAiChat } from "./openai-chat/index.ts";
 import { openAiEmbeddings } from "./openai-embeddings/index.ts";
+import { openAiResponses } from "./openai-responses/index.ts";
 
 /** Every wire format: one folder and one line. */
 export const wires: Readonly<Record<WireName, Wire>> = {
   "openai-chat": openAiChat,
   "anthropic-messages": anthropicMessages,
   "openai-embeddings": openAiEmbeddings,
+  "openai-responses": openAiResponses,
 };
