@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startGuard } from "../dev/guard-handle.ts";
 import { startStack } from "../dev/stack.ts";
-import { type Contender, gatewayContender, startFloors } from "./contenders.ts";
+import { type Contender, gatewayContender, startFloors, translations } from "./contenders.ts";
 import type { LoadOrder, LoadReport } from "./load.ts";
 import { cpuMicros, residentBytes } from "./machine.ts";
 import { startPortkey } from "./peers/portkey.ts";
@@ -66,9 +66,9 @@ function orderFor(contender: Contender, shape: Shape, count: number, concurrency
   const { stream, content } = SHAPES[shape];
   return {
     kind: "requests",
-    url: `${contender.url}/v1/chat/completions`,
+    url: `${contender.url}${contender.path ?? "/v1/chat/completions"}`,
     headers: contender.headers,
-    body: JSON.stringify({ model: contender.model, stream, messages: [{ role: "user", content }] }),
+    body: JSON.stringify({ model: contender.model, stream, messages: [{ role: "user", content }], ...contender.more }),
     count,
     concurrency,
   };
@@ -103,6 +103,7 @@ const guard = startGuard();
 const floors = await startFloors(stack, workDir, { guard, restart: false });
 const portkey = values["no-peers"] ? undefined : await startPortkey(stack, workDir);
 const gateway = gatewayContender(stack);
+const formats = translations(stack);
 const direct: Contender = {
   name: "direct",
   url: stack.home?.url ?? "",
@@ -123,6 +124,7 @@ try {
   for (const contender of contenders)
     for (const shape of Object.keys(WARM_UP) as (keyof typeof WARM_UP)[])
       await load(orderFor(contender, shape, WARM_UP[shape] * scale, 8));
+  for (const { contender } of formats) await load(orderFor(contender, "burst", WARM_UP.burst * scale, 8));
   for (let round = 0; round < rounds; round++) {
     // Each round begins with another contender, so that a drift of the machine's speed meets all of them.
     const turn = contenders.map((_, index) => contenders[(index + round) % contenders.length] ?? gateway);
@@ -131,6 +133,7 @@ try {
     }
     keep("direct", "firstByteMs", await firstByte(direct));
     for (const contender of turn) keep(contender.name, "firstByteMs", await firstByte(contender));
+    for (const { row, contender } of formats) keep(contender.name, row, await measure(contender, "burst"));
     console.log(`round ${round + 1} of ${rounds}`);
   }
   for (const contender of contenders) keep(contender.name, "residentMiB", residentBytes(contender.pid()) / 2 ** 20);
