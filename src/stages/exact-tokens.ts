@@ -1,9 +1,11 @@
 import { type Backend, modelNameOf, type Target } from "../core/config.ts";
 import type { Authenticated } from "../core/exchange.ts";
 import { formatFor } from "../core/formats.ts";
+import { refusedMediaUrl } from "../core/media-urls.ts";
 import { readTextUpTo } from "../lib/read.ts";
 import { wires } from "../wire/registry.ts";
 import type { Gateway } from "./gateway.ts";
+import { quirksOf } from "./own-members.ts";
 
 /** What a route that wants to know exactly may wait before admission. */
 const EXACT_DEADLINE_MS = 1_000;
@@ -40,6 +42,7 @@ async function ask(
   const format = backend && formatFor(backend, "tokenize");
   if (!backend || !format || !gateway.availableBackends.has(backend.name)) return "no_tokenizer";
   if (draft.operation !== "chat") return "not_a_chat";
+  if (refusedMediaUrl(draft, backend.imageUrls)) return "refused_address";
   const wire = wires[format];
   const request = wire.encodeRequest({
     draft: { operation: "tokenize", model: draft.model, chat: draft, unknownFields: draft.unknownFields },
@@ -47,7 +50,7 @@ async function ask(
     clientWire: clientWire.name,
     model: modelNameOf(target),
     stream: false,
-    quirks: new Set(backend.quirks),
+    quirks: quirksOf(backend),
   });
   if (!request.ok) return "untranslatable";
   const abort = new AbortController();

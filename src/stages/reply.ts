@@ -60,5 +60,6 @@ export function writerContext(exchange: Admitted, gateway: Gateway, live?: LiveA
     model: known?.model ?? live?.origin.model ?? exchange.route.alias,
     createdAt: known?.createdAt ?? Math.floor(gateway.clock.now() / 1_000),
     includeUsage: wantsStreamUsage(draft),
+    request: exchange.body.value,
   };
 }

@@ -4,6 +4,7 @@ import { anthropicMessages } from "./anthropic-messages/index.ts";
 import { openAiChat } from "./openai-chat/index.ts";
 import { openAiCompletions } from "./openai-completions/index.ts";
 import { openAiEmbeddings } from "./openai-embeddings/index.ts";
+import { openAiResponses } from "./openai-responses/index.ts";
 import { rerank } from "./rerank/index.ts";
 import { vllmTokenize } from "./vllm-tokenize/index.ts";
 
@@ -16,4 +17,5 @@ export const wires: Readonly<Record<WireName, Wire>> = {
   rerank,
   "anthropic-count-tokens": anthropicCountTokens,
   "vllm-tokenize": vllmTokenize,
+  "openai-responses": openAiResponses,
 };

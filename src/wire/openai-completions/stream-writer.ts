@@ -88,8 +88,7 @@ export class OpenAiCompletionsWriter implements FrameWriter {
     return this.chunk([{ index: choice, text, logprobs: null, ...beside, finish_reason: null }]);
   }
 
-  /** With `include_usage` every chunk has a `usage`, null in all but the last. */
-  private chunk(choices: Json, last: JsonObject = this.context.includeUsage ? { usage: null } : {}): string {
+  private chunk(choices: Json, last?: JsonObject): string {
     return sseFrame(JSON.stringify({ ...this.head, choices, ...last }));
   }
 }

@@ -2,7 +2,7 @@ import type { Body, RerankDraft } from "../../core/draft.ts";
 import { isJsonObject } from "../../core/json.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { AttemptRequest, WireRequest } from "../../core/wire.ts";
-import { BodyPatches } from "../quirks.ts";
+import { BodyPatches, withQuirks } from "../quirks.ts";
 import { type Complaint, Fields, given, isList } from "../read.ts";
 import { Translations } from "../translations.ts";
 import { NAME } from "./words.ts";
@@ -57,12 +57,18 @@ export function encodeRequest(attempt: AttemptRequest): Result<WireRequest> {
   const body =
     attempt.clientWire === NAME
       ? new BodyPatches(attempt, translations).text()
-      : JSON.stringify({
-          model: attempt.model,
-          query: draft.query,
-          documents: draft.documents,
-          ...given({ top_n: draft.topN, return_documents: draft.returnDocuments }),
-        });
+      : JSON.stringify(
+          withQuirks(
+            {
+              model: attempt.model,
+              query: draft.query,
+              documents: draft.documents,
+              ...given({ top_n: draft.topN, return_documents: draft.returnDocuments }),
+            },
+            attempt,
+            translations,
+          ),
+        );
   return ok({
     path: "/rerank",
     headers: { "content-type": "application/json", accept: "application/json" },
