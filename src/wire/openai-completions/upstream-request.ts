@@ -48,7 +48,7 @@ function built(attempt: AttemptRequest, draft: CompleteDraft, translations: Tran
   const [prompt] = draft.prompts;
   const body = {
     model: attempt.model,
-    prompt: draft.prompts.length === 1 ? prompt : draft.prompts,
+    prompt: draft.prompts.length > 1 ? draft.prompts : (prompt ?? ""),
     ...given({
       suffix: draft.suffix,
       max_tokens: attempt.maxOutputTokens ?? draft.maxOutputTokens,
