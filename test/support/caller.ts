@@ -1,7 +1,8 @@
 import type { Json } from "../../src/core/json.ts";
 
-/** The two formats that stream, as a caller sees them. Read here without any of the gateway's own code. */
-export type CallerFormat = "openai-chat" | "anthropic-messages";
+/** Formats that stream, as a caller sees them. Read here without any of the gateway's own code. */
+export type ChatFormat = "openai-chat" | "anthropic-messages";
+export type CallerFormat = ChatFormat | "openai-completions";
 
 /** What a stream told its caller. */
 export interface Told {
@@ -57,7 +58,7 @@ export function readStream(format: CallerFormat, body: string): Told {
       ?.slice("event:".length)
       .trim();
     const json = JSON.parse(data) as Fields;
-    if (format === "openai-chat") readChunk(json, state);
+    if (format !== "anthropic-messages") readChunk(json, state);
     else readEvent(json, event, state);
   }
   const { error, usage, ...rest } = state;
@@ -66,15 +67,22 @@ export function readStream(format: CallerFormat, body: string): Told {
 
 type State = { -readonly [K in keyof Told]: Told[K] | undefined } & { text: string; finished: number };
 
+/** A chat's choice has a delta, a completion's a text. */
+interface Piece {
+  readonly delta?: Record<string, string>;
+  readonly text?: string;
+  readonly finish_reason?: string | null;
+}
+
 function readChunk(json: Fields, state: State): void {
   if (json.error) {
     state.error = json.error as unknown as NonNullable<Told["error"]>;
     return;
   }
   if (json.usage) state.usage = json.usage as Record<string, unknown>;
-  for (const choice of json.choices as unknown as { delta?: Record<string, string>; finish_reason?: string | null }[]) {
-    const { delta = {}, finish_reason: finish } = choice;
-    state.text += `${delta.reasoning ?? delta.reasoning_content ?? ""}${delta.content ?? ""}`;
+  for (const choice of json.choices as unknown as Piece[]) {
+    const { delta = {}, text = "", finish_reason: finish } = choice;
+    state.text += `${text}${delta.reasoning ?? delta.reasoning_content ?? ""}${delta.content ?? ""}`;
     if (finish) state.finished++;
   }
 }
@@ -108,7 +116,7 @@ export function readFailure(format: CallerFormat, body: string): { readonly type
   const json = JSON.parse(body) as { type?: string; error?: { type?: unknown; message?: unknown; code?: unknown } };
   const { type, message, code } = json.error ?? {};
   if (typeof type !== "string" || typeof message !== "string") throw new Error(`no error of ${format}: ${body}`);
-  const fits = format === "openai-chat" ? json.type === undefined && code !== undefined : json.type === "error";
+  const fits = format !== "anthropic-messages" ? json.type === undefined && code !== undefined : json.type === "error";
   if (!fits) throw new Error(`an error, but not of ${format}: ${body}`);
   return { type, message };
 }
@@ -122,10 +130,14 @@ export function chatRequest(
   more: Readonly<Record<string, unknown>> = {},
 ): { readonly path: string; readonly body: Readonly<Record<string, unknown>> } {
   const messages = [{ role: "user", content: prompt }];
+  const withUsage = stream && { stream_options: { include_usage: true } };
+  if (format === "openai-completions") {
+    return { path: "/v1/completions", body: { model, prompt, max_tokens: 512, stream, ...withUsage, ...more } };
+  }
   return format === "openai-chat"
     ? {
         path: "/v1/chat/completions",
-        body: { model, messages, stream, ...(stream && { stream_options: { include_usage: true } }), ...more },
+        body: { model, messages, stream, ...withUsage, ...more },
       }
     : { path: "/v1/messages", body: { model, messages, max_tokens: 512, stream, ...more } };
 }
@@ -133,9 +145,10 @@ export function chatRequest(
 /** Text and reasoning of a JSON answer, in order. */
 export function textOfAnswer(format: CallerFormat, body: string): string {
   const json = JSON.parse(body) as {
-    choices?: { message: { content?: string | null; reasoning?: string; reasoning_content?: string } }[];
+    choices?: { text?: string; message: { content?: string | null; reasoning?: string; reasoning_content?: string } }[];
     content?: { text?: string; thinking?: string }[];
   };
+  if (format === "openai-completions") return (json.choices ?? []).map(({ text }) => text ?? "").join("");
   return format === "openai-chat"
     ? (json.choices ?? [])
         .map(({ message }) => `${message.reasoning ?? message.reasoning_content ?? ""}${message.content ?? ""}`)

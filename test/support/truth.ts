@@ -37,7 +37,7 @@ export function truthOf(format: CallerFormat, { bytes, choices }: StreamFixture)
     const json = JSON.parse(data) as Json;
     failed ||= json.error !== undefined;
     for (const choice of ((json.choices as unknown) ?? []) as Json[]) {
-      text += `${choice.delta?.reasoning ?? choice.delta?.reasoning_content ?? ""}${choice.delta?.content ?? ""}`;
+      text += `${choice.text ?? ""}${choice.delta?.reasoning ?? choice.delta?.reasoning_content ?? ""}${choice.delta?.content ?? ""}`;
       if (choice.finish_reason) finished++;
     }
     if (json.type === "content_block_delta") text += `${json.delta?.text ?? ""}${json.delta?.thinking ?? ""}`;
@@ -45,8 +45,9 @@ export function truthOf(format: CallerFormat, { bytes, choices }: StreamFixture)
     if (json.type === "message_delta" && json.delta?.stop_reason) finished++;
     for (const usage of [json.usage, json.message?.usage]) {
       if (!usage) continue;
-      if ((format === "openai-chat" ? usage.prompt_tokens : usage.input_tokens) !== undefined) counts.add("input");
-      if ((format === "openai-chat" ? usage.completion_tokens : usage.output_tokens) !== undefined)
+      if ((format !== "anthropic-messages" ? usage.prompt_tokens : usage.input_tokens) !== undefined)
+        counts.add("input");
+      if ((format !== "anthropic-messages" ? usage.completion_tokens : usage.output_tokens) !== undefined)
         counts.add("output");
     }
     if (finished >= choices && !failed) completeAt ??= end;
