@@ -20,6 +20,7 @@ export interface Directives {
   reasoningField?: "reasoning" | "reasoning_content" | "both";
   redacted?: boolean;
   refusal?: string;
+  citations?: boolean;
   cached?: number;
   finish?: string;
   readonly faults: FaultCall[];
@@ -119,6 +120,13 @@ export const MARKERS: Readonly<Record<string, Marker>> = {
     turn: true,
     apply: (directives, value) => {
       directives.refusal = value;
+    },
+  },
+  citations: {
+    summary: "the text cites the first document of the turn (Anthropic format) or a made-up page (OpenAI format)",
+    turn: true,
+    apply: (directives, value) => {
+      directives.citations = value !== "0";
     },
   },
   tool: {
