@@ -151,10 +151,15 @@ export const CONTENT_FAULTS: Readonly<Record<string, Fault>> = {
   },
   "tool-call-fragments": {
     summary: "the answer is a tool call whose input comes in token-sized fragments",
-    parameters: { name: "the tool's name, `simulated_tool` by default" },
+    parameters: {
+      name: "the tool's name, `simulated_tool` by default",
+      every: "or: fragments of so many UTF-16 units, wherever that cuts",
+    },
     outcome: "completed",
     prepare: (directives, parameters) => {
-      directives.tool ??= parameters.name ?? "simulated_tool";
+      if (directives.tools === undefined) directives.tool ??= parameters.name ?? "simulated_tool";
+      const every = Math.floor(Number(parameters.every));
+      if (every >= 1) directives.fragments = every;
     },
     apply: (script) => script,
   },

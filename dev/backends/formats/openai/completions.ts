@@ -42,7 +42,6 @@ function readCompletion(body: JsonObject): Ask | WireError {
     ignoreEnd: body.ignore_eos === true,
     stream: body.stream === true,
     includeUsage: includesUsage(body),
-    reasoningAsked: false,
     body: isJsonObject(body) ? body : {},
   };
 }
