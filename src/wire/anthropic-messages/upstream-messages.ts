@@ -108,16 +108,17 @@ function encodeBlock(block: ContentBlock, draftsman: Draftsman): JsonObject[] {
       return [{ type: "document", source: encodeSource(block.source), ...given({ title: block.name }), ...mark }];
     case "tool-call":
       return [{ ...encodeCall(block, draftsman), ...mark }];
-    case "tool-result":
+    case "tool-result": {
+      const content = encodeContent(block.content, draftsman);
       return [
         {
           type: "tool_result",
           tool_use_id: fitId(block.id, draftsman),
-          content: encodeContent(block.content, draftsman),
-          ...given({ is_error: block.isError }),
+          ...given({ content: content === "" ? undefined : content, is_error: block.isError }),
           ...mark,
         },
       ];
+    }
     case "other":
       return [];
   }
