@@ -14,22 +14,26 @@ import { type Client, clientSuite, type Question, type Tool } from "../support/c
 type Model = ChatOpenAI | ChatAnthropic;
 type Settings = Pick<Question, "model" | "maxTokens" | "temperature">;
 
-clientSuite(
-  ({ gateway, apiKey }) => {
-    const openai = (settings: Settings) =>
-      new ChatOpenAI({ ...settings, apiKey, maxRetries: 0, configuration: { baseURL: `${gateway}/v1` } });
-    const anthropic = (settings: Settings) =>
-      new ChatAnthropic({ ...settings, apiKey, maxRetries: 0, anthropicApiUrl: gateway });
-    return [
-      langchain("ChatOpenAI", openai),
-      // Of a stream's usage it takes the input from the first event alone, and adds the output of the first and the last.
-      { ...langchain("ChatAnthropic", anthropic), countsStreams: false },
-    ];
+clientSuite([
+  {
+    name: "ChatOpenAI",
+    of: ({ gateway, apiKey }) =>
+      langchain(
+        (settings) =>
+          new ChatOpenAI({ ...settings, apiKey, maxRetries: 0, configuration: { baseURL: `${gateway}/v1` } }),
+      ),
   },
-  ["ChatOpenAI", "ChatAnthropic"],
-);
+  {
+    name: "ChatAnthropic",
+    of: ({ gateway, apiKey }) => ({
+      ...langchain((settings) => new ChatAnthropic({ ...settings, apiKey, maxRetries: 0, anthropicApiUrl: gateway })),
+      // Of a stream's usage it takes the input from the first event alone, and adds the output of the first and the last.
+      countsStreams: false,
+    }),
+  },
+]);
 
-function langchain(name: string, construct: (settings: Settings) => Model): Client {
+function langchain(construct: (settings: Settings) => Model): Client {
   const modelOf = ({ model, maxTokens, temperature }: Settings) => construct({ model, maxTokens, temperature });
   const messages = ({ system, text, image }: Question) => [
     new SystemMessage(system),
@@ -37,7 +41,6 @@ function langchain(name: string, construct: (settings: Settings) => Model): Clie
   ];
   const signalled = ({ signal }: Question) => (signal ? { signal } : {});
   return {
-    name,
     countsStreams: true,
     async chat(question) {
       const message = await modelOf(question).invoke(messages(question), signalled(question));

@@ -4,19 +4,21 @@ import { createOpenAI } from "@ai-sdk/openai";
 import { APICallError, generateText, isStepCount, jsonSchema, type LanguageModel, Output, streamText, tool } from "ai";
 import { type Client, clientSuite, type Question, type Tool } from "../support/client-suite.ts";
 
-clientSuite(
-  ({ gateway, apiKey }) => {
-    const openai = createOpenAI({ baseURL: `${gateway}/v1`, apiKey });
-    const anthropic = createAnthropic({ baseURL: `${gateway}/v1`, apiKey });
-    return [
-      vercel("the OpenAI provider", (model) => openai.chat(model)),
-      vercel("the Anthropic provider", (model) => anthropic(model)),
-    ];
+clientSuite([
+  {
+    name: "the OpenAI provider",
+    of: ({ gateway, apiKey }) => {
+      const openai = createOpenAI({ baseURL: `${gateway}/v1`, apiKey });
+      return vercel((model) => openai.chat(model));
+    },
   },
-  ["the OpenAI provider", "the Anthropic provider"],
-);
+  {
+    name: "the Anthropic provider",
+    of: ({ gateway, apiKey }) => vercel(createAnthropic({ baseURL: `${gateway}/v1`, apiKey })),
+  },
+]);
 
-function vercel(name: string, modelOf: (name: string) => LanguageModel): Client {
+function vercel(modelOf: (name: string) => LanguageModel): Client {
   const settings = ({ model, system, text, image, maxTokens, temperature, signal }: Question) => ({
     model: modelOf(model),
     instructions: system,
@@ -35,7 +37,6 @@ function vercel(name: string, modelOf: (name: string) => LanguageModel): Client 
     ...(signal && { abortSignal: signal }),
   });
   return {
-    name,
     countsStreams: true,
     async chat(question) {
       const { text, usage } = await generateText(settings(question));
