@@ -12,10 +12,11 @@ export type ToolChoice =
   | { readonly kind: "auto" | "none" | "required" }
   | { readonly kind: "named"; readonly name: string };
 
-/** Structured output was asked for: by a schema, or any JSON object. */
-export interface Structure {
-  readonly schema: JsonObject | undefined;
-}
+/** Structured output was asked for: JSON of a schema (any object without one), or, as vLLM offers too, a text of a pattern or out of a list. */
+export type Structure =
+  | { readonly schema: JsonObject | undefined }
+  | { readonly pattern: string }
+  | { readonly choices: readonly string[] };
 
 /** An image or a file of the prompt. It is described, never fetched and never decoded. */
 export interface Attachment {

@@ -18,7 +18,7 @@ export function callsWanted(conversation: Conversation | undefined, directives: 
   const { tool, tools, toolInput } = directives;
   const offered = conversation?.tools ?? [];
   const choice = conversation?.toolChoice ?? { kind: "auto" };
-  if (choice.kind === "none") return [];
+  if (choice.kind === "none" || directives.refusal !== undefined) return [];
   const names = tools !== undefined && offered.length > 0 ? tools : tool !== undefined ? [tool] : undefined;
   const chosen =
     choice.kind === "named"

@@ -86,8 +86,8 @@ export function composeAnswer(request: AnswerRequest): Answer {
     room,
   );
   const forCalls = room - before.length;
-  const calls = composeCalls(refused ? [] : request.calls, seedText, forCalls, request.directives.fragments);
-  if (request.calls.length > 0 && !refused) {
+  const calls = composeCalls(request.calls, seedText, forCalls, request.directives.fragments);
+  if (request.calls.length > 0) {
     const spent = calls.reduce((sum, call) => sum + call.tokens, 0);
     const finish = spent >= forCalls ? "length" : "tool";
     return { reasoning, text: before, calls, refused, finish, tokens: reasoning.length + before.length + spent };

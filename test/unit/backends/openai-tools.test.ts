@@ -114,6 +114,9 @@ test("structured answers satisfy their schema; a marker spoils the first of a co
   expect(complaints((await structured("who?"))?.content)).toBeUndefined();
   for (const change of [{ structured_outputs: { json: PERSON_SCHEMA } }, { guided_json: PERSON_SCHEMA }])
     expect(complaints((await structured("who?", change))?.content)).toBeUndefined();
+  const plain = async (change: object) => (await structured("which?", { structured_outputs: change }))?.content;
+  expect(["red", "green"]).toContain(await plain({ choice: ["red", "green"] }));
+  expect(await plain({ regex: "[a-c]{3}-\\d" })).toMatch(/^[a-c]{3}-\d$/);
   const any = (await structured("who?", { response_format: { type: "json_object" } }))?.content ?? "";
   expect(JSON.parse(any)).toBeTypeOf("object");
   const spoilt = (await structured("[[sim:bad-json=1]] whose?"))?.content ?? "";
@@ -147,6 +150,18 @@ test("log probabilities are the same streamed and whole, with as many alternativ
   const chunks = await collect(await client.chat.completions.create({ ...asked, stream: true }));
   expect(chunks.flatMap((chunk) => chunk.choices[0]?.logprobs?.content ?? [])).toEqual(content);
   await expect(messageFor(ask("hello", { top_logprobs: 2 }))).rejects.toMatchObject({ status: 400 });
+});
+
+// planted: offsets counted bytes
+test("completions report log probabilities in parallel lists, the same streamed and whole", async () => {
+  const asked = { model: "simulated-small", prompt: "hello", logprobs: 2, max_tokens: 8 };
+  const whole = (await client.completions.create(asked)).choices[0];
+  const { tokens = [], text_offset: offsets = [], top_logprobs: top = [] } = whole?.logprobs ?? {};
+  expect(tokens.join("")).toBe(whole?.text);
+  expect(offsets.every((offset, index) => whole?.text.startsWith(tokens[index] ?? "?", offset))).toBe(true);
+  expect(top.every((entry) => Object.keys(entry).length === 2)).toBe(true);
+  const chunks = await collect(await client.completions.create({ ...asked, stream: true }));
+  expect(chunks.flatMap((chunk) => chunk.choices[0]?.logprobs?.text_offset ?? [])).toEqual(offsets);
 });
 
 // planted: the salt was not part of the prefix

@@ -1,8 +1,9 @@
 import { isJsonObject, parseJson } from "../../json.ts";
 import type { Ask, Turn } from "../../operation.ts";
+import { seal } from "../../seals.ts";
 import type { Answer } from "../../text/answer.ts";
 import { inputOf } from "../../text/calls.ts";
-import { redactedData, sealedSignature, signatureOf } from "./signatures.ts";
+import { signatureOf } from "./signatures.ts";
 
 /** One delta of a block, with the tokens that are complete with it. */
 export interface BlockDelta {
@@ -30,11 +31,11 @@ function thinkingBlocks(ask: Ask, turn: Turn, { reasoning }: Answer): Block[] {
   if (reasoning.length === 0) return [];
   const thinking = reasoning.join("");
   if (turn.directives.redacted === true) {
-    const whole = { type: "redacted_thinking", data: redactedData(thinking) };
+    const whole = { type: "redacted_thinking", data: seal(thinking) };
     return [{ whole, opening: whole, deltas: [], hiddenTokens: reasoning.length }];
   }
   const isOmitted = isJsonObject(ask.body.thinking) && ask.body.thinking.display === "omitted";
-  const signature = isOmitted ? sealedSignature(thinking) : signatureOf(thinking);
+  const signature = isOmitted ? seal(thinking) : signatureOf(thinking);
   return [
     {
       whole: { type: "thinking", thinking: isOmitted ? "" : thinking, signature },

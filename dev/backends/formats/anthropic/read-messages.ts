@@ -10,7 +10,7 @@ import { strictMessagesProblem } from "./strict-messages.ts";
 const KNOWN_FIELDS = new Set(
   (
     "model messages max_tokens system metadata stop_sequences stream temperature top_k top_p tools tool_choice thinking service_tier " +
-    "container context_management mcp_servers output_config cache_control inference_geo"
+    "container context_management mcp_servers output_config cache_control inference_geo diagnostics speed user_profile_id workspace_id"
   ).split(" "),
 );
 

@@ -33,13 +33,16 @@ function nameOf(value: unknown): string | undefined {
   return typeof holder.name === "string" ? holder.name : undefined;
 }
 
-/** Structured output as chat asks for it (`response_format`), as vLLM does (`structured_outputs`, `guided_json`), or as Responses does (`text.format`). */
+/** Structured output as chat asks for it (`response_format`), as vLLM does (`structured_outputs`, `guided_json` and its kin), or as Responses does (`text.format`). */
 export function structureOf(body: JsonObject): Structure | undefined {
   const text = isJsonObject(body.text) ? body.text : {};
   const outputs = isJsonObject(body.structured_outputs) ? body.structured_outputs : {};
   const guided = outputs.json ?? body.guided_json;
   if (guided !== undefined && guided !== null) return { schema: schemaOf(guided) };
-  if (Array.isArray(outputs.choice)) return { schema: { enum: outputs.choice } };
+  const choices = outputs.choice ?? body.guided_choice;
+  if (Array.isArray(choices)) return { choices: choices.map(String) };
+  const pattern = outputs.regex ?? body.guided_regex;
+  if (typeof pattern === "string") return { pattern };
   if (outputs.json_object === true) return { schema: undefined };
   const format = body.response_format ?? text.format;
   if (!isJsonObject(format)) return undefined;
