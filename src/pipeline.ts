@@ -3,6 +3,7 @@ import { INTERNAL } from "./core/failure.ts";
 import { ok, type Result } from "./core/result.ts";
 import { admit } from "./stages/admit.ts";
 import { authenticate } from "./stages/authenticate.ts";
+import { orEstimate } from "./stages/counting.ts";
 import { decode } from "./stages/decode.ts";
 import { dispatch } from "./stages/dispatch.ts";
 import { encode } from "./stages/encode.ts";
@@ -44,7 +45,9 @@ async function answer(exchange: Admitted, settlement: Settlement, gateway: Gatew
     const guarded = await guard(exchange, gateway);
     if (!guarded.ok) return settlement.failed(guarded.failure);
     const recalled = recall(guarded.value);
-    const found = recalled ? ok(recalled) : await dispatch(exchange, planAttempts(exchange, gateway), gateway);
+    const found = recalled
+      ? ok(recalled)
+      : orEstimate(exchange, await dispatch(exchange, planAttempts(exchange, gateway), gateway));
     if (!found.ok) return settlement.failed(found.failure);
     const screened = screen(exchange, found.value, gateway);
     return screened.ok ? ok(settlement.wrap(screened.value)) : settlement.failed(screened.failure);

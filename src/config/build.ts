@@ -71,12 +71,25 @@ export function priceOf(target: TargetFile, backend: BackendFile | undefined): P
   return { inputPerMillion, outputPerMillion, ...defined(rest) };
 }
 
+/** The target's own, else the model's. */
+function tokenizerOf(target: TargetFile, backend: BackendFile | undefined): TargetFile["tokenizer"] {
+  const name = nameInFile(target.model);
+  const models = backend?.models ?? {};
+  return target.tokenizer ?? (Object.hasOwn(models, name) ? models[name]?.tokenizer : undefined);
+}
+
+/** What a route may write; nothing where its operation writes no text. */
+export function mostOutputTokens({ operation = "chat", maxOutputTokens }: RouteFile): number {
+  if (operation !== "chat" && operation !== "complete") return 0;
+  return maxOutputTokens ?? DEFAULT_ROUTE.maxOutputTokens;
+}
+
 function buildBackend(backend: BackendFile, name: string): Backend {
   const { env, default: fallbackUrl, url } = backend.baseUrl;
   const models = Object.entries(backend.models ?? {}).flatMap(([model, info]) => {
     const price = priceOf({ backend: name, model: { name: model } }, backend);
     return price
-      ? [[model, { price, ...(info.contextTokens !== undefined && { contextTokens: info.contextTokens }) }]]
+      ? [[model, { price, ...defined({ contextTokens: info.contextTokens, tokenizer: info.tokenizer }) }]]
       : [];
   });
   return {
@@ -118,6 +131,7 @@ function buildRoute(route: RouteFile, alias: string, file: ConfigFile): Route {
       model: env !== undefined && defaultName !== undefined ? { env, default: defaultName } : { name: name ?? "" },
       weight: candidate.weight ?? 1,
       price,
+      ...defined({ tokenizer: tokenizerOf(candidate, file.backends[candidate.backend]) }),
     };
   };
   const deadlines = defined(route.deadlines);
@@ -127,8 +141,9 @@ function buildRoute(route: RouteFile, alias: string, file: ConfigFile): Route {
     ...(route.description !== undefined && { description: route.description }),
     targets: route.targets.map(target),
     fallbacks: (route.fallbacks ?? []).map(target),
-    maxOutputTokens: operation === "embed" ? 0 : (route.maxOutputTokens ?? DEFAULT_ROUTE.maxOutputTokens),
+    maxOutputTokens: mostOutputTokens(route),
     maxInputTokens: route.maxInputTokens ?? DEFAULT_ROUTE.maxInputTokens,
+    ...(route.exactTokens === true && { exactTokens: true }),
     cache: { ...DEFAULT_CACHE, ...defined(route.cache) },
     delayBudgetMs: route.delayBudgetMs ?? DEFAULT_ROUTE.delayBudgetMs,
     maxAttempts: route.maxAttempts ?? DEFAULT_ROUTE.maxAttempts,

@@ -1,5 +1,5 @@
 import { formatFor, OPERATION_OF } from "../core/formats.ts";
-import { candidatesOf, deadlinesOf, longestAnswerMs, nameInFile, priceOf } from "./build.ts";
+import { candidatesOf, deadlinesOf, longestAnswerMs, mostOutputTokens, nameInFile, priceOf } from "./build.ts";
 import { DEFAULT_BREAKER, DEFAULT_ROUTE, defined } from "./defaults.ts";
 import { PRESETS } from "./presets.ts";
 import type { BackendFile, ConfigFile, RouteFile } from "./schema.ts";
@@ -138,9 +138,11 @@ function checkRoute(alias: string, route: RouteFile, file: ConfigFile): Finding[
     findings.push(...checkContext([...at, "maxOutputTokens"], route, name, backend));
     findings.push(...checkReach(at, route, candidate.list, candidates.length, backend));
   }
-  if (operation === "embed" && route.maxOutputTokens !== undefined) {
-    findings.push({ path: [...at, "maxOutputTokens"], reason: "embeddings have no output tokens" });
+  if ((operation === "embed" || operation === "rerank") && route.maxOutputTokens !== undefined) {
+    const what = operation === "embed" ? "embeddings have" : "reranking has";
+    findings.push({ path: [...at, "maxOutputTokens"], reason: `${what} no output tokens` });
   }
+  findings.push(...checkExactTokens([...at, "exactTokens"], route, file));
   return findings.filter(
     (finding, index) =>
       findings.findIndex((other) => other.reason === finding.reason && other.path.join() === finding.path.join()) ===
@@ -148,10 +150,25 @@ function checkRoute(alias: string, route: RouteFile, file: ConfigFile): Finding[
   );
 }
 
+/** Asked for, exactness must be possible: of a chat, and by at least one of the targets. */
+function checkExactTokens(path: Path, route: RouteFile, file: ConfigFile): Finding[] {
+  if (route.exactTokens !== true) return [];
+  if ((route.operation ?? "chat") !== "chat")
+    return [{ path, reason: "only chats can be counted before they are sent" }];
+  const canCount = route.targets.some(({ backend: name }) => {
+    const backend = Object.hasOwn(file.backends, name) ? file.backends[name] : undefined;
+    return backend !== undefined && formatFor(backend, "tokenize") !== undefined;
+  });
+  if (canCount) return [];
+  return [
+    { path, reason: "no target's backend can count; give it the format vllm-tokenize or anthropic-count-tokens" },
+  ];
+}
+
 function checkContext(path: Path, route: RouteFile, name: string, backend: BackendFile): Finding[] {
   const models = backend.models ?? {};
   const context = Object.hasOwn(models, name) ? models[name]?.contextTokens : undefined;
-  const output = route.operation === "embed" ? 0 : (route.maxOutputTokens ?? DEFAULT_ROUTE.maxOutputTokens);
+  const output = mostOutputTokens(route);
   if (context === undefined || output < context) return [];
   return [{ path, reason: `${output} leaves no room for input in the ${context} tokens that "${name}" can hold` }];
 }

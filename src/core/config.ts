@@ -1,6 +1,7 @@
 import type { Operation } from "./draft.ts";
 import type { LimitLevel } from "./failure.ts";
 import type { Price } from "./money.ts";
+import type { TokenizerFamily } from "./tokenizers.ts";
 import type { Quirk, WireName } from "./wire.ts";
 
 /** Milliseconds, each from the start of what it bounds. */
@@ -57,6 +58,7 @@ export type ImageUrls = "pass" | "https-only" | "refuse";
 export interface ModelInfo {
   readonly price: Price;
   readonly contextTokens?: number;
+  readonly tokenizer?: TokenizerFamily;
 }
 
 /** A backend and a model on it. `env` names a variable that holds the model's name (a vLLM's `--served-model-name`). */
@@ -65,6 +67,8 @@ export interface Target {
   readonly model: { readonly name: string } | { readonly env: string; readonly default: string };
   readonly weight: number;
   readonly price: Price;
+  /** How the model counts; absent: as the family that counts most. */
+  readonly tokenizer?: TokenizerFamily;
 }
 
 /** The backend's name for the model of a target. A variable that was not bound to the environment is known by its default. */
@@ -90,6 +94,8 @@ export interface Route {
   /** Input larger than this is refused before anything is reserved. */
   readonly maxInputTokens: number;
   readonly cache: CacheRule;
+  /** True where a chat's input is counted by the target's own tokenizer before admission, and not estimated: one call more. */
+  readonly exactTokens?: boolean;
   /** From admission to the first token, over all attempts. */
   readonly delayBudgetMs: number;
   /** Attempts at most, retries included. */

@@ -6,8 +6,12 @@ import type { Quirk, WireName } from "./wire.ts";
 export const OPERATION_OF: Readonly<Record<WireName, Operation>> = {
   "openai-chat": "chat",
   "anthropic-messages": "chat",
+  "openai-completions": "complete",
   "openai-responses": "chat",
   "openai-embeddings": "embed",
+  rerank: "rerank",
+  "anthropic-count-tokens": "tokenize",
+  "vllm-tokenize": "tokenize",
 };
 
 /** All wire formats, in the order of `OPERATION_OF`. */

@@ -1,6 +1,7 @@
+import { wantsStream } from "../core/draft.ts";
 import type { Admitted, LiveAnswer, Reply, StreamingAnswer, WholeAnswer } from "../core/exchange.ts";
 import { fail, ok, type Result } from "../core/result.ts";
-import { collector } from "../wire/collect.ts";
+import { collectorFor } from "./collector-for.ts";
 import type { Gateway } from "./gateway.ts";
 import { holdHeaders } from "./hold.ts";
 import { failureReply, jsonReply } from "./reply.ts";
@@ -12,7 +13,7 @@ export async function encode(
   gateway: Gateway,
 ): Promise<Reply> {
   const { draft } = exchange;
-  if (draft.operation === "chat" && draft.stream) return holdHeaders(exchange, answering, gateway);
+  if (wantsStream(draft)) return holdHeaders(exchange, answering, gateway);
   const answer = await answering;
   if (!answer.ok) return failureReply(exchange, answer.failure, exchange.rate);
   const whole = answer.value.kind === "whole" ? ok(answer.value) : await collected(exchange, answer.value);
@@ -22,7 +23,7 @@ export async function encode(
 /** Reads a stream to its end for a caller who wants JSON. A cut is an error, never a short answer. */
 async function collected(exchange: Admitted, answer: StreamingAnswer): Promise<Result<WholeAnswer>> {
   const { draft } = exchange;
-  const sink = collector(draft.operation === "chat" ? (draft.choices ?? 1) : 1);
+  const sink = collectorFor(draft);
   for (let step = await answer.next(); step.kind !== "end"; step = await answer.next()) {
     if (step.kind === "failure") return fail(step.failure);
     for (const frame of step.frames) {

@@ -1,12 +1,14 @@
 import type { Answer, Frame } from "../core/answer.ts";
+import { wantsStream } from "../core/draft.ts";
 import type { Admitted, LiveAnswer, StreamingAnswer, StreamStep } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import type { BreakerReport } from "../core/ports.ts";
 import { fail, type Result } from "../core/result.ts";
 import type { WideEvent } from "../core/wide-event.ts";
-import { collector, replay } from "../wire/collect.ts";
+import { replay } from "../wire/collect.ts";
 import { AnswerLosses } from "../wire/losses.ts";
 import { CACHE_MAX_BYTES, cacheEntry } from "./cache-entry.ts";
+import { collectorFor } from "./collector-for.ts";
 import { eventOf } from "./event.ts";
 import type { Gateway } from "./gateway.ts";
 import { WatchedStream } from "./watched-stream.ts";
@@ -59,8 +61,7 @@ export class Settlement {
       return;
     }
     const { wire, requestId, draft } = this.#exchange;
-    const streams = draft.operation === "chat" && draft.stream;
-    const status = streams && begun ? 200 : wire.encodeFailure(failure, requestId).status;
+    const status = wantsStream(draft) && begun ? 200 : wire.encodeFailure(failure, requestId).status;
     this.finish({ kind: "failed", failure, status });
   }
 
@@ -155,7 +156,9 @@ export class Settlement {
 
   /** Each backend's last word counts; a client's departure says nothing about a backend. */
   #breakerReports(): readonly BreakerReport[] {
-    const { config, notes } = this.#exchange;
+    const { config, notes, draft } = this.#exchange;
+    // Counting has a deadline of its own and says nothing about how well a backend answers.
+    if (draft.operation === "tokenize") return [];
     const reports = new Map<string, BreakerReport>();
     for (const attempt of notes.attempts) {
       const backend = config.backends[attempt.backend];
@@ -184,7 +187,7 @@ class Memory {
   #bytes = 0;
 
   constructor(exchange: Admitted) {
-    this.#collector = collector(exchange.draft.operation === "chat" ? (exchange.draft.choices ?? 1) : 1);
+    this.#collector = collectorFor(exchange.draft);
   }
 
   take(step: StreamStep): void {

@@ -70,8 +70,12 @@ function answers(
   );
 }
 
-function collect(events: Iterable<Parameters<ReturnType<typeof collector>["push"]>[0]>, choices: number) {
-  const collected = collector(choices);
+function collect(
+  events: Iterable<Parameters<ReturnType<typeof collector>["push"]>[0]>,
+  choices: number,
+  operation: ChatAnswer["operation"] = "chat",
+) {
+  const collected = collector(choices, operation);
   for (const event of events) collected.push(event);
   return collected.result();
 }
@@ -119,6 +123,11 @@ const sayable: Partial<Record<WireName, fc.Arbitrary<ChatAnswer>>> = {
       { kind: "other", raw: "eos" },
     ),
   ).map(({ extra: _, ...answer }) => ({ createdAt: 7, ...answer })),
+  "openai-completions": answers(
+    someText.map((said) => [{ type: "text" as const, text: said }]),
+    { maxLength: 4 },
+    fc.constantFrom<FinishReason[]>({ kind: "stop", raw: "stop" }, { kind: "length", raw: "length" }),
+  ).map(({ extra: _, ...answer }) => ({ createdAt: 7, ...answer, operation: "complete" as const })),
   "anthropic-messages": answers(
     fc.array(
       fc.oneof(
@@ -162,7 +171,9 @@ const sayable: Partial<Record<WireName, fc.Arbitrary<ChatAnswer>>> = {
 
 const chats = Object.values(wires).filter((wire) => wire.operation === "chat");
 
-describe.each(chats.map((wire) => [wire.name, wire] as const))("%s", (name, wire) => {
+const streaming = Object.values(wires).filter((wire) => wire.streams);
+
+describe.each(streaming.map((wire) => [wire.name, wire] as const))("%s", (name, wire) => {
   const arbitrary = sayable[name];
   const contextOf = ({ id, model, createdAt = 0 }: ChatAnswer): WriterContext => ({
     id,
@@ -192,7 +203,7 @@ describe.each(chats.map((wire) => [wire.name, wire] as const))("%s", (name, wire
           for (const frame of reader.push(bytes.subarray(at, at + size))) events.push(...frame.events());
         }
         expect(reader.hasTail()).toBe(false);
-        expect(collect(events, answer.choices.length)).toEqual({ ok: true, value: answer });
+        expect(collect(events, answer.choices.length, answer.operation)).toEqual({ ok: true, value: answer });
       }),
       { numRuns: 300 },
     );
