@@ -1,6 +1,7 @@
 import type { FinishReason } from "../../core/answer.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../core/json.ts";
 import type { Usage } from "../../core/usage.ts";
+import { mergeExtra } from "../extra.ts";
 import { count, given, rest } from "../read.ts";
 
 export const NAME = "openai-responses";
@@ -69,25 +70,33 @@ const KNOWN_USAGE = new Set([
   "output_tokens_details",
   "total_tokens",
 ]);
+const KNOWN_DETAILS = new Set(["cached_tokens", "cache_write_tokens", "reasoning_tokens"]);
 
 /** What a usage report says beyond the vocabulary. */
 export function unspokenUsage(value: Json | undefined): JsonObject | undefined {
-  return isJsonObject(value) ? rest(value, KNOWN_USAGE) : undefined;
+  if (!isJsonObject(value)) return undefined;
+  const { input_tokens_details: input, output_tokens_details: output } = value;
+  const unspoken: JsonObject = {
+    ...rest(value, KNOWN_USAGE),
+    ...given({
+      input_tokens_details: isJsonObject(input) ? rest(input, KNOWN_DETAILS) : undefined,
+      output_tokens_details: isJsonObject(output) ? rest(output, KNOWN_DETAILS) : undefined,
+    }),
+  };
+  return Object.keys(unspoken).length > 0 ? unspoken : undefined;
 }
 
-/**
- * Usage as this format reports it. Its schema demands every count: what is unknown to us is 0 here, and here alone.
- */
+/** Usage as this format reports it. Its schema demands every count: what is unknown to us is 0 here, and here alone. */
 export function encodeUsage(usage: Usage, unspoken: JsonObject = {}): JsonObject {
-  const { inputTokens = 0, outputTokens = 0, cachedInputTokens = 0, cacheWriteTokens, reasoningTokens = 0 } = usage;
-  return {
-    ...unspoken,
+  const { inputTokens = 0, outputTokens = 0, cachedInputTokens = 0, cacheWriteTokens = 0, reasoningTokens = 0 } = usage;
+  const spoken = {
     input_tokens: inputTokens,
-    input_tokens_details: { cached_tokens: cachedInputTokens, ...given({ cache_write_tokens: cacheWriteTokens }) },
+    input_tokens_details: { cached_tokens: cachedInputTokens, cache_write_tokens: cacheWriteTokens },
     output_tokens: outputTokens,
     output_tokens_details: { reasoning_tokens: reasoningTokens },
     total_tokens: inputTokens + outputTokens,
   };
+  return mergeExtra(spoken, unspoken);
 }
 
 /**
