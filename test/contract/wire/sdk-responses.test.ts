@@ -133,7 +133,8 @@ describe("the openai package", () => {
     const json = JSON.stringify(wire.encodeAnswer(answer, context));
     const response = await client(json).responses.create(asked);
     const streamed = await client(whole()).responses.stream(asked).finalResponse();
-    expect(response.output).toEqual(streamed.output);
+    // The stream helper adds what it has parsed.
+    expect(streamed.output).toMatchObject(response.output);
     expect(response.output_text).toBe(streamed.output_text);
     expect(response.usage).toEqual(streamed.usage);
   });
@@ -195,7 +196,7 @@ describe("the openai package", () => {
   });
 
   it.each(streamFixtures("openai-responses").filter(({ answer }) => answer?.id))(
-    "reads $name as it was recorded, and as it is told anew",
+    "reads $name as it is told anew",
     async ({ bytes, answer: meant }) => {
       if (!meant) return;
       const writer = wire.encodeStream({ ...context, id: meant.id, model: meant.model });
