@@ -12,6 +12,10 @@ export interface Contender {
   readonly headers: Readonly<Record<string, string>>;
   /** The model to ask for. */
   readonly model: string;
+  /** Where it is asked; OpenAI's path for chats where absent. */
+  readonly path?: string;
+  /** What its requests say beside that. */
+  readonly more?: Readonly<Record<string, unknown>>;
   pid(): number;
 }
 
@@ -73,4 +77,20 @@ export function gatewayContender(stack: Stack): Contender {
     model: "bench",
     pid: () => stack.process("gateway").pid() ?? 0,
   };
+}
+
+/**
+ * The same gateway, asked in each format for a model that a backend of each format serves: for every client a stream that passes as it is, and one that
+ * is translated. `row` is theirs in the report.
+ */
+export function translations(stack: Stack): readonly { readonly row: string; readonly contender: Contender }[] {
+  const gateway = gatewayContender(stack);
+  const openai = { ...gateway };
+  const anthropic = { ...gateway, path: "/v1/messages", more: { max_tokens: 4096 } };
+  return [
+    { row: "openaiClient", contender: { ...openai, name: "OpenAI-format backend", model: "bench" } },
+    { row: "openaiClient", contender: { ...openai, name: "Anthropic-format backend", model: "bench-claude" } },
+    { row: "anthropicClient", contender: { ...anthropic, name: "Anthropic-format backend", model: "bench-claude" } },
+    { row: "anthropicClient", contender: { ...anthropic, name: "OpenAI-format backend", model: "bench" } },
+  ];
 }

@@ -14,9 +14,16 @@ const ROWS = [
   ["json", "CPU per JSON request, µs", "floor calls"],
   ["burst", "CPU per SSE frame, as fast as the backend can, µs", "floor frames"],
   ["paced", "CPU per SSE frame, one by one at 50 a second, µs", "floor frames"],
+  ["openaiClient", "CPU per SSE frame for OpenAI clients, as fast as the backend can, µs", "OpenAI-format backend"],
+  ["anthropicClient", "the same for Anthropic clients, µs", "Anthropic-format backend"],
   ["firstByteMs", "first byte of a stream, ms", "direct"],
   ["residentMiB", "resident memory after the rounds, MiB", undefined],
-  ["slowReaders500GrowthMiB", "growth with 500 streams of 2,000 frames read one frame a second, MiB", undefined],
+  [
+    "slowReaders500GrowthMiB",
+    "growth with 500 streams of 2,000 frames read one frame a second, MiB",
+    "floor pass-through",
+  ],
+  ["slowReaders500LaterMiB", "of it still resident once they have gone, MiB", undefined],
 ] as const;
 
 /** Medians, spreads and ratios (pair by pair, round by round) as Markdown. */

@@ -22,6 +22,7 @@ import { eventBatcher } from "./stores/isolate/events.ts";
 import { principalCache } from "./stores/isolate/principals.ts";
 import { refusalTally } from "./stores/isolate/refusals.ts";
 import { strangerList } from "./stores/isolate/strangers.ts";
+import { tenantSalts } from "./stores/isolate/tenant-salts.ts";
 import { ShareLimits } from "./stores/local-limits.ts";
 import { Neon } from "./stores/neon/client.ts";
 import { pingNeon } from "./stores/neon/health.ts";
@@ -155,6 +156,7 @@ function composeGateway(
       const pepper = environment.peppers.byVersion.get(environment.peppers.current) ?? "";
       return hmacBase64Url(await hmacKey(pepper), `${tenant}\n${name}`);
     },
+    cacheSalt: tenantSalts(environment.peppers.byVersion.get(environment.peppers.current) ?? ""),
   };
 }
 

@@ -97,6 +97,9 @@ function buildBackend(backend: BackendFile, name: string): Backend {
       ]),
     ),
     quirks: backend.quirks ?? [],
+    // A vLLM stands in a private network: what it fetches for a stranger is fetched from inside.
+    imageUrls: backend.imageUrls ?? (backend.quirks?.includes("vllm") ? "refuse" : "https-only"),
+    priorityScheduling: backend.priorityScheduling ?? false,
     collectJson: backend.collectJson ?? "never",
     deadlines: deadlinesOf(backend),
     breaker: { ...DEFAULT_BREAKER, ...defined(backend.breaker) },
@@ -142,7 +145,7 @@ function buildTier(tier: ConfigFile["tiers"][string], name: string): Tier {
     const own = tier[level];
     if (own) limits[level] = buildLevel(own);
   }
-  return { name, limits };
+  return { name, ...(tier.vllmPriority !== undefined && { vllmPriority: tier.vllmPriority }), limits };
 }
 
 function buildLevel({ budget, ...units }: LevelLimitsFile): LevelLimits {

@@ -1,6 +1,7 @@
 import { formatFor, OPERATION_OF } from "../core/formats.ts";
 import { candidatesOf, deadlinesOf, longestAnswerMs, nameInFile, priceOf } from "./build.ts";
 import { DEFAULT_BREAKER, DEFAULT_ROUTE, defined } from "./defaults.ts";
+import { PRESETS } from "./presets.ts";
 import type { BackendFile, ConfigFile, RouteFile } from "./schema.ts";
 import { suggest } from "./suggest.ts";
 import type { Path } from "./yaml-source.ts";
@@ -35,6 +36,8 @@ function checkTiers(file: ConfigFile): Finding[] {
 function checkBackend(name: string, backend: BackendFile): Finding[] {
   const findings: Finding[] = [];
   const at = ["backends", name];
+  if (backend.preset !== undefined && !Object.hasOwn(PRESETS, backend.preset))
+    findings.push({ path: [...at, "preset"], reason: missing("preset", backend.preset, PRESETS) });
   backend.formats.forEach((format, index) => {
     const first = formatFor(backend, OPERATION_OF[format]);
     if (backend.formats.indexOf(format) < index || (first !== undefined && first !== format)) {
@@ -45,6 +48,8 @@ function checkBackend(name: string, backend: BackendFile): Finding[] {
     }
   });
   findings.push(...checkDeadlines([...at, "deadlines"], backend));
+  if (backend.priorityScheduling === true && !backend.quirks?.includes("vllm"))
+    findings.push({ path: [...at, "priorityScheduling"], reason: "is vLLM's; the backend has no quirk `vllm`" });
   const breaker = { ...DEFAULT_BREAKER, ...defined(backend.breaker) };
   if (breaker.maxOpenMs < breaker.openMs) {
     findings.push({

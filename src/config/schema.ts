@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { looksLikeCredential } from "../core/credentials.ts";
-import { WIRE_NAMES } from "../core/formats.ts";
+import { QUIRK_NAMES, WIRE_NAMES } from "../core/formats.ts";
 import { ALIAS, MODEL_NAME, type NameRule, PLAIN_NAME } from "../core/identifiers.ts";
 
 /**
@@ -103,6 +103,8 @@ const headerName = z
   .refine((name) => !RESERVED_HEADERS.has(name.toLowerCase()), { error: "is set by the gateway" });
 
 const backend = z.strictObject({
+  /** Filled in before this is read; see presets.ts. */
+  preset: z.string().optional(),
   formats: z
     .array(z.enum(WIRE_NAMES, { error: `must be one of ${WIRE_NAMES.join(", ")}` }))
     .min(1, { error: "needs at least one format" }),
@@ -122,13 +124,9 @@ const backend = z.strictObject({
     })
     .optional(),
   headers: z.record(headerName, header).optional(),
-  quirks: z
-    .array(
-      z.enum(["vllm", "max-completion-tokens", "no-stream-options"], {
-        error: "must be one of vllm, max-completion-tokens, no-stream-options",
-      }),
-    )
-    .optional(),
+  quirks: z.array(z.enum(QUIRK_NAMES, { error: `must be one of ${QUIRK_NAMES.join(", ")}` })).optional(),
+  imageUrls: z.enum(["pass", "https-only", "refuse"], { error: "must be one of pass, https-only, refuse" }).optional(),
+  priorityScheduling: z.boolean({ error: "must be true or false" }).optional(),
   collectJson: z
     .enum(["always", "overDeadline", "never"], { error: "must be one of always, overDeadline, never" })
     .optional(),
@@ -197,6 +195,11 @@ const levelLimits = z.strictObject({
 
 const tier = z.strictObject({
   description: z.string().optional(),
+  vllmPriority: z
+    .int({ error: "must be a whole number" })
+    .min(-1000, { error: "must be from -1000 to 1000" })
+    .max(1000, { error: "must be from -1000 to 1000" })
+    .optional(),
   key: levelLimits.optional(),
   user: levelLimits.optional(),
   model: levelLimits.optional(),

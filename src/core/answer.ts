@@ -41,11 +41,13 @@ export type StreamEvent =
   | { readonly type: "failure"; readonly failure: Failure };
 
 /**
- * One frame of a stream. `raw` is the frame's bytes with its closing blank line, exactly as they came. `notable` is false
- * only where the reader knows, without parsing, that the frame holds no finish, usage, failure or end: such a frame may pass unread.
+ * One frame of a stream, or several neighbours that are not notable. `raw` is the bytes with the closing blank line, exactly as they came. `notable`
+ * is false only where the reader knows, without parsing, that there is no finish, usage, failure or end in it: such a frame may pass unread.
  */
 export interface Frame {
   readonly raw: Uint8Array;
+  /** How many frames of the stream it is. */
+  readonly count: number;
   readonly notable: boolean;
   /** True for the format's own last frame (`[DONE]`, `message_stop`). It proves nothing by itself. */
   readonly terminal: boolean;

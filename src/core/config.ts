@@ -39,6 +39,10 @@ export interface Backend {
   /** Further outbound headers: fixed values, or names of secrets (an Access service token); an absent optional secret leaves the header out. */
   readonly headers: Readonly<Record<string, { readonly value: string } | { readonly secret: string }>>;
   readonly quirks: readonly Quirk[];
+  /** What may be done with the address of an image or a file in a request: the backend fetches it, from its own place in the network. */
+  readonly imageUrls: ImageUrls;
+  /** True where vLLM runs `--scheduling-policy priority`; without it vLLM refuses any priority but 0. */
+  readonly priorityScheduling: boolean;
   /** When a caller wants JSON, whether the backend is asked to stream all the same. */
   readonly collectJson: "always" | "overDeadline" | "never";
   readonly deadlines: Deadlines;
@@ -46,6 +50,9 @@ export interface Backend {
   /** Known models of this backend by the backend's own name. */
   readonly models: Readonly<Record<string, ModelInfo>>;
 }
+
+/** `pass`: http and https; `https-only`; `refuse`: none. Addresses that are private by their looks are refused always. */
+export type ImageUrls = "pass" | "https-only" | "refuse";
 
 export interface ModelInfo {
   readonly price: Price;
@@ -115,6 +122,8 @@ export type Limits = Readonly<Partial<Record<LimitLevel, LevelLimits>>>;
 
 export interface Tier {
   readonly name: string;
+  /** The priority under which a vLLM with priority scheduling queues this tier's requests; lower runs first, absent is 0. */
+  readonly vllmPriority?: number;
   readonly limits: Limits;
 }
 

@@ -25,16 +25,28 @@ export interface AttemptRequest {
   /** Upper bound of output tokens to send (the caller's wish, capped by the route). Undefined for operations without one. */
   readonly maxOutputTokens?: number;
   readonly quirks: ReadonlySet<Quirk>;
+  /** Top-level members that the gateway sets on this backend, whatever the caller said of them (vLLM's `cache_salt` and `priority`). */
+  readonly ownMembers?: Readonly<Record<string, Json>>;
 }
 
-/** Named options that two or more backends share; anything else about a backend is plain data. */
+/** Named options that two or more backends may share; anything else about a backend is plain data. What each does: wire/quirks.ts. */
 export type Quirk =
-  /** Strip the fields that vLLM would obey and a caller must not set (priority, cache_salt, …). */
+  /** Strip the fields that vLLM would obey and a caller must not set (priority, cache_salt, …); set the gateway's own. */
   | "vllm"
   /** Send `max_completion_tokens` instead of `max_tokens`. */
   | "max-completion-tokens"
-  /** The backend rejects `stream_options`: ask for no usage and estimate it. */
-  | "no-stream-options";
+  /** The backend rejects `stream_options`: ask for no usage, and estimate it where it does not come by itself. */
+  | "no-stream-options"
+  /** The backend gives one choice whatever `n` says, or rejects it: more than one is refused. */
+  | "no-n"
+  /** The backend rejects `logprobs` and `logit_bias`, or passes over them: refused. */
+  | "no-logprobs"
+  /** The backend rejects names of messages: dropped. */
+  | "no-names"
+  /** The backend rejects `user`: dropped. */
+  | "no-end-user"
+  /** The backend calls `seed` `random_seed`. */
+  | "random-seed";
 
 /** A request to a backend, before a transport adds the host and credentials. `path` starts behind the base URL: `/chat/completions`. */
 export interface WireRequest {
@@ -60,7 +72,7 @@ export interface WireFailure {
   readonly body: string;
 }
 
-/** Bytes to frames. Keeps an unfinished tail; the law: any split of the bytes gives the same frames. */
+/** Bytes to frames. Keeps an unfinished tail; the law: any split of the bytes gives the same bytes and the same events. */
 export interface FrameReader {
   /** The frames that `chunk` completes, in order. A frame larger than 1 MiB yields one `failure` frame and ends the reader. */
   push(chunk: Uint8Array): readonly Frame[];

@@ -1,12 +1,15 @@
 import type { Admitted, LiveAnswer } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Json } from "../core/json.ts";
-import { ok, type Result } from "../core/result.ts";
-import type { FailedResponse, Wire } from "../core/wire.ts";
+import { refusedMediaUrl } from "../core/media-urls.ts";
+import { fail, ok, type Result } from "../core/result.ts";
+import type { AttemptRequest, FailedResponse, Wire } from "../core/wire.ts";
 import { retryAfterMsOf } from "../lib/backoff.ts";
 import { readTextUpTo } from "../lib/read.ts";
+import { beyondBackend } from "../wire/quirks.ts";
 import { BackendStream } from "./backend-stream.ts";
 import type { Gateway } from "./gateway.ts";
+import { ownMembersOf, quirksOf } from "./own-members.ts";
 import { type PlannedAttempt, protocol, RunningAttempt, timedOut } from "./running-attempt.ts";
 
 /** A backend's whole JSON answer may be this large. */
@@ -24,15 +27,22 @@ export async function attempt(
 ): Promise<Result<LiveAnswer>> {
   const { backend, wire, deadlines } = planned;
   const stream = wantsStream(planned, exchange);
-  const encoded = wire.encodeRequest({
+  const refused = refusedMediaUrl(exchange.draft, backend.imageUrls);
+  if (refused) return fail(refused);
+  const ownMembers = ownMembersOf(backend, exchange, gateway);
+  const request: AttemptRequest = {
     draft: exchange.draft,
     body: exchange.body,
     clientWire: exchange.wire.name,
     model: planned.model,
     stream,
     ...(exchange.maxOutputTokens !== undefined && { maxOutputTokens: exchange.maxOutputTokens }),
-    quirks: new Set(backend.quirks),
-  });
+    quirks: quirksOf(backend),
+    ...(ownMembers && { ownMembers: ownMembers instanceof Promise ? await ownMembers : ownMembers }),
+  };
+  const beyond = beyondBackend(request);
+  if (beyond) return fail(beyond);
+  const encoded = wire.encodeRequest(request);
   if (!encoded.ok) return encoded;
   exchange.notes.translations.push(...encoded.value.translations);
   const running = new RunningAttempt(planned, exchange, gateway);

@@ -40,10 +40,10 @@ export class PlainFrames {
     this.keys = [...strings.map(named(false)), ...numbers.map(named(true))];
   }
 
-  /** Whether the frame is proven to be like one that was learned. */
-  matches(raw: Uint8Array): boolean {
+  /** Whether the frame `bytes[start, end)` is proven to be like one that was learned. */
+  matches(bytes: Uint8Array, start = 0, end = bytes.length): boolean {
     for (const template of this.templates) {
-      if (fits(raw, template)) {
+      if (fits(bytes, start, end, template)) {
         this.hits++;
         return true;
       }
@@ -70,30 +70,32 @@ export class PlainFrames {
     const tail = looseEnd ? end.filter((byte) => byte !== SPACE) : end;
     const template = { head, numbers: holes.map(({ number }) => number), tail, looseEnd };
     // What was taken for the places of the strings is believed only after a parser has seen it.
-    if (!isSample(sampleOf(template)) || !fits(raw, template)) return;
+    if (!isSample(sampleOf(template)) || !fits(raw, 0, raw.length, template)) return;
     this.templates.unshift(template);
     this.templates.length = Math.min(this.templates.length, MAX_TEMPLATES);
   }
 }
 
-function fits(raw: Uint8Array, { head, numbers, tail, looseEnd }: Template): boolean {
-  let at = 0;
+function fits(raw: Uint8Array, start: number, end: number, { head, numbers, tail, looseEnd }: Template): boolean {
+  let at = start;
   let hole = 0;
   for (const segment of head) {
+    if (end - at < segment.length) return false;
     for (let i = 0; i < segment.length; i++, at++) if (raw[at] !== segment[i]) return false;
-    at = numbers[hole++] ? numberEnd(raw, at) : stringEnd(raw, at);
+    at = numbers[hole++] ? numberEnd(raw, at, end) : stringEnd(raw, at, end);
     if (at === -1) return false;
   }
   for (let i = 0; i < tail.length; at++) {
+    if (at >= end) return false;
     if (raw[at] === tail[i]) i++;
     else if (!looseEnd || raw[at] !== SPACE) return false;
   }
-  return at === raw.length;
+  return at === end;
 }
 
-/** The index of the quote that ends the JSON string whose content starts at `from`; -1 where the content is not that of a string. */
-function stringEnd(raw: Uint8Array, from: number): number {
-  for (let i = from; i < raw.length; i++) {
+/** The index of the quote that ends the JSON string whose content starts at `from`; -1 where the content up to `to` is not that of a string. */
+function stringEnd(raw: Uint8Array, from: number, to: number): number {
+  for (let i = from; i < to; i++) {
     const byte = raw[i] ?? 0;
     if (byte === QUOTE) return i;
     if (byte < 0x20) return -1;
@@ -107,9 +109,9 @@ function stringEnd(raw: Uint8Array, from: number): number {
 }
 
 /** Behind the last digit of the whole number that starts at `from`; -1 where there is none as JSON writes it. */
-function numberEnd(raw: Uint8Array, from: number): number {
+function numberEnd(raw: Uint8Array, from: number, to: number): number {
   let end = from;
-  while (isDigit(raw[end])) end++;
+  while (end < to && isDigit(raw[end])) end++;
   return end === from || (raw[from] === ZERO && end > from + 1) ? -1 : end;
 }
 
@@ -153,7 +155,7 @@ function holesBehind(
     let start = colon + 1;
     while (raw[start] === SPACE) start++;
     if (!number && raw[start++] !== QUOTE) continue;
-    const end = number ? numberEnd(raw, start) : stringEnd(raw, start);
+    const end = number ? numberEnd(raw, start, raw.length) : stringEnd(raw, start, raw.length);
     if (end !== -1) holes.push({ start, end, number });
   }
   return holes;

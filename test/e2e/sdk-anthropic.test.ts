@@ -383,7 +383,7 @@ describe("failures, in the SDK's own classes", () => {
       what: "a body above 20 MiB",
       status: 413,
       kind: Anthropic.ContentTooLargeError,
-      type: "request_too_large",
+      type: "invalid_request_error",
       run: () => create(anthropic, "home", "x".repeat(21 * 1024 * 1024)),
     },
     {

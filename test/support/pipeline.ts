@@ -157,6 +157,7 @@ export function playedGateway(answering: Answering, recorder: Recorder, more: Pa
     log: () => undefined,
     reportBug: (bug) => recorder.bugs.push(bug),
     hashEndUser: async () => "",
+    cacheSalt: (tenant) => `salt of ${tenant}`,
     ...more,
   };
 }

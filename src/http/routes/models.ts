@@ -40,11 +40,19 @@ const speaksAnthropic = (context: Context) => context.req.header("anthropic-vers
 
 const openAiModel = (route: Route) => ({ id: route.alias, object: "model", created: 0, owned_by: "llm-gateway" });
 
+/** Clients find every field of the format here; what is no property of a route is null. */
 const anthropicModel = (route: Route) => ({
   id: route.alias,
   type: "model",
   display_name: route.description ?? route.alias,
   created_at: "1970-01-01T00:00:00Z",
+  max_input_tokens: route.maxInputTokens,
+  max_tokens: route.maxOutputTokens,
+  lifecycle: "active",
+  deprecated_at: null,
+  retires_at: null,
+  line: null,
+  capabilities: null,
 });
 
 function failed(context: Context, failure: Failure, gateway: Gateway): Response {

@@ -19,7 +19,7 @@ export function decodeFailure(response: FailedResponse): Failure {
 }
 
 /**
- * Statuses and error types as Anthropic's API reference ("Errors") and its SDKs know them. Exhaustive: a new failure type does not compile
+ * Statuses and error types as Anthropic's API reference ("Errors") and the types of its SDK know them. Exhaustive: a new failure type does not compile
  * without its line. The format has no code beside the type.
  */
 function tell(failure: Failure): Told {
@@ -29,7 +29,7 @@ function tell(failure: Failure): Told {
     case "caller_bad_request":
       return told(failure.status ?? 400, "invalid_request_error");
     case "caller_body_too_large":
-      return told(413, "request_too_large");
+      return told(413, "invalid_request_error");
     case "caller_unsupported_media_type":
       return told(415, "invalid_request_error");
     case "caller_unauthenticated":
@@ -46,7 +46,7 @@ function tell(failure: Failure): Told {
     case "caller_budget_exhausted":
       return told(402, "billing_error", false);
     case "caller_conflict":
-      return told(409, "conflict_error");
+      return told(409, "invalid_request_error");
     case "caller_cancelled":
       return told(499, "invalid_request_error", false);
     case "policy_refused":

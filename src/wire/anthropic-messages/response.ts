@@ -5,6 +5,7 @@ import type { WriterContext } from "../../core/wire.ts";
 import { protocolFailure } from "../frames.ts";
 import { isList, rest } from "../read.ts";
 import { streamFailure } from "../upstream-failure.ts";
+import { ABSENT } from "./absent.ts";
 import {
   decodeFinish,
   encodeFinish,
@@ -71,7 +72,8 @@ export function encodeAnswer(answer: Answer, context: WriterContext): Json {
     content: (choice?.blocks ?? []).flatMap(encodeBlock),
     stop_reason: choice ? encodeFinish(choice.finish) : null,
     stop_sequence: null,
-    usage: encodeUsage(answer.usage ?? {}, isJsonObject(unspoken) ? unspoken : {}),
+    usage: { ...ABSENT.usage, ...encodeUsage(answer.usage ?? {}, isJsonObject(unspoken) ? unspoken : {}) },
+    ...ABSENT.message,
     ...fields,
   };
 }
@@ -80,11 +82,13 @@ function encodeBlock(block: AnswerBlock): JsonObject[] {
   switch (block.type) {
     case "text":
     case "refusal":
-      return [{ type: "text", text: block.text, ...(block.citations && { citations: block.citations }) }];
+      return [
+        { type: "text", text: block.text, ...ABSENT.text, ...(block.citations && { citations: block.citations }) },
+      ];
     case "reasoning":
       return [{ type: "thinking", thinking: block.text, signature: block.signature ?? "" }];
     case "tool":
-      return [{ type: "tool_use", id: block.id, name: block.name, input: parsedInput(block.json) }];
+      return [{ type: "tool_use", id: block.id, name: block.name, input: parsedInput(block.json), ...ABSENT.toolUse }];
     case "other": {
       const extra = extrasOf(block.data);
       if (!extra?.block) return [];

@@ -6,6 +6,7 @@ import type { FrameWriter, WriterContext } from "../../core/wire.ts";
 import { sseFrame } from "../../lib/sse.ts";
 import { mergeExtra } from "../extra.ts";
 import { UNFINISHED } from "../frames.ts";
+import { ABSENT } from "./absent.ts";
 import { errorBody } from "./error.ts";
 import { encodeFinish, encodeUsage, extrasOf } from "./words.ts";
 
@@ -80,8 +81,8 @@ export class AnthropicWriter implements FrameWriter {
     // Whoever ends a stream that has not finished must not be able to make it look finished.
     if (this.stopReason === undefined) return this.failure(UNFINISHED, this.context.id);
     const { usage, container: _startedWith, ...fields } = this.top;
-    const delta = { stop_reason: this.stopReason, stop_sequence: null, ...fields };
-    const report = encodeUsage(this.usage, isJsonObject(usage) ? usage : {});
+    const delta = { stop_reason: this.stopReason, stop_sequence: null, ...ABSENT.messageDelta, ...fields };
+    const report = { ...ABSENT.usageDelta, ...encodeUsage(this.usage, isJsonObject(usage) ? usage : {}) };
     return this.close() + frame({ type: "message_delta", delta, usage: report }) + TERMINATOR;
   }
 
@@ -102,7 +103,8 @@ export class AnthropicWriter implements FrameWriter {
       stop_reason: null,
       stop_sequence: null,
       // What was used before the first token, where that is known already (a replay); counted up in `message_delta`.
-      usage: encodeUsage({ ...this.usage, outputTokens: 0 }),
+      usage: { ...ABSENT.usage, ...encodeUsage({ ...this.usage, outputTokens: 0 }) },
+      ...ABSENT.message,
       ...(this.top.container !== undefined && { container: this.top.container }),
     };
     return frame({ type: "message_start", message });
@@ -136,7 +138,7 @@ export class AnthropicWriter implements FrameWriter {
       this.waiting.set(block, tool);
       return "";
     }
-    return this.opened("tool", block, { type: "tool_use", id: tool.id, name: tool.name, input: {} });
+    return this.opened("tool", block, { type: "tool_use", id: tool.id, name: tool.name, input: {}, ...ABSENT.toolUse });
   }
 
   private toolInput(block: number, json: string): string {
@@ -158,7 +160,7 @@ export class AnthropicWriter implements FrameWriter {
 }
 
 const EMPTY: Readonly<Record<BlockKind, JsonObject>> = {
-  text: { type: "text", text: "" },
+  text: { type: "text", text: "", ...ABSENT.text },
   thinking: { type: "thinking", thinking: "", signature: "" },
   tool: {},
   other: {},

@@ -2,7 +2,7 @@ import type { ChatDraft, ContentBlock, Message } from "../../core/draft.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../core/json.ts";
 import { ok, type Result } from "../../core/result.ts";
 import type { AttemptRequest, WireRequest } from "../../core/wire.ts";
-import { BodyPatches } from "../quirks.ts";
+import { BodyPatches, withQuirks } from "../quirks.ts";
 import { given } from "../read.ts";
 import { Translations, untranslatable } from "../translations.ts";
 import { NAME } from "./words.ts";
@@ -79,7 +79,7 @@ function built(attempt: AttemptRequest, draft: ChatDraft, translations: Translat
     ...(stream && { stream }),
     ...(stream && !quirks.has("no-stream-options") && { stream_options: { include_usage: true } }),
   };
-  return ok(JSON.stringify(body));
+  return ok(JSON.stringify(withQuirks(body, attempt, translations)));
 }
 
 function encodeMessage({ role, content, name }: Message, translations: Translations): JsonObject {

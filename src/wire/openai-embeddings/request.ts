@@ -2,7 +2,7 @@ import type { Body, EmbedDraft } from "../../core/draft.ts";
 import type { Json } from "../../core/json.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { AttemptRequest, WireRequest } from "../../core/wire.ts";
-import { BodyPatches } from "../quirks.ts";
+import { BodyPatches, withQuirks } from "../quirks.ts";
 import { type Complaint, Fields, given, isList } from "../read.ts";
 import { Translations } from "../translations.ts";
 import { NAME } from "./words.ts";
@@ -65,12 +65,18 @@ export function encodeRequest(attempt: AttemptRequest): Result<WireRequest> {
   const body =
     attempt.clientWire === NAME
       ? new BodyPatches(attempt, translations).text()
-      : JSON.stringify({
-          model: attempt.model,
-          input: draft.inputs,
-          encoding_format: draft.encoding,
-          ...given({ dimensions: draft.dimensions, user: draft.endUser }),
-        });
+      : JSON.stringify(
+          withQuirks(
+            {
+              model: attempt.model,
+              input: draft.inputs,
+              encoding_format: draft.encoding,
+              ...given({ dimensions: draft.dimensions, user: draft.endUser }),
+            },
+            attempt,
+            translations,
+          ),
+        );
   return ok({
     path: "/embeddings",
     headers: { "content-type": "application/json", accept: "application/json" },

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Answer, ChatAnswer, StreamEvent } from "../../../src/core/answer.ts";
 import type { Draft } from "../../../src/core/draft.ts";
-import type { Failure } from "../../../src/core/failure.ts";
+import type { Failure, FailureType } from "../../../src/core/failure.ts";
 import type { Json, JsonObject } from "../../../src/core/json.ts";
 import type { FailedResponse, WireName } from "../../../src/core/wire.ts";
 
@@ -61,3 +61,33 @@ export function table<T extends keyof Tables>(format: WireName, kind: T): readon
   const file = join(ROOT, format, `${kind}.json`);
   return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : [];
 }
+
+/** A record, so that a type which is missing here does not compile. */
+const FAILURES: Readonly<Record<FailureType, true>> = {
+  caller_bad_request: true,
+  caller_body_too_large: true,
+  caller_unsupported_media_type: true,
+  caller_unauthenticated: true,
+  caller_forbidden: true,
+  caller_not_found: true,
+  caller_method_not_allowed: true,
+  caller_model_not_found: true,
+  caller_rate_limited: true,
+  caller_budget_exhausted: true,
+  caller_conflict: true,
+  caller_cancelled: true,
+  policy_refused: true,
+  backend_rejected: true,
+  backend_unavailable: true,
+  backend_overloaded: true,
+  backend_timeout: true,
+  backend_unauthorized: true,
+  backend_protocol: true,
+  backend_cut: true,
+  backend_stream_error: true,
+  gateway_unavailable: true,
+  gateway_not_implemented: true,
+  gateway_internal: true,
+};
+/** All of them: the compiler asks for each. */
+export const FAILURE_TYPES = Object.keys(FAILURES) as FailureType[];

@@ -245,7 +245,7 @@ describe("the @anthropic-ai/sdk package", () => {
     [{ type: "caller_budget_exhausted", message: "m" }, Anthropic.APIError, 402, "billing_error"],
     [{ type: "caller_forbidden", message: "m" }, Anthropic.PermissionDeniedError, 403, "permission_error"],
     [{ type: "caller_model_not_found", message: "m" }, Anthropic.NotFoundError, 404, "not_found_error"],
-    [{ type: "caller_body_too_large", message: "m" }, Anthropic.APIError, 413, "request_too_large"],
+    [{ type: "caller_body_too_large", message: "m" }, Anthropic.APIError, 413, "invalid_request_error"],
     [{ type: "caller_rate_limited", message: "m" }, Anthropic.RateLimitError, 429, "rate_limit_error"],
     [{ type: "backend_unavailable", message: "m" }, Anthropic.InternalServerError, 503, "api_error"],
     [{ type: "backend_overloaded", message: "m" }, Anthropic.InternalServerError, 529, "overloaded_error"],

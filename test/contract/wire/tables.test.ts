@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { FailureType } from "../../../src/core/failure.ts";
 import { parseBody } from "../../../src/lib/json.ts";
 import { wires } from "../../../src/wire/registry.ts";
-import { table } from "./fixtures.ts";
+import { FAILURE_TYPES, table } from "./fixtures.ts";
 
 /** Every kind of reply that a backend, or what stands before it, gives instead of an answer. */
 const REQUIRED_STATUSES = [200, 302, 400, 401, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504, 524, 529, 530];
@@ -81,32 +80,3 @@ describe.each(Object.values(wires).map((wire) => [wire.name, wire] as const))("%
     }
   });
 });
-
-/** A record, so that a type which is missing here does not compile. */
-const FAILURES: Readonly<Record<FailureType, true>> = {
-  caller_bad_request: true,
-  caller_body_too_large: true,
-  caller_unsupported_media_type: true,
-  caller_unauthenticated: true,
-  caller_forbidden: true,
-  caller_not_found: true,
-  caller_method_not_allowed: true,
-  caller_model_not_found: true,
-  caller_rate_limited: true,
-  caller_budget_exhausted: true,
-  caller_conflict: true,
-  caller_cancelled: true,
-  policy_refused: true,
-  backend_rejected: true,
-  backend_unavailable: true,
-  backend_overloaded: true,
-  backend_timeout: true,
-  backend_unauthorized: true,
-  backend_protocol: true,
-  backend_cut: true,
-  backend_stream_error: true,
-  gateway_unavailable: true,
-  gateway_not_implemented: true,
-  gateway_internal: true,
-};
-const FAILURE_TYPES = Object.keys(FAILURES) as FailureType[];

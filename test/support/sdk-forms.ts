@@ -1,0 +1,79 @@
+import type { Json, JsonObject } from "../../src/core/json.ts";
+import { type SdkType, violations } from "./sdk-schemas.ts";
+
+/** The SDK's types for what a format's clients are sent. */
+interface Forms {
+  /** Undefined where no SDK knows the format. */
+  readonly answer?: SdkType;
+  readonly frame?: SdkType;
+  readonly error: "openai" | "anthropic";
+}
+
+const openai = { error: "openai" } as const;
+
+/** By the name of the wire format. */
+export const FORMS: Readonly<Record<string, Forms>> = {
+  "openai-chat": { answer: "openai ChatCompletion", frame: "openai ChatCompletionChunk", ...openai },
+  "openai-completions": { answer: "openai Completion", frame: "openai Completion", ...openai },
+  "openai-responses": { answer: "openai Response", frame: "openai ResponseStreamEvent", ...openai },
+  "openai-embeddings": { answer: "openai CreateEmbeddingResponse", ...openai },
+  "anthropic-messages": { answer: "anthropic Message", frame: "anthropic RawMessageStreamEvent", error: "anthropic" },
+  "anthropic-count-tokens": { answer: "anthropic MessageTokensCount", error: "anthropic" },
+  rerank: openai,
+};
+
+function formsOf(format: string): Forms {
+  const forms = FORMS[format];
+  if (!forms) throw new Error(`${format} has no line in FORMS: which types of an SDK do its clients read?`);
+  return forms;
+}
+
+/** What is wrong with a JSON answer for clients of this format. */
+export async function answerViolations(format: string, answer: unknown): Promise<readonly string[]> {
+  const { answer: type } = formsOf(format);
+  if (!type) return [];
+  return violations(type, type === "openai CreateEmbeddingResponse" ? withFloats(answer as JsonObject) : answer);
+}
+
+/** The SDK asks for base64 on its own, and its type is of what it makes of that. */
+function withFloats(answer: JsonObject): JsonObject {
+  const data = (answer.data as readonly JsonObject[]).map((item) => ({
+    ...item,
+    embedding:
+      typeof item.embedding === "string" ? [...Buffer.from(item.embedding, "base64")] : (item.embedding ?? null),
+  }));
+  return { ...answer, data };
+}
+
+/** What is wrong with a JSON failure for clients of this format. */
+export async function errorViolations(format: string, body: unknown): Promise<readonly string[]> {
+  if (formsOf(format).error === "anthropic") return violations("anthropic ErrorResponse", body);
+  const error = (body as { readonly error?: unknown } | null)?.error;
+  return (await violations("openai ErrorObject", error)).map((line) => `/error${line}`);
+}
+
+/** What is wrong with the frames of a stream's text for clients of this format, each line beginning with its frame. */
+export async function streamViolations(format: string, text: string): Promise<readonly string[]> {
+  const { frame: type } = formsOf(format);
+  if (!type) throw new Error(`${format} has no streams that an SDK knows`);
+  const lines: string[] = [];
+  for (const frame of text.split(/\r\n\r\n|\n\n|\r\r/)) {
+    const data = frame
+      .split(/\r\n|\n|\r/)
+      .flatMap((line) => (line.startsWith("data:") ? [line.slice("data:".length).trimStart()] : []))
+      .join("\n");
+    if (data === "" || data === "[DONE]") continue;
+    const found = await frameViolations(format, type, JSON.parse(data) as Json);
+    lines.push(...found.map((line) => `${data.slice(0, 200)}: ${line}`));
+  }
+  return lines;
+}
+
+async function frameViolations(format: string, type: SdkType, frame: Json): Promise<readonly string[]> {
+  const { type: kind, error } = frame as JsonObject;
+  // Both SDKs know keep-alives and errors before they look at a frame's type. Responses has a type of its own for errors.
+  if (kind === "ping") return [];
+  return error !== undefined && type !== "openai ResponseStreamEvent"
+    ? errorViolations(format, frame)
+    : violations(type, frame);
+}
