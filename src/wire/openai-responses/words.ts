@@ -2,7 +2,7 @@ import type { FinishReason } from "../../core/answer.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../core/json.ts";
 import type { Usage } from "../../core/usage.ts";
 import { mergeExtra } from "../extra.ts";
-import { count, given, rest } from "../read.ts";
+import { count, given, isList, rest } from "../read.ts";
 
 export const NAME = "openai-responses";
 
@@ -121,6 +121,29 @@ export function encodeSignature(signature: Json): string | undefined {
 /** What a backend of this format may be told of a signature: its own alone. */
 export function ownSignature(signature: Json | undefined): string | undefined {
   return typeof signature === "string" && signature.startsWith(OWN) ? signature.slice(OWN.length) : undefined;
+}
+
+/** Log probabilities in the vocabulary's form, which is that of OpenAI's chat. */
+export function logprobsOf(tokens: readonly Json[]): JsonObject {
+  return { content: tokens, refusal: null };
+}
+
+/** The other way. Here a token's bytes are always told; a backend of chats may leave them to its reader. */
+export function encodeLogprobs(logprobs: Json): readonly Json[] {
+  const tokens = isJsonObject(logprobs) && isList(logprobs.content) ? logprobs.content : [];
+  return tokens.map((token) => {
+    if (!isJsonObject(token)) return token;
+    const others = isList(token.top_logprobs) ? token.top_logprobs : [];
+    return {
+      ...withBytes(token),
+      top_logprobs: others.map((other) => (isJsonObject(other) ? withBytes(other) : other)),
+    };
+  });
+}
+
+function withBytes(token: JsonObject): JsonObject {
+  if (isList(token.bytes)) return token;
+  return { ...token, bytes: [...new TextEncoder().encode(String(token.token ?? ""))] };
 }
 
 /** Output items have indexes, and parts of them again: together they are the position of a block. */
