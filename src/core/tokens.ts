@@ -104,8 +104,8 @@ function wordQuarters(text: string, start: number, end: number, capitalised: boo
 }
 
 /**
- * The most input tokens that a request is expected to take: its texts, what each message costs around them, and the members that a
- * draft has no words for (tools, schemas), read from the `body` where it is given. Of several `families` the one that counts most decides;
+ * The most input tokens that a request is expected to take: its texts, what each message costs around them, tools and schemas, and the
+ * members that a draft has no words for, read from the `body` where it is given. Of several `families` the one that counts most decides;
  * each is a pass over the text.
  */
 export function estimateInputTokens(
@@ -129,9 +129,9 @@ function inputTokens(draft: Draft, body: Body | undefined, count: Count): number
   const unread = body === undefined ? 0 : unreadTokens(draft, body, count);
   switch (draft.operation) {
     case "chat":
-      return TOKENS_PER_REQUEST + unread + messageTokens(draft, count);
+      return TOKENS_PER_REQUEST + unread + wishTokens(draft, count) + messageTokens(draft, count);
     case "tokenize":
-      return TOKENS_PER_REQUEST + unread + messageTokens(draft.chat, count);
+      return TOKENS_PER_REQUEST + unread + wishTokens(draft.chat, count) + messageTokens(draft.chat, count);
     case "complete":
       return unread + listTokens(draft.prompts, count) + (draft.suffix === undefined ? 0 : count(draft.suffix));
     case "embed":
@@ -177,6 +177,10 @@ const TOKENS_PER_IMAGE = 4_096;
 const TOKENS_PER_FILE = 16_384;
 /** The marks around a tool call or its result, and its id. */
 const TOKENS_PER_CALL = 12;
+/** What templates say of tools in general; Anthropic counts up to some 350 for it. */
+const TOKENS_FOR_TOOLS = 360;
+/** The names of a tool's fields. */
+const TOKENS_PER_TOOL = 24;
 
 function messageTokens(draft: ChatDraft, count: Count): number {
   let tokens = 0;
@@ -208,10 +212,26 @@ function blockTokens(block: ContentBlock, count: Count): number {
   }
 }
 
-/** Members of the body that the draft names but does not hold. */
+/** Tools and the form of the answer, as a prompt template spells them out: their JSON, and the marks around it. */
+function wishTokens({ tools, responseFormat }: ChatDraft, count: Count): number {
+  let tokens = tools === undefined ? 0 : TOKENS_FOR_TOOLS;
+  for (const { name, description, schema } of tools ?? []) {
+    tokens += TOKENS_PER_TOOL + count(name) + count(JSON.stringify(schema));
+    // As JSON, in which a line end or a quote takes two characters.
+    if (description !== undefined) tokens += count(JSON.stringify(description));
+  }
+  if (responseFormat?.kind !== "json-schema") return tokens;
+  const { description = "", schema } = responseFormat;
+  return tokens + TOKENS_PER_TOOL + count(description) + count(JSON.stringify(schema));
+}
+
+/** Members of the body that the draft names but does not hold; of those that it names a part of (`tools[1]`), the whole. Messages are never unread. */
 function unreadTokens(draft: Draft, body: Body, count: Count): number {
   const asked = draft.operation === "tokenize" ? draft.chat : draft;
-  const names = new Set([...asked.unknownFields, ...(isGenerative(asked) ? asked.untranslatable : [])]);
+  const fields = [...asked.unknownFields, ...(isGenerative(asked) ? asked.untranslatable : [])];
+  if (fields.length === 0) return 0;
+  const names = new Set(fields.map((field) => field.split(/[.[]/, 1)[0] ?? field));
+  for (const read of ["messages", "system", "input"]) names.delete(read);
   if (names.size === 0) return 0;
   return body.members
     .filter((member) => names.has(member.key))

@@ -2,9 +2,11 @@ import type { Answer, Frame } from "../core/answer.ts";
 import { wantsStream } from "../core/draft.ts";
 import type { Admitted, LiveAnswer, StreamingAnswer, StreamStep } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
-import type { BreakerReport, Settlement as SettlementCall } from "../core/ports.ts";
+import type { BreakerReport } from "../core/ports.ts";
 import { fail, type Result } from "../core/result.ts";
 import type { WideEvent } from "../core/wide-event.ts";
+import { replay } from "../wire/collect.ts";
+import { AnswerLosses } from "../wire/losses.ts";
 import { CACHE_MAX_BYTES, cacheEntry } from "./cache-entry.ts";
 import { collectorFor } from "./collector-for.ts";
 import { eventOf } from "./event.ts";
@@ -19,7 +21,7 @@ export type Finish =
 
 /**
  * The one exit behind `admit`. Opening it registers the settlement with `waitUntil`, before the first byte; the first
- * `finish` counts, every later one is ignored. One Redis call (a second where the first got no answer), one event.
+ * `finish` counts, every later one is ignored. One settlement for Redis, one event.
  */
 export class Settlement {
   readonly #exchange: Admitted;
@@ -66,6 +68,7 @@ export class Settlement {
   /** Wraps the answer once: whatever becomes of it, the settlement hears. */
   wrap(answer: LiveAnswer): LiveAnswer {
     if (answer.kind === "whole") {
+      this.#noteLosses(answer);
       this.finish({ kind: "completed", answer: answer.answer, live: answer });
       return answer;
     }
@@ -78,6 +81,14 @@ export class Settlement {
       },
       giveUp: (failure) => (failure ? this.#finishFailed(failure, true) : this.finish({ kind: "cancelled" })),
     });
+  }
+
+  /** Before the event is written, which the encoder comes too late for. */
+  #noteLosses({ wire, answer }: Extract<LiveAnswer, { kind: "whole" }>): void {
+    const to = this.#exchange.wire.name;
+    if (wire.name === to || answer.operation !== "chat") return;
+    const losses = new AnswerLosses(to, this.#exchange.notes.translations);
+    for (const event of replay(answer)) losses.see(event);
   }
 
   #hear(step: StreamStep, live: StreamingAnswer, memory: Memory | undefined): void {
@@ -104,29 +115,21 @@ export class Settlement {
     gateway.log(event);
     const breakers = this.#breakerReports();
     const unusedProbes = exchange.shared.probes?.filter((held) => !breakers.some(({ backend }) => backend === held));
-    await this.#tell({
-      requestId: exchange.requestId,
-      tenant: exchange.principal.tenant,
-      levels: exchange.levels,
-      reservation: exchange.unleased ? { tokens: 0, costNanoUsd: 0 } : exchange.reservation,
-      actual: { tokens, costNanoUsd: event.costNanoUsd },
-      event,
-      eventText,
-      ...(cacheWrite && { cacheWrite }),
-      breakers,
-      ...(unusedProbes && unusedProbes.length > 0 && { unusedProbes }),
-    });
-  }
-
-  /**
-   * Once more where Redis did not answer: the first call may have been lost, and settling is idempotent. A breaker's report is not,
-   * so it goes with the first call only. Whatever fails then is left to the queue's event and the sweep.
-   */
-  async #tell(settlement: SettlementCall): Promise<void> {
-    const { admission } = this.#gateway;
-    const { alarm } = this.#exchange;
-    const reply = await admission.settle(settlement, alarm);
-    if (reply.kind === "unavailable") await admission.settle({ ...settlement, breakers: [] }, alarm);
+    await gateway.admission.settle(
+      {
+        requestId: exchange.requestId,
+        tenant: exchange.principal.tenant,
+        levels: exchange.levels,
+        reservation: exchange.unleased ? { tokens: 0, costNanoUsd: 0 } : exchange.reservation,
+        actual: { tokens, costNanoUsd: event.costNanoUsd },
+        event,
+        eventText,
+        ...(cacheWrite && { cacheWrite }),
+        breakers,
+        ...(unusedProbes && unusedProbes.length > 0 && { unusedProbes }),
+      },
+      exchange.alarm,
+    );
   }
 
   #eventOf(finish: Finish, endedAt: number, endUserHash: string | undefined): WideEvent {

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { type ChatFormat, chatRequest, readFailure, readStream } from "../support/caller.ts";
+import { type CallerFormat, chatRequest, readFailure, readStream } from "../support/caller.ts";
 import { credentialsOf, expectNone, expectNothingKept, providerCanaries, wordCanaries } from "../support/canaries.ts";
 import { awkwardStrings, eachOf, jsonTexts } from "../support/hostile.ts";
 import { drip, pour, type RawReply, type RawRequest, rawRequest } from "../support/raw-http.ts";
@@ -13,7 +13,7 @@ import { startTestStack, type Tally, type TestStack } from "../support/stack.ts"
 
 const FULL = process.env.FULL === "1";
 const FORMATS = ["openai-chat", "anthropic-messages"] as const;
-const PATHS: Readonly<Record<ChatFormat, string>> = {
+const PATHS: Readonly<Record<CallerFormat, string>> = {
   "openai-chat": "/v1/chat/completions",
   "anthropic-messages": "/v1/messages",
 };
@@ -72,7 +72,7 @@ const head = (more: readonly string[] = [], key = limited) => [
   "Content-Type: application/json",
   ...more,
 ];
-const whole = (format: ChatFormat, body: Uint8Array | string, more: readonly string[] = [], key = limited) =>
+const whole = (format: CallerFormat, body: Uint8Array | string, more: readonly string[] = [], key = limited) =>
   send({
     target: PATHS[format],
     head: head([`Content-Length: ${Buffer.byteLength(body)}`, ...more], key),
@@ -80,7 +80,7 @@ const whole = (format: ChatFormat, body: Uint8Array | string, more: readonly str
   });
 
 /** A refusal in the caller's format; `named`: the field that it must name. */
-function expectRefusal(format: ChatFormat, reply: RawReply, status: number | readonly number[], named = ""): void {
+function expectRefusal(format: CallerFormat, reply: RawReply, status: number | readonly number[], named = ""): void {
   expect([status].flat(), `${reply.status} ${reply.endedBy} ${reply.body.slice(0, 300)}`).toContain(reply.status);
   const { message } = readFailure(format, reply.body);
   const { param } = (JSON.parse(reply.body) as { error: { param?: string | null } }).error;
@@ -197,7 +197,7 @@ describe("awkward strings", () => {
 
   const chat = { model: "home", max_tokens: 1, messages: [{ role: "user", content: ASK }] };
   const places: readonly {
-    readonly format: ChatFormat;
+    readonly format: CallerFormat;
     readonly named: string;
     readonly stop?: boolean;
     readonly body: (text: string) => Readonly<Record<string, unknown>>;

@@ -1,12 +1,12 @@
 import type { Json } from "../../src/core/json.ts";
 
-/** Formats that stream, as a caller sees them. Read here without any of the gateway's own code. */
-export type ChatFormat = "openai-chat" | "anthropic-messages";
-export type CallerFormat = ChatFormat | "openai-completions";
+/** The formats of chats, as a caller sees them. Read here without any of the gateway's own code. */
+export type CallerFormat = "openai-chat" | "anthropic-messages";
+export type AnyFormat = CallerFormat | "openai-responses" | "openai-completions";
 
 /** What a stream told its caller. */
 export interface Told {
-  /** Text and reasoning of all choices, in the order in which they came. */
+  /** Text, reasoning, refusals, and calls of tools (name and arguments) of all choices, in the order in which they came. */
   readonly text: string;
   /** Choices that were said to have ended. */
   readonly finished: number;
@@ -25,7 +25,7 @@ interface Fields {
 }
 
 /** Reads a whole stream body. Throws where it breaks the format: a frame that is no JSON, or anything behind the end. */
-export function readStream(format: CallerFormat, body: string): Told {
+export function readStream(format: AnyFormat, body: string): Told {
   const state = {
     text: "",
     finished: 0,
@@ -34,6 +34,7 @@ export function readStream(format: CallerFormat, body: string): Told {
     usage: undefined as Told["usage"],
     frames: 0,
     keepAlives: 0,
+    silentCall: false,
   };
   const frames = body.replace(/^\uFEFF/, "").split(/\r\n\r\n|\n\n|\r\r/);
   if (frames.pop() !== "") throw new Error("the stream ends inside a frame");
@@ -58,21 +59,34 @@ export function readStream(format: CallerFormat, body: string): Told {
       ?.slice("event:".length)
       .trim();
     const json = JSON.parse(data) as Fields;
-    if (format !== "anthropic-messages") readChunk(json, state);
+    if (format === "openai-chat" || format === "openai-completions") readChunk(json, state);
+    else if (format === "openai-responses") readResponseEvent(json, event, state);
     else readEvent(json, event, state);
   }
-  const { error, usage, ...rest } = state;
+  const { error, usage, silentCall: _, ...rest } = state;
   return { ...rest, ...(error && { error }), ...(usage && { usage }) };
 }
 
-type State = { -readonly [K in keyof Told]: Told[K] | undefined } & { text: string; finished: number };
+type State = { -readonly [K in keyof Told]: Told[K] | undefined } & {
+  text: string;
+  finished: number;
+  /** A call of a tool is open of whose input nothing has come; nothing may come, and then it is empty. */
+  silentCall: boolean;
+};
 
-/** A chat's choice has a delta, a completion's a text. */
-interface Piece {
-  readonly delta?: Record<string, string>;
-  readonly text?: string;
-  readonly finish_reason?: string | null;
+interface ToolCall {
+  readonly function?: { readonly name?: string; readonly arguments?: string };
 }
+
+interface ResponseItem {
+  readonly content?: readonly { readonly text?: string; readonly refusal?: string }[];
+  readonly summary?: readonly { readonly text?: string; readonly refusal?: string }[];
+  readonly name?: string;
+  readonly arguments?: string;
+}
+
+const callText = (calls: readonly ToolCall[] = []) =>
+  calls.map(({ function: called }) => `${called?.name ?? ""}${called?.arguments ?? ""}`).join("");
 
 function readChunk(json: Fields, state: State): void {
   if (json.error) {
@@ -80,9 +94,15 @@ function readChunk(json: Fields, state: State): void {
     return;
   }
   if (json.usage) state.usage = json.usage as Record<string, unknown>;
-  for (const choice of json.choices as unknown as Piece[]) {
-    const { delta = {}, text = "", finish_reason: finish } = choice;
-    state.text += `${text}${delta.reasoning ?? delta.reasoning_content ?? ""}${delta.content ?? ""}`;
+  const choices = json.choices as unknown as {
+    delta?: Record<string, string> & { tool_calls?: ToolCall[] };
+    text?: string;
+    finish_reason?: string | null;
+  }[];
+  for (const { delta = {}, text = "", finish_reason: finish } of choices) {
+    state.text += text;
+    state.text += `${delta.reasoning ?? delta.reasoning_content ?? ""}${delta.content ?? ""}${delta.refusal ?? ""}`;
+    state.text += callText(delta.tool_calls as ToolCall[] | undefined);
     if (finish) state.finished++;
   }
 }
@@ -97,11 +117,22 @@ function readEvent(json: Fields, event: string | undefined, state: State): void 
       state.keepAlives = (state.keepAlives ?? 0) + 1;
       state.frames = (state.frames ?? 1) - 1;
       return;
-    case "content_block_delta": {
-      const { text = "", thinking = "" } = (json.delta ?? {}) as { text?: string; thinking?: string };
-      state.text += text + thinking;
+    case "content_block_start": {
+      const { type, name = "" } = (json.content_block ?? {}) as { type?: string; name?: string };
+      state.silentCall = type === "tool_use";
+      if (state.silentCall) state.text += name;
       return;
     }
+    case "content_block_delta": {
+      const delta = (json.delta ?? {}) as { text?: string; thinking?: string; partial_json?: string };
+      if (delta.partial_json) state.silentCall = false;
+      state.text += `${delta.text ?? ""}${delta.thinking ?? ""}${delta.partial_json ?? ""}`;
+      return;
+    }
+    case "content_block_stop":
+      if (state.silentCall) state.text += "{}";
+      state.silentCall = false;
+      return;
     case "message_delta":
       if ((json.delta as { stop_reason?: string | null } | undefined)?.stop_reason) state.finished++;
       if (json.usage) state.usage = json.usage as Record<string, unknown>;
@@ -111,8 +142,34 @@ function readEvent(json: Fields, event: string | undefined, state: State): void 
   }
 }
 
+function readResponseEvent(json: Fields, event: string | undefined, state: State): void {
+  if (event !== undefined && json.type !== event) throw new Error("an event under another's name");
+  switch (json.type) {
+    case "error":
+      state.error = json.error as unknown as NonNullable<Told["error"]>;
+      return;
+    case "response.output_item.added":
+      state.text += (json.item as ResponseItem | undefined)?.name ?? "";
+      return;
+    case "response.output_text.delta":
+    case "response.refusal.delta":
+    case "response.function_call_arguments.delta":
+    case "response.reasoning_summary_text.delta":
+    case "response.reasoning_text.delta":
+      state.text += json.delta as string;
+      return;
+    case "response.completed":
+    case "response.incomplete": {
+      const { usage } = json.response as unknown as { usage?: Record<string, unknown> };
+      state.finished++;
+      state.closed = true;
+      if (usage) state.usage = usage;
+    }
+  }
+}
+
 /** A failure told as a JSON body in the caller's format; throws where it is not that. */
-export function readFailure(format: CallerFormat, body: string): { readonly type: string; readonly message: string } {
+export function readFailure(format: AnyFormat, body: string): { readonly type: string; readonly message: string } {
   const json = JSON.parse(body) as { type?: string; error?: { type?: unknown; message?: unknown; code?: unknown } };
   const { type, message, code } = json.error ?? {};
   if (typeof type !== "string" || typeof message !== "string") throw new Error(`no error of ${format}: ${body}`);
@@ -123,35 +180,54 @@ export function readFailure(format: CallerFormat, body: string): { readonly type
 
 /** A chat request of the format. `more` goes over it. */
 export function chatRequest(
-  format: CallerFormat,
+  format: AnyFormat,
   model: string,
   prompt: string,
   stream: boolean,
   more: Readonly<Record<string, unknown>> = {},
 ): { readonly path: string; readonly body: Readonly<Record<string, unknown>> } {
   const messages = [{ role: "user", content: prompt }];
-  const withUsage = stream && { stream_options: { include_usage: true } };
+  if (format === "openai-responses") {
+    return { path: "/v1/responses", body: { model, input: prompt, max_output_tokens: 512, stream, ...more } };
+  }
   if (format === "openai-completions") {
+    const withUsage = stream && { stream_options: { include_usage: true } };
     return { path: "/v1/completions", body: { model, prompt, max_tokens: 512, stream, ...withUsage, ...more } };
   }
   return format === "openai-chat"
     ? {
         path: "/v1/chat/completions",
-        body: { model, messages, stream, ...withUsage, ...more },
+        body: { model, messages, stream, ...(stream && { stream_options: { include_usage: true } }), ...more },
       }
     : { path: "/v1/messages", body: { model, messages, max_tokens: 512, stream, ...more } };
 }
 
-/** Text and reasoning of a JSON answer, in order. */
-export function textOfAnswer(format: CallerFormat, body: string): string {
+/** Text, reasoning, refusals and calls of tools of a JSON answer, in order. */
+export function textOfAnswer(format: AnyFormat, body: string): string {
   const json = JSON.parse(body) as {
-    choices?: { text?: string; message: { content?: string | null; reasoning?: string; reasoning_content?: string } }[];
-    content?: { text?: string; thinking?: string }[];
+    choices?: { text?: string; message: Record<string, string | null> & { tool_calls?: ToolCall[] } }[];
+    content?: { text?: string; thinking?: string; type: string; name?: string; input?: unknown }[];
+    output?: ResponseItem[];
   };
-  if (format === "openai-completions") return (json.choices ?? []).map(({ text }) => text ?? "").join("");
+  if (format === "openai-responses") {
+    return (json.output ?? [])
+      .map(({ summary = [], content = [], name = "", arguments: json = "" }) => {
+        const parts = [...summary, ...content].map(({ text, refusal }) => text ?? refusal ?? "");
+        return `${parts.join("")}${name}${json}`;
+      })
+      .join("");
+  }
+  if (format === "openai-completions") return (json.choices ?? []).map(({ text = "" }) => text).join("");
   return format === "openai-chat"
     ? (json.choices ?? [])
-        .map(({ message }) => `${message.reasoning ?? message.reasoning_content ?? ""}${message.content ?? ""}`)
+        .map(({ message }) => {
+          const said = `${message.reasoning ?? message.reasoning_content ?? ""}${message.content ?? ""}`;
+          return `${said}${message.refusal ?? ""}${callText(message.tool_calls as ToolCall[] | undefined)}`;
+        })
         .join("")
-    : (json.content ?? []).map(({ text, thinking }) => thinking ?? text ?? "").join("");
+    : (json.content ?? [])
+        .map(({ type, text, thinking, name, input }) =>
+          type === "tool_use" ? `${name}${JSON.stringify(input)}` : (thinking ?? text ?? ""),
+        )
+        .join("");
 }

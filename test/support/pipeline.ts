@@ -17,7 +17,7 @@ import { principalCache } from "../../src/stores/isolate/principals.ts";
 import { refusalTally } from "../../src/stores/isolate/refusals.ts";
 import { strangerList } from "../../src/stores/isolate/strangers.ts";
 import { wires } from "../../src/wire/registry.ts";
-import { type CallerFormat, chatRequest } from "./caller.ts";
+import { type AnyFormat, chatRequest } from "./caller.ts";
 
 /**
  * The whole pipeline in this process: every stage, wire and policy is the real one. What stands outside of it is played: a transport that
@@ -37,10 +37,10 @@ backends:
     collectJson: always
     deadlines: *deadlines
     price: *price
-  # Counts nothing.
-  plain:
-    formats: [openai-chat]
+  responses:
+    formats: [openai-responses]
     baseUrl: {url: "http://127.0.0.1:2"}
+    collectJson: always
     deadlines: *deadlines
     price: *price
 routes:
@@ -49,6 +49,9 @@ routes:
     cache: {mode: "on", ttlSeconds: 60}
   anthropic-messages:
     targets: [{backend: claude, model: played}]
+    cache: {mode: "on", ttlSeconds: 60}
+  openai-responses:
+    targets: [{backend: responses, model: played}]
     cache: {mode: "on", ttlSeconds: 60}
   openai-completions:
     operation: complete
@@ -61,7 +64,7 @@ routes:
     targets: [{backend: openai, model: played}]
     exactTokens: true
   uncounted:
-    targets: [{backend: plain, model: played}]
+    targets: [{backend: responses, model: played}]
   spare:
     targets: [{backend: openai, model: played}]
     fallbacks: [{backend: claude, model: played}]
@@ -104,9 +107,9 @@ export interface Played {
 }
 
 export interface PlayedRequest {
-  readonly caller: CallerFormat;
+  readonly caller: AnyFormat;
   /** The format of the backend that answers; also the alias. */
-  readonly backend: CallerFormat;
+  readonly backend: AnyFormat;
   /** Another alias of that backend. */
   readonly alias?: string;
   readonly stream: boolean;

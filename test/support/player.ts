@@ -2,11 +2,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { streamFixtures } from "../contract/wire/fixtures.ts";
-import type { ChatFormat } from "./caller.ts";
+import type { CallerFormat } from "./caller.ts";
 
 /** What the player is told, in the prompt itself: which recorded stream, and what becomes of its bytes. */
 export interface Recording {
-  readonly format: ChatFormat;
+  readonly format: CallerFormat;
   readonly fixture: string;
   /** Body bytes that are sent; all of them where absent. */
   readonly cut?: number;

@@ -33,6 +33,7 @@ function formsOf(format: string): Forms {
 export async function answerViolations(format: string, answer: unknown): Promise<readonly string[]> {
   const { answer: type } = formsOf(format);
   if (!type) return [];
+  if (type === "openai Response") return violations(type, withText(answer as JsonObject));
   return violations(type, type === "openai CreateEmbeddingResponse" ? withFloats(answer as JsonObject) : answer);
 }
 
@@ -53,6 +54,9 @@ function withFinishes(frame: JsonObject): JsonObject {
   );
   return { ...frame, choices };
 }
+
+/** All text of a response in one field: the SDK adds it, and its type is of what it makes of an answer. */
+const withText = (response: JsonObject): JsonObject => ({ output_text: "", ...response });
 
 /** What is wrong with a JSON failure for clients of this format. */
 export async function errorViolations(format: string, body: unknown): Promise<readonly string[]> {
@@ -79,7 +83,9 @@ export async function streamViolations(format: string, text: string): Promise<re
 }
 
 async function frameViolations(format: string, type: SdkType, frame: Json): Promise<readonly string[]> {
-  const { type: kind, error } = frame as JsonObject;
+  const { type: kind, error, response } = frame as JsonObject;
+  if (response !== undefined)
+    return violations(type, { ...(frame as JsonObject), response: withText(response as JsonObject) });
   // Both SDKs know keep-alives and errors before they look at a frame's type. Responses has a type of its own for errors.
   if (kind === "ping") return [];
   return error !== undefined && type !== "openai ResponseStreamEvent"

@@ -1,5 +1,5 @@
 import type { StreamFixture } from "../contract/wire/fixtures.ts";
-import type { CallerFormat } from "./caller.ts";
+import type { AnyFormat } from "./caller.ts";
 
 /** What the bytes of a fixture prove, read without the gateway's own code. Offsets are ends of frames, blank line included. */
 export interface Truth {
@@ -7,7 +7,7 @@ export interface Truth {
   readonly completeAt: number | undefined;
   /** From here on both counts of usage are known; undefined where they never are. */
   readonly usageAt: number | undefined;
-  /** Text and reasoning that the whole fixture holds, in order. */
+  /** Text, reasoning, refusals and calls of tools (name and arguments) that the whole fixture holds, in order. */
   readonly text: string;
 }
 
@@ -15,12 +15,13 @@ interface Json {
   readonly [name: string]: Json & string;
 }
 
-export function truthOf(format: CallerFormat, { bytes, choices }: StreamFixture): Truth {
+export function truthOf(format: AnyFormat, { bytes, choices }: StreamFixture): Truth {
   const latin = Buffer.from(bytes).toString("latin1");
   const counts = new Set<string>();
   let finished = 0;
   let failed = false;
   let text = "";
+  let isSilentCall = false;
   let completeAt: number | undefined;
   let usageAt: number | undefined;
   let from = 0;
@@ -35,20 +36,36 @@ export function truthOf(format: CallerFormat, { bytes, choices }: StreamFixture)
       .join("\n");
     if (data.trim() === "" || data.trim() === "[DONE]") continue;
     const json = JSON.parse(data) as Json;
-    failed ||= json.error !== undefined;
+    failed ||= json.error !== undefined || json.type === "error" || json.type === "response.failed";
+    if (/^response\.(output|reasoning\w*)_text\.delta$/.test(json.type ?? "")) text += json.delta;
+    if (json.type === "response.completed" || json.type === "response.incomplete") finished++;
     for (const choice of ((json.choices as unknown) ?? []) as Json[]) {
-      text += `${choice.text ?? ""}${choice.delta?.reasoning ?? choice.delta?.reasoning_content ?? ""}${choice.delta?.content ?? ""}`;
+      text += choice.text ?? "";
+      text += `${choice.delta?.reasoning ?? choice.delta?.reasoning_content ?? ""}${choice.delta?.content ?? ""}`;
+      text += choice.delta?.refusal ?? "";
+      for (const { function: called } of ((choice.delta?.tool_calls as unknown) ?? []) as Json[]) {
+        text += `${called?.name ?? ""}${called?.arguments ?? ""}`;
+      }
       if (choice.finish_reason) finished++;
     }
-    if (json.type === "content_block_delta") text += `${json.delta?.text ?? ""}${json.delta?.thinking ?? ""}`;
-    if (json.type === "content_block_start") text += `${json.content_block?.text ?? ""}`;
+    if (json.type === "content_block_delta") {
+      text += `${json.delta?.text ?? ""}${json.delta?.thinking ?? ""}${json.delta?.partial_json ?? ""}`;
+      if (json.delta?.partial_json) isSilentCall = false;
+    }
+    if (json.type === "content_block_start") {
+      isSilentCall = json.content_block?.type === "tool_use";
+      text += `${json.content_block?.text ?? ""}${isSilentCall ? json.content_block?.name : ""}`;
+    }
+    if (json.type === "content_block_stop" && isSilentCall) {
+      text += "{}";
+      isSilentCall = false;
+    }
     if (json.type === "message_delta" && json.delta?.stop_reason) finished++;
-    for (const usage of [json.usage, json.message?.usage]) {
+    for (const usage of [json.usage, json.message?.usage, json.response?.usage]) {
       if (!usage) continue;
-      if ((format !== "anthropic-messages" ? usage.prompt_tokens : usage.input_tokens) !== undefined)
-        counts.add("input");
-      if ((format !== "anthropic-messages" ? usage.completion_tokens : usage.output_tokens) !== undefined)
-        counts.add("output");
+      const isOpenAi = format === "openai-chat" || format === "openai-completions";
+      if ((isOpenAi ? usage.prompt_tokens : usage.input_tokens) !== undefined) counts.add("input");
+      if ((isOpenAi ? usage.completion_tokens : usage.output_tokens) !== undefined) counts.add("output");
     }
     if (finished >= choices && !failed) completeAt ??= end;
     if (counts.size === 2) usageAt ??= end;

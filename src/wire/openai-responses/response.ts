@@ -7,7 +7,7 @@ import { given, isList } from "../read.ts";
 import { streamFailure } from "../upstream-failure.ts";
 import { topOf } from "./stream.ts";
 import { ResponsesWriter } from "./stream-writer.ts";
-import { decodeFinish, decodeSignature, decodeUsage, extras, NAME } from "./words.ts";
+import { decodeFinish, decodeSignature, decodeUsage, extras, logprobsOf, NAME } from "./words.ts";
 
 /** Reads a `response`. One that is neither completed nor incomplete is no answer; an error under a success status is a failure. */
 export function decodeAnswer(json: Json): Result<ChatAnswer> {
@@ -63,7 +63,7 @@ function readPart(part: JsonObject): AnswerBlock[] {
   const citations = isList(annotations) && annotations.length > 0 ? annotations : undefined;
   const weighed: AnswerBlock[] =
     isList(logprobs) && logprobs.length > 0
-      ? [{ type: "other", data: { wire: "openai-chat", choice: { logprobs: { content: logprobs } } } }]
+      ? [{ type: "other", data: { wire: "openai-chat", choice: { logprobs: logprobsOf(logprobs) } } }]
       : [];
   return [{ type: "text", text, ...given({ citations }) }, ...weighed];
 }

@@ -8,10 +8,9 @@ import { replay } from "../collect.ts";
 import { mergeExtra } from "../extra.ts";
 import { UNFINISHED } from "../frames.ts";
 import { errorBody } from "../openai-chat/error.ts";
-import { isList } from "../read.ts";
 import { type CallItem, type Emit, MessageItem, ReasoningItem, startCall } from "./items.ts";
 import { responseOf, type State } from "./shape.ts";
-import { type Ending, encodeFinish, extrasOf } from "./words.ts";
+import { type Ending, encodeFinish, encodeLogprobs, extrasOf } from "./words.ts";
 
 const KEEP_ALIVE = sseComment("keep-alive");
 
@@ -178,8 +177,7 @@ export class ResponsesWriter implements FrameWriter {
   }
 
   private logprobs(data: Json): string {
-    const tokens = isJsonObject(data) ? data.content : undefined;
-    return this.speaking instanceof MessageItem && isList(tokens) ? this.speaking.weigh(tokens) : "";
+    return this.speaking instanceof MessageItem ? this.speaking.weigh(encodeLogprobs(data)) : "";
   }
 
   private other(data: JsonObject): string {

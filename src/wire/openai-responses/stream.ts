@@ -5,7 +5,7 @@ import { failed, NOTHING, type ParsedFrame, protocolFailure, type StreamFormat }
 import { given, isList, rest } from "../read.ts";
 import { streamFailure } from "../upstream-failure.ts";
 import { KNOWN_TOP } from "./shape.ts";
-import { blockAt, decodeFinish, decodeSignature, decodeUsage, extras, unspokenUsage } from "./words.ts";
+import { blockAt, decodeFinish, decodeSignature, decodeUsage, extras, logprobsOf, unspokenUsage } from "./words.ts";
 
 /** The events of `/responses` with `stream: true`. The last one holds the finish, the usage and all that was said; nothing comes behind it. */
 export class ResponsesStream implements StreamFormat {
@@ -130,5 +130,5 @@ function input(block: number, json: Json | undefined): StreamEvent[] {
 
 function weighed(block: number, logprobs: Json | undefined): StreamEvent[] {
   if (!isList(logprobs) || logprobs.length === 0) return [];
-  return [{ type: "logprobs", choice: 0, block, data: { content: logprobs } }];
+  return [{ type: "logprobs", choice: 0, block, data: logprobsOf(logprobs) }];
 }

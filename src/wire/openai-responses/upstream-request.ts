@@ -2,7 +2,7 @@ import type { ChatDraft } from "../../core/draft.ts";
 import type { Json, JsonObject } from "../../core/json.ts";
 import { ok, type Result } from "../../core/result.ts";
 import type { AttemptRequest, WireRequest } from "../../core/wire.ts";
-import { BodyPatches } from "../quirks.ts";
+import { BodyPatches, withQuirks } from "../quirks.ts";
 import { given } from "../read.ts";
 import { Translations, untranslatable } from "../translations.ts";
 import { encodeInput } from "./upstream-input.ts";
@@ -62,7 +62,7 @@ function built(attempt: AttemptRequest, draft: ChatDraft, translations: Translat
     store: false,
     ...(attempt.stream && { stream: true }),
   };
-  return ok(JSON.stringify(body));
+  return ok(JSON.stringify(withQuirks(body, attempt, translations)));
 }
 
 /** What cannot be said here without changing its meaning, by the name that the caller used. */

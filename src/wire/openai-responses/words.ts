@@ -1,7 +1,8 @@
 import type { FinishReason } from "../../core/answer.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../core/json.ts";
 import type { Usage } from "../../core/usage.ts";
-import { count, given, rest } from "../read.ts";
+import { mergeExtra } from "../extra.ts";
+import { count, given, isList, rest } from "../read.ts";
 
 export const NAME = "openai-responses";
 
@@ -69,25 +70,33 @@ const KNOWN_USAGE = new Set([
   "output_tokens_details",
   "total_tokens",
 ]);
+const KNOWN_DETAILS = new Set(["cached_tokens", "cache_write_tokens", "reasoning_tokens"]);
 
 /** What a usage report says beyond the vocabulary. */
 export function unspokenUsage(value: Json | undefined): JsonObject | undefined {
-  return isJsonObject(value) ? rest(value, KNOWN_USAGE) : undefined;
+  if (!isJsonObject(value)) return undefined;
+  const { input_tokens_details: input, output_tokens_details: output } = value;
+  const unspoken: JsonObject = {
+    ...rest(value, KNOWN_USAGE),
+    ...given({
+      input_tokens_details: isJsonObject(input) ? rest(input, KNOWN_DETAILS) : undefined,
+      output_tokens_details: isJsonObject(output) ? rest(output, KNOWN_DETAILS) : undefined,
+    }),
+  };
+  return Object.keys(unspoken).length > 0 ? unspoken : undefined;
 }
 
-/**
- * Usage as this format reports it. Its schema demands every count: what is unknown to us is 0 here, and here alone.
- */
+/** Usage as this format reports it. Its schema demands every count: what is unknown to us is 0 here, and here alone. */
 export function encodeUsage(usage: Usage, unspoken: JsonObject = {}): JsonObject {
-  const { inputTokens = 0, outputTokens = 0, cachedInputTokens = 0, cacheWriteTokens, reasoningTokens = 0 } = usage;
-  return {
-    ...unspoken,
+  const { inputTokens = 0, outputTokens = 0, cachedInputTokens = 0, cacheWriteTokens = 0, reasoningTokens = 0 } = usage;
+  const spoken = {
     input_tokens: inputTokens,
-    input_tokens_details: { cached_tokens: cachedInputTokens, ...given({ cache_write_tokens: cacheWriteTokens }) },
+    input_tokens_details: { cached_tokens: cachedInputTokens, cache_write_tokens: cacheWriteTokens },
     output_tokens: outputTokens,
     output_tokens_details: { reasoning_tokens: reasoningTokens },
     total_tokens: inputTokens + outputTokens,
   };
+  return mergeExtra(spoken, unspoken);
 }
 
 /**
@@ -112,6 +121,29 @@ export function encodeSignature(signature: Json): string | undefined {
 /** What a backend of this format may be told of a signature: its own alone. */
 export function ownSignature(signature: Json | undefined): string | undefined {
   return typeof signature === "string" && signature.startsWith(OWN) ? signature.slice(OWN.length) : undefined;
+}
+
+/** Log probabilities in the vocabulary's form, which is that of OpenAI's chat. */
+export function logprobsOf(tokens: readonly Json[]): JsonObject {
+  return { content: tokens, refusal: null };
+}
+
+/** The other way. Here a token's bytes are always told; a backend of chats may leave them to its reader. */
+export function encodeLogprobs(logprobs: Json): readonly Json[] {
+  const tokens = isJsonObject(logprobs) && isList(logprobs.content) ? logprobs.content : [];
+  return tokens.map((token) => {
+    if (!isJsonObject(token)) return token;
+    const others = isList(token.top_logprobs) ? token.top_logprobs : [];
+    return {
+      ...withBytes(token),
+      top_logprobs: others.map((other) => (isJsonObject(other) ? withBytes(other) : other)),
+    };
+  });
+}
+
+function withBytes(token: JsonObject): JsonObject {
+  if (isList(token.bytes)) return token;
+  return { ...token, bytes: [...new TextEncoder().encode(String(token.token ?? ""))] };
 }
 
 /** Output items have indexes, and parts of them again: together they are the position of a block. */

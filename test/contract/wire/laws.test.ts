@@ -1,3 +1,4 @@
+/** What holds for every format. Long, because the answers that each of them can say without loss are described here. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AnswerBlock, ChatAnswer, FinishReason } from "../../../src/core/answer.ts";
@@ -167,7 +168,50 @@ const sayable: Partial<Record<WireName, fc.Arbitrary<ChatAnswer>>> = {
     };
     return { ...answer, usage: whole };
   }),
+  "openai-responses": responsesAnswers(),
 };
+
+/** A text or refusal behind another is the next part of the same message; the status says of the end what the format has words for. */
+function responsesAnswers(): fc.Arbitrary<ChatAnswer> {
+  const annotation = fc.record({ type: fc.constant("url_citation"), url: someText, title: text });
+  const block: fc.Arbitrary<AnswerBlock> = fc.oneof(
+    fc.record(
+      { type: fc.constant("text" as const), text: someText, citations: fc.array(annotation, { minLength: 1 }) },
+      { requiredKeys: ["type", "text"] },
+    ),
+    fc.record({ type: fc.constant("refusal" as const), text: someText }),
+    fc.record(
+      {
+        type: fc.constant("reasoning" as const),
+        text: someText,
+        signature: fc.oneof(
+          someText,
+          someText.map((own) => `openai-responses:${own}`),
+        ),
+      },
+      { requiredKeys: ["type", "text"] },
+    ),
+    tool,
+    fields.map((action) => ({
+      type: "other" as const,
+      data: { wire: "openai-responses", block: { type: "web_search_call", id: "ws", action } },
+    })),
+  );
+  const ends = fc.constantFrom<FinishReason[]>(
+    { kind: "stop", raw: "completed" },
+    { kind: "length", raw: "max_output_tokens" },
+    { kind: "filter", raw: "content_filter" },
+  );
+  return answers(fc.array(block, { maxLength: 5 }), { maxLength: 1 }, ends).map(({ extra: _, ...answer }) => {
+    const zeros = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 };
+    const choices = answer.choices.map((choice) => {
+      const called = choice.finish.raw === "completed" && choice.blocks.some(({ type }) => type === "tool");
+      return { ...choice, finish: called ? { kind: "tool" as const, raw: "completed" } : choice.finish };
+    });
+    const { createdAt = 7, usage: counts } = answer;
+    return { ...answer, createdAt, choices, ...(counts && { usage: { ...zeros, ...counts } }) };
+  });
+}
 
 const chats = Object.values(wires).filter((wire) => wire.operation === "chat");
 
@@ -230,7 +274,13 @@ describe.each(streaming.map((wire) => [wire.name, wire] as const))("%s", (name, 
         const writer = wire.encodeStream(contextOf(answer));
         const written = events.map((event) => writer.write(event)).join("") + writer.end();
         expect(written).toContain("error");
-        expect(written).not.toContain(wire.terminator);
+        if (wire.terminator !== "") expect(written).not.toContain(wire.terminator);
+        const read = wire.decodeStream().push(new TextEncoder().encode(written));
+        const told = collect(
+          read.flatMap((frame) => [...frame.events()]),
+          answer.choices.length,
+        );
+        expect(told.ok).toBe(false);
       }),
     );
   });

@@ -32,8 +32,9 @@ function written(wire: Wire, { events, failure, answer }: StreamFixture): string
 /** What a backend says that no SDK has a type for is passed on to callers of its own format as it is. */
 const UNTYPED = "unknown-fields";
 
-/** Anthropic's format has one choice: its clients never ask for more. */
-const isSaidIn = (wire: Wire, choices: number) => wire.name !== "anthropic-messages" || choices === 1;
+/** These formats have one choice: their clients never ask for more. */
+const ONE_CHOICE = new Set(["anthropic-messages", "openai-responses"]);
+const isSaidIn = (wire: Wire, choices: number) => !ONE_CHOICE.has(wire.name) || choices === 1;
 
 describe("the types of the SDKs", () => {
   it("are known for every format that clients speak", () => {

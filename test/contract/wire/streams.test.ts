@@ -10,7 +10,7 @@ import { type StreamFixture, streamFixtures } from "./fixtures.ts";
 const REQUIRED = ["text", "multibyte", "usage-last", "no-usage", "error-frame", "crlf", "short"];
 /** What only some operations can say. */
 const ALSO_REQUIRED: Readonly<Partial<Record<Operation, readonly string[]>>> = {
-  chat: ["reasoning"],
+  chat: ["reasoning", "tools", "tools-reasoning", "tools-error-frame"],
   complete: ["four-choices", "logprobs"],
 };
 /** Fixtures up to this size are cut at every pair of bytes. */

@@ -28,7 +28,8 @@ describe.each(Object.values(wires).map((wire) => [wire.name, wire] as const))("%
 
   it("is listed under its own name, and closes its streams if it has any", () => {
     expect(wire.name).toBe(name);
-    expect(wire.terminator !== "").toBe(wire.streams);
+    // The last event of a response holds all of it, and passes like the others.
+    expect(wire.terminator !== "").toBe(wire.streams && name !== "openai-responses");
   });
 
   // planted: `safety_identifier` ignored; `max_tokens` preferred to `max_completion_tokens`

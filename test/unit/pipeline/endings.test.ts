@@ -4,10 +4,11 @@ import { eventStream, play } from "../../support/pipeline.ts";
 
 /** What comes behind the last finish cannot unsay it; what comes in its place proves nothing. */
 
+type EndedFormat = CallerFormat | "openai-completions";
 const CHATS = ["openai-chat", "anthropic-messages"] as const;
 const BACKENDS = [...CHATS, "openai-completions"] as const;
 /** Completions are carried by no other format. */
-const callersOf = (backend: CallerFormat): readonly CallerFormat[] =>
+const callersOf = (backend: EndedFormat): readonly EndedFormat[] =>
   backend === "openai-completions" ? [backend] : CHATS;
 const bytes = (text: string) => [new TextEncoder().encode(text)];
 
@@ -19,7 +20,7 @@ const event = (json: { type: string } & Record<string, unknown>) =>
   `event: ${json.type}\ndata: ${JSON.stringify(json)}\n\n`;
 
 /** "Yes" and a finish, in each format. */
-const FINISHED: Readonly<Record<CallerFormat, string>> = {
+const FINISHED: Readonly<Record<EndedFormat, string>> = {
   "openai-chat": chunk({ role: "assistant", content: "" }) + chunk({ content: "Yes" }) + chunk({}, "stop"),
   "openai-completions": piece("Yes") + piece("", "stop"),
   "anthropic-messages": [
@@ -46,7 +47,7 @@ const FINISHED: Readonly<Record<CallerFormat, string>> = {
 };
 
 /** What a backend may still say, and must not be believed or passed on. */
-const BEHIND: Readonly<Record<string, Readonly<Record<CallerFormat, string>>>> = {
+const BEHIND: Readonly<Record<string, Readonly<Record<EndedFormat, string>>>> = {
   "an error frame": {
     "openai-chat": `data: {"error":{"message":"Engine died","type":"InternalServerError","code":500}}\n\ndata: [DONE]\n\n`,
     "openai-completions": `data: {"error":{"message":"Engine died","type":"InternalServerError","code":500}}\n\ndata: [DONE]\n\n`,

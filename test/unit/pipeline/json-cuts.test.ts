@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { isText } from "../../../src/core/answer.ts";
 import { table } from "../../contract/wire/fixtures.ts";
-import { type CallerFormat, readFailure, readStream } from "../../support/caller.ts";
+import { type AnyFormat, readFailure, readStream } from "../../support/caller.ts";
 import { type PlayedRequest, play } from "../../support/pipeline.ts";
 import { together } from "../../support/together.ts";
 
@@ -10,7 +10,7 @@ import { together } from "../../support/together.ts";
 const CHATS = ["openai-chat", "anthropic-messages"] as const;
 const COMPLETIONS = ["openai-completions"] as const;
 /** Completions are carried by no other format. */
-const FAMILIES: readonly (readonly CallerFormat[])[] = [CHATS, COMPLETIONS];
+const FAMILIES: readonly (readonly AnyFormat[])[] = [CHATS, COMPLETIONS];
 
 function jsonResponse(bytes: Uint8Array, ending: "fin" | "reset"): Response {
   let given = false;
