@@ -40,7 +40,8 @@ export function longestAnswerMs(file: ConfigFile): number {
   const totals = Object.values(file.routes).flatMap((route) =>
     candidatesOf(route).map(
       ({ backend }) =>
-        deadlinesOf(file.backends[backend], route).totalMs + (route.delayBudgetMs ?? DEFAULT_ROUTE.delayBudgetMs),
+        deadlinesOf(file.backends[backend], route).totalMs * (1 + (route.validateStructured?.repairs ?? 0)) +
+        (route.delayBudgetMs ?? DEFAULT_ROUTE.delayBudgetMs),
     ),
   );
   return Math.max(0, ...totals);
@@ -135,6 +136,7 @@ function buildRoute(route: RouteFile, alias: string, file: ConfigFile): Route {
     holdHeadersMs: route.holdHeadersMs ?? DEFAULT_ROUTE.holdHeadersMs,
     keepAliveMs: route.keepAliveMs ?? DEFAULT_ROUTE.keepAliveMs,
     ...(Object.keys(deadlines).length > 0 && { deadlines }),
+    ...(route.validateStructured && { validateStructured: route.validateStructured }),
     cancelOnDisconnect: route.cancelOnDisconnect ?? DEFAULT_ROUTE.cancelOnDisconnect,
   };
 }

@@ -138,6 +138,11 @@ function checkRoute(alias: string, route: RouteFile, file: ConfigFile): Finding[
     findings.push(...checkContext([...at, "maxOutputTokens"], route, name, backend));
     findings.push(...checkReach(at, route, candidate.list, candidates.length, backend));
   }
+  if (operation !== "chat" && route.validateStructured !== undefined)
+    findings.push({
+      path: [...at, "validateStructured"],
+      reason: `only chat has structured answers, not ${operation}`,
+    });
   if (operation === "embed" && route.maxOutputTokens !== undefined) {
     findings.push({ path: [...at, "maxOutputTokens"], reason: "embeddings have no output tokens" });
   }

@@ -177,6 +177,14 @@ const route = z.strictObject({
   holdHeadersMs: milliseconds.optional(),
   keepAliveMs: milliseconds.optional(),
   deadlines: deadlines.optional(),
+  validateStructured: z
+    .strictObject({
+      repairs: z
+        .int({ error: "must be 0, 1 or 2" })
+        .min(0, { error: "must be 0, 1 or 2" })
+        .max(2, { error: "must be 0, 1 or 2" }),
+    })
+    .optional(),
   cancelOnDisconnect: z.boolean({ error: "must be true or false" }).optional(),
 });
 

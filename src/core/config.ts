@@ -98,6 +98,8 @@ export interface Route {
   readonly holdHeadersMs: number;
   readonly keepAliveMs: number;
   readonly deadlines?: Partial<Deadlines>;
+  /** Structured answers are checked against the request's schema before any of them is sent, and an invalid one is asked for again so often at most. */
+  readonly validateStructured?: { readonly repairs: number };
   /** False: a departed client does not stop the generation (it is drained and settled whole). */
   readonly cancelOnDisconnect: boolean;
 }

@@ -3,13 +3,13 @@ import { modelNameOf, type Route } from "../core/config.ts";
 import type { Authenticated, CachePlan, Resolved } from "../core/exchange.ts";
 import { badRequest, type Failure } from "../core/failure.ts";
 import type { Principal } from "../core/identity.ts";
-import { ceilingNanoUsd } from "../core/money.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import { estimateInputTokens } from "../core/tokens.ts";
 import { drawTarget } from "../routing/plan.ts";
 import { cacheKeyOf } from "./cache-key.ts";
 import type { Gateway } from "./gateway.ts";
 import { levelsOf } from "./levels.ts";
+import { repairsOf, reservationFor } from "./reservation.ts";
 import { standingOf } from "./standing.ts";
 
 /** What the alias means under the config version that this isolate holds, and the most that the request may use. No I/O. */
@@ -53,10 +53,7 @@ export function resolve(exchange: Authenticated, gateway: Gateway): Result<Resol
       inputTokens,
       maxOutputTokens,
       levels: levelsOf(principal, config, route.alias),
-      reservation: {
-        tokens: inputTokens + outputTokens,
-        costNanoUsd: ceilingNanoUsd(priceCeiling, inputTokens, outputTokens),
-      },
+      reservation: reservationFor(priceCeiling, inputTokens, outputTokens, repairsOf(exchange, route)),
       priceCeiling,
       drawn,
       cache,

@@ -5,7 +5,7 @@ import { dearestPrice } from "../routing/plan.ts";
 /** What a route means under a config, whoever asks: worked out once. */
 export interface Standing {
   readonly priceCeiling: Price;
-  /** The longest that a request can run: its slowest permitted attempt behind the whole delay budget. */
+  /** The longest that a request can run: its slowest permitted attempt and the repairs of its answer, behind the whole delay budget. */
   readonly leaseMs: number;
   readonly targetBackends: readonly string[];
   /** Those of the targets and of the fallbacks. */
@@ -41,7 +41,10 @@ function workOut(route: Route, config: Config, available: ReadonlySet<string>): 
   );
   return {
     priceCeiling: dearestPrice(route, config, available),
-    leaseMs: Math.max(...totalsMs) + route.delayBudgetMs + config.leaseMarginMs,
+    leaseMs:
+      Math.max(...totalsMs) * (1 + (route.validateStructured?.repairs ?? 0)) +
+      route.delayBudgetMs +
+      config.leaseMarginMs,
     targetBackends: [...new Set(route.targets.map(({ backend }) => backend))],
     backends: [...new Set(targets.map(({ backend }) => backend))],
   };
