@@ -73,7 +73,6 @@ export function priceOf(target: TargetFile, backend: BackendFile | undefined): P
 }
 
 function buildBackend(backend: BackendFile, name: string): Backend {
-  const { env, default: fallbackUrl, url } = backend.baseUrl;
   const models = Object.entries(backend.models ?? {}).flatMap(([model, info]) => {
     const price = priceOf({ backend: name, model: { name: model } }, backend);
     return price
@@ -83,9 +82,8 @@ function buildBackend(backend: BackendFile, name: string): Backend {
   return {
     name,
     formats: backend.formats,
-    transport: "fetch",
-    baseUrl:
-      env === undefined ? { url: url ?? "" } : { env, ...(fallbackUrl !== undefined && { default: fallbackUrl }) },
+    transport: backend.transport ?? "fetch",
+    baseUrl: buildBaseUrl(backend),
     auth: {
       scheme: backend.auth?.scheme ?? "none",
       ...(backend.auth?.secret !== undefined && { secret: backend.auth.secret }),
@@ -106,6 +104,12 @@ function buildBackend(backend: BackendFile, name: string): Backend {
     breaker: { ...DEFAULT_BREAKER, ...defined(backend.breaker) },
     models: Object.fromEntries(models),
   };
+}
+
+function buildBaseUrl({ baseUrl, transport }: BackendFile): Backend["baseUrl"] {
+  if (transport === "workers-ai" || baseUrl === undefined) return { binding: "AI" };
+  const { env, default: unset, url } = baseUrl;
+  return env === undefined ? { url: url ?? "" } : { env, ...(unset !== undefined && { default: unset }) };
 }
 
 function buildRoute(route: RouteFile, alias: string, file: ConfigFile): Route {

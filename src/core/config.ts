@@ -26,9 +26,13 @@ export interface Backend {
   readonly name: string;
   /** The formats it speaks, one an operation. */
   readonly formats: readonly WireName[];
-  readonly transport: "fetch";
+  /** `workers-ai`: Cloudflare's binding `AI` in place of a host. */
+  readonly transport: "fetch" | "workers-ai";
   /** The name of the environment variable that holds the base URL (and what stands where it is unset), or the URL itself. Ends in `/v1` or not. */
-  readonly baseUrl: { readonly env: string; readonly default?: string } | { readonly url: string };
+  readonly baseUrl:
+    | { readonly env: string; readonly default?: string }
+    | { readonly url: string }
+    | { readonly binding: "AI" };
   readonly auth: {
     readonly scheme: "bearer" | "x-api-key" | "none";
     /** Name of the secret. */

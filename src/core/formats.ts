@@ -7,6 +7,8 @@ export const OPERATION_OF: Readonly<Record<WireName, Operation>> = {
   "openai-chat": "chat",
   "anthropic-messages": "chat",
   "openai-embeddings": "embed",
+  "workers-ai": "chat",
+  "workers-ai-embeddings": "embed",
 };
 
 /** All wire formats, in the order of `OPERATION_OF`. */

@@ -4,7 +4,12 @@ import type { Failure } from "./failure.ts";
 import type { Json } from "./json.ts";
 import type { Result } from "./result.ts";
 
-export type WireName = "openai-chat" | "openai-embeddings" | "anthropic-messages";
+export type WireName =
+  | "openai-chat"
+  | "openai-embeddings"
+  | "anthropic-messages"
+  | "workers-ai"
+  | "workers-ai-embeddings";
 
 /** What happened to a field on the way between two formats; named in the wide event and on request in a reply header. */
 export interface Translation {

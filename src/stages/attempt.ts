@@ -1,3 +1,4 @@
+import type { Answer } from "../core/answer.ts";
 import type { Admitted, LiveAnswer } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Json } from "../core/json.ts";
@@ -5,6 +6,7 @@ import { refusedMediaUrl } from "../core/media-urls.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import type { AttemptRequest, FailedResponse, Wire } from "../core/wire.ts";
 import { retryAfterMsOf } from "../lib/backoff.ts";
+import { toBase64 } from "../lib/hash.ts";
 import { readTextUpTo } from "../lib/read.ts";
 import { beyondBackend } from "../wire/quirks.ts";
 import { BackendStream } from "./backend-stream.ts";
@@ -134,7 +136,23 @@ async function whole(
     },
     estimated,
   });
-  return ok({ kind: "whole", wire, origin: running.origin, answer: decoded.value, text: read.text });
+  const answer = inAskedEncoding(decoded.value, running);
+  return ok({ kind: "whole", wire, origin: running.origin, answer, text: read.text });
+}
+
+/** Vectors of a backend of another format that knows no base64, for a caller who asked for it (as OpenAI's own client does). */
+function inAskedEncoding(answer: Answer, { exchange, planned }: RunningAttempt): Answer {
+  const { draft, wire } = exchange;
+  if (answer.operation !== "embed" || draft.operation !== "embed") return answer;
+  if (draft.encoding !== "base64" || planned.wire.name === wire.name) return answer;
+  return { ...answer, vectors: answer.vectors.map((vector) => (typeof vector === "string" ? vector : packed(vector))) };
+}
+
+/** Little-endian float32, as OpenAI packs vectors. */
+function packed(vector: readonly number[]): string {
+  const view = new DataView(new ArrayBuffer(vector.length * 4));
+  for (const [index, number] of vector.entries()) view.setFloat32(index * 4, number, true);
+  return toBase64(new Uint8Array(view.buffer));
 }
 
 async function failureOf(response: Response, wire: Wire, gateway: Gateway): Promise<Failure> {
