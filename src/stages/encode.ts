@@ -1,6 +1,7 @@
 import type { Admitted, LiveAnswer, Reply, StreamingAnswer, WholeAnswer } from "../core/exchange.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import { collector } from "../wire/collect.ts";
+import { AnswerLosses } from "../wire/losses.ts";
 import type { Gateway } from "./gateway.ts";
 import { holdHeaders } from "./hold.ts";
 import { failureReply, jsonReply } from "./reply.ts";
@@ -23,10 +24,15 @@ export async function encode(
 async function collected(exchange: Admitted, answer: StreamingAnswer): Promise<Result<WholeAnswer>> {
   const { draft } = exchange;
   const sink = collector(draft.operation === "chat" ? (draft.choices ?? 1) : 1);
+  const { wire, notes } = exchange;
+  const losses = answer.wire.name === wire.name ? undefined : new AnswerLosses(wire.name, notes.translations);
   for (let step = await answer.next(); step.kind !== "end"; step = await answer.next()) {
     if (step.kind === "failure") return fail(step.failure);
     for (const frame of step.frames) {
-      for (const event of frame.events()) sink.push(event);
+      for (const event of frame.events()) {
+        losses?.see(event);
+        sink.push(event);
+      }
     }
   }
   const result = sink.result();

@@ -58,7 +58,7 @@ describe("what becomes of a feature", () => {
     }
   });
 
-  // planted: `seed` carried
+  // planted: a thinking budget without its effort
   it("is what docs/compatibility.md says: `npm run compatibility` writes it anew", () => {
     const committed = readFileSync(new URL("../../../docs/compatibility.md", import.meta.url), "utf8");
     expect(committed).toBe(compatibilityDocument());

@@ -46,7 +46,7 @@ describe("a conversation of ten turns with tools and thinking", () => {
     expect(sent(body, wire, wire).text).toBe(JSON.stringify(body).replace('"chat"', '"target"'));
   });
 
-  // planted: results behind the user's words; each result in a message of the user's own; ids by place
+  // planted: results behind the user's words
   it("of Anthropic's format is one that a strict OpenAI takes: ids, prompts and order kept, losses named", () => {
     const { json, lost } = sent(anthropicConversation, ANTHROPIC, OPENAI);
     expect(complaintsOfOpenAi(json)).toEqual([]);
@@ -78,7 +78,7 @@ describe("a conversation of ten turns with tools and thinking", () => {
     expect(lost).not.toContain("messages[].content[].thinking");
   });
 
-  // planted: reasoning without a signature sent as thinking; a marked system prompt joined into one text
+  // planted: reasoning without a signature sent as thinking; results in a message of their own; the first of several texts alone
   it("of OpenAI's format is one that a strict Anthropic takes: ids, prompts, cache marks and order kept, losses named", () => {
     const { json, lost } = sent(openAiConversation, OPENAI, ANTHROPIC);
     expect(complaintsOfAnthropic(json)).toEqual([]);

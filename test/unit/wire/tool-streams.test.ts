@@ -46,7 +46,7 @@ const chunk = (delta: unknown, finished: string | null = null) =>
 const calls = (...list: unknown[]) => chunk({ tool_calls: list });
 
 describe("parallel calls in Anthropic's format, which has one open block at a time", () => {
-  // planted: fragments for a block that is not open dropped; what waited told before the open block was closed
+  // planted: nothing that waits
   it("lose no argument, however their fragments are mixed", () => {
     const pieces = fc.array(fc.constantFrom('"a"', "1", "{", "}", "é🌊", " ", "\\"), { minLength: 1, maxLength: 5 });
     const mixed = fc.array(pieces, { minLength: 1, maxLength: 4 }).chain((list) =>
@@ -77,7 +77,7 @@ describe("parallel calls in Anthropic's format, which has one open block at a ti
     );
   });
 
-  // planted: a call that waits for the finish although the one before it is whole
+  // planted: every other block waits for the finish
   it("are told as they come where each is whole before the next begins", () => {
     const writer = wires["anthropic-messages"].encodeStream(CONTEXT);
     for (const event of [start(4), input(4, '{"a":1}')]) writer.write(event);
