@@ -21,7 +21,7 @@ export function truthOf(format: AnyFormat, { bytes, choices }: StreamFixture): T
   let finished = 0;
   let failed = false;
   let text = "";
-  let isSilentCall = false;
+  let call: "none" | "silent" | "told" = "none";
   let completeAt: number | undefined;
   let usageAt: number | undefined;
   let from = 0;
@@ -48,16 +48,19 @@ export function truthOf(format: AnyFormat, { bytes, choices }: StreamFixture): T
       if (choice.finish_reason) finished++;
     }
     if (json.type === "content_block_delta") {
-      text += `${json.delta?.text ?? ""}${json.delta?.thinking ?? ""}${json.delta?.partial_json ?? ""}`;
-      if (json.delta?.partial_json) isSilentCall = false;
+      text += `${json.delta?.text ?? ""}${json.delta?.thinking ?? ""}`;
+      if (call !== "none" && json.delta?.partial_json) {
+        call = "told";
+        text += json.delta.partial_json;
+      }
     }
     if (json.type === "content_block_start") {
-      isSilentCall = json.content_block?.type === "tool_use";
-      text += `${json.content_block?.text ?? ""}${isSilentCall ? json.content_block?.name : ""}`;
+      call = json.content_block?.type === "tool_use" ? "silent" : "none";
+      text += `${json.content_block?.text ?? ""}${call === "silent" ? json.content_block?.name : ""}`;
     }
-    if (json.type === "content_block_stop" && isSilentCall) {
-      text += "{}";
-      isSilentCall = false;
+    if (json.type === "content_block_stop") {
+      if (call === "silent") text += "{}";
+      call = "none";
     }
     if (json.type === "message_delta" && json.delta?.stop_reason) finished++;
     for (const usage of [json.usage, json.message?.usage, json.response?.usage]) {
