@@ -2,7 +2,7 @@ import type { Json } from "../../src/core/json.ts";
 
 /** The formats of chats, as a caller sees them. Read here without any of the gateway's own code. */
 export type CallerFormat = "openai-chat" | "anthropic-messages";
-export type AnyFormat = CallerFormat | "openai-responses";
+export type AnyFormat = CallerFormat | "openai-responses" | "openai-completions";
 
 /** What a stream told its caller. */
 export interface Told {
@@ -59,7 +59,7 @@ export function readStream(format: AnyFormat, body: string): Told {
       ?.slice("event:".length)
       .trim();
     const json = JSON.parse(data) as Fields;
-    if (format === "openai-chat") readChunk(json, state);
+    if (format === "openai-chat" || format === "openai-completions") readChunk(json, state);
     else if (format === "openai-responses") readResponseEvent(json, event, state);
     else readEvent(json, event, state);
   }
@@ -96,9 +96,11 @@ function readChunk(json: Fields, state: State): void {
   if (json.usage) state.usage = json.usage as Record<string, unknown>;
   const choices = json.choices as unknown as {
     delta?: Record<string, string> & { tool_calls?: ToolCall[] };
+    text?: string;
     finish_reason?: string | null;
   }[];
-  for (const { delta = {}, finish_reason: finish } of choices) {
+  for (const { delta = {}, text = "", finish_reason: finish } of choices) {
+    state.text += text;
     state.text += `${delta.reasoning ?? delta.reasoning_content ?? ""}${delta.content ?? ""}${delta.refusal ?? ""}`;
     state.text += callText(delta.tool_calls as ToolCall[] | undefined);
     if (finish) state.finished++;
@@ -190,6 +192,10 @@ export function chatRequest(
   if (format === "openai-responses") {
     return { path: "/v1/responses", body: { model, input: prompt, max_output_tokens: 512, stream, ...more } };
   }
+  if (format === "openai-completions") {
+    const withUsage = stream && { stream_options: { include_usage: true } };
+    return { path: "/v1/completions", body: { model, prompt, max_tokens: 512, stream, ...withUsage, ...more } };
+  }
   return format === "openai-chat"
     ? {
         path: "/v1/chat/completions",
@@ -201,7 +207,7 @@ export function chatRequest(
 /** Text, reasoning, refusals and calls of tools of a JSON answer, in order. */
 export function textOfAnswer(format: AnyFormat, body: string): string {
   const json = JSON.parse(body) as {
-    choices?: { message: Record<string, string | null> & { tool_calls?: ToolCall[] } }[];
+    choices?: { text?: string; message: Record<string, string | null> & { tool_calls?: ToolCall[] } }[];
     content?: { text?: string; thinking?: string; type: string; name?: string; input?: unknown }[];
     output?: ResponseItem[];
   };
@@ -213,6 +219,7 @@ export function textOfAnswer(format: AnyFormat, body: string): string {
       })
       .join("");
   }
+  if (format === "openai-completions") return (json.choices ?? []).map(({ text = "" }) => text).join("");
   return format === "openai-chat"
     ? (json.choices ?? [])
         .map(({ message }) => {

@@ -40,6 +40,7 @@ export function truthOf(format: AnyFormat, { bytes, choices }: StreamFixture): T
     if (/^response\.(output|reasoning\w*)_text\.delta$/.test(json.type ?? "")) text += json.delta;
     if (json.type === "response.completed" || json.type === "response.incomplete") finished++;
     for (const choice of ((json.choices as unknown) ?? []) as Json[]) {
+      text += choice.text ?? "";
       text += `${choice.delta?.reasoning ?? choice.delta?.reasoning_content ?? ""}${choice.delta?.content ?? ""}`;
       text += choice.delta?.refusal ?? "";
       for (const { function: called } of ((choice.delta?.tool_calls as unknown) ?? []) as Json[]) {
@@ -65,9 +66,9 @@ export function truthOf(format: AnyFormat, { bytes, choices }: StreamFixture): T
     if (json.type === "message_delta" && json.delta?.stop_reason) finished++;
     for (const usage of [json.usage, json.message?.usage, json.response?.usage]) {
       if (!usage) continue;
-      if ((format === "openai-chat" ? usage.prompt_tokens : usage.input_tokens) !== undefined) counts.add("input");
-      if ((format === "openai-chat" ? usage.completion_tokens : usage.output_tokens) !== undefined)
-        counts.add("output");
+      const isOpenAi = format === "openai-chat" || format === "openai-completions";
+      if ((isOpenAi ? usage.prompt_tokens : usage.input_tokens) !== undefined) counts.add("input");
+      if ((isOpenAi ? usage.completion_tokens : usage.output_tokens) !== undefined) counts.add("output");
     }
     if (finished >= choices && !failed) completeAt ??= end;
     if (counts.size === 2) usageAt ??= end;
