@@ -91,9 +91,12 @@ export type ResponseFormat =
       readonly strict?: boolean;
     };
 
-/** How much the model should think first: a word (OpenAI, vLLM), or a number of tokens (Anthropic); `off` where the caller says so. */
+/**
+ * How much the model should think first: a word (OpenAI, vLLM), or a number of tokens (Anthropic); `off` where the caller says so. Neither of
+ * the two: as much as the model likes.
+ */
 export interface ReasoningWish {
-  readonly effort?: "off" | "minimal" | "low" | "medium" | "high" | "max";
+  readonly effort?: "off" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max";
   readonly budgetTokens?: number;
   /** Whether the caller wants to read it. */
   readonly summary?: string;

@@ -81,12 +81,12 @@ function wordQuarters(text: string, start: number, end: number, capitalised: boo
 }
 
 /**
- * The most input tokens that a request is expected to take: its texts, what each message costs around them, and the members that a
- * draft has no words for (tools, schemas), read from the `body` where it is given.
+ * The most input tokens that a request is expected to take: its texts, what each message costs around them, tools and schemas, and the members
+ * that a draft has no words for, read from the `body` where it is given.
  */
 export function estimateInputTokens(draft: Draft, body?: Body): number {
   const unread = body === undefined ? 0 : unreadTokens(draft, body);
-  if (draft.operation === "chat") return TOKENS_PER_REQUEST + unread + messageTokens(draft);
+  if (draft.operation === "chat") return TOKENS_PER_REQUEST + unread + wishTokens(draft) + messageTokens(draft);
   const inputs = draft.inputs.map(
     (input) => (typeof input === "string" ? estimateTextTokens(input) : input.length) + TOKENS_PER_INPUT,
   );
@@ -120,6 +120,10 @@ const TOKENS_PER_IMAGE = 4_096;
 const TOKENS_PER_FILE = 16_384;
 /** The marks around a tool call or its result, and its id. */
 const TOKENS_PER_CALL = 12;
+/** What templates say of tools in general; Anthropic counts up to some 350 for it. */
+const TOKENS_FOR_TOOLS = 360;
+/** The names of a tool's fields. */
+const TOKENS_PER_TOOL = 24;
 
 function messageTokens(draft: ChatDraft): number {
   let tokens = 0;
@@ -151,9 +155,25 @@ function blockTokens(block: ContentBlock): number {
   }
 }
 
-/** Members of the body that the draft names but does not hold. */
+/** Tools and the form of the answer, as a prompt template spells them out: their JSON, and the marks around it. */
+function wishTokens({ tools, responseFormat }: ChatDraft): number {
+  let tokens = tools === undefined ? 0 : TOKENS_FOR_TOOLS;
+  for (const { name, description, schema } of tools ?? []) {
+    tokens += TOKENS_PER_TOOL + estimateTextTokens(name) + estimateTextTokens(JSON.stringify(schema));
+    // As JSON, in which a line end or a quote takes two characters.
+    if (description !== undefined) tokens += estimateTextTokens(JSON.stringify(description));
+  }
+  if (responseFormat?.kind !== "json-schema") return tokens;
+  const { description = "", schema } = responseFormat;
+  return tokens + TOKENS_PER_TOOL + estimateTextTokens(description) + estimateTextTokens(JSON.stringify(schema));
+}
+
+/** Members of the body that the draft names but does not hold; of those that it names a part of (`tools[1]`), the whole. Messages are never unread. */
 function unreadTokens(draft: Draft, body: Body): number {
-  const names = new Set([...draft.unknownFields, ...(draft.operation === "chat" ? draft.untranslatable : [])]);
+  const fields = [...draft.unknownFields, ...(draft.operation === "chat" ? draft.untranslatable : [])];
+  if (fields.length === 0) return 0;
+  const names = new Set(fields.map((field) => field.split(/[.[]/, 1)[0] ?? field));
+  for (const read of ["messages", "system", "input"]) names.delete(read);
   if (names.size === 0) return 0;
   return body.members
     .filter((member) => names.has(member.key))

@@ -1,4 +1,4 @@
-import type { Body, Draft } from "../core/draft.ts";
+import type { Body, ContentBlock, Draft } from "../core/draft.ts";
 import type { WireName } from "../core/wire.ts";
 import { sha256Hex } from "../lib/hash.ts";
 
@@ -39,8 +39,16 @@ function isWholeInDraft(draft: Draft): boolean {
   return (
     draft.untranslatable.length === 0 &&
     (draft.seed === undefined || Number.isSafeInteger(draft.seed)) &&
-    draft.messages.every(({ content }) => content.every(({ type }) => type !== "other"))
+    // Schemas and inputs of tools hold numbers that were read as doubles.
+    draft.tools === undefined &&
+    draft.responseFormat === undefined &&
+    draft.messages.every(({ content }) => content.every(isText))
   );
+}
+
+/** Words alone: what marks, signatures, images, calls and their results mean differs between formats. */
+function isText(block: ContentBlock): boolean {
+  return block.type === "text" && block.cacheControl === undefined && block.citations === undefined;
 }
 
 /** Members that say how, to whom or under which name the answer goes, and not what it is. */

@@ -4,7 +4,8 @@ import type { Failure } from "../core/failure.ts";
 import type { BreakerReport, Settlement as SettlementCall } from "../core/ports.ts";
 import { fail, type Result } from "../core/result.ts";
 import type { WideEvent } from "../core/wide-event.ts";
-import { collector } from "../wire/collect.ts";
+import { collector, replay } from "../wire/collect.ts";
+import { AnswerLosses } from "../wire/losses.ts";
 import { CACHE_MAX_BYTES, cacheEntry } from "./cache-entry.ts";
 import { eventOf } from "./event.ts";
 import type { Gateway } from "./gateway.ts";
@@ -66,6 +67,7 @@ export class Settlement {
   /** Wraps the answer once: whatever becomes of it, the settlement hears. */
   wrap(answer: LiveAnswer): LiveAnswer {
     if (answer.kind === "whole") {
+      this.#noteLosses(answer);
       this.finish({ kind: "completed", answer: answer.answer, live: answer });
       return answer;
     }
@@ -78,6 +80,14 @@ export class Settlement {
       },
       giveUp: (failure) => (failure ? this.#finishFailed(failure, true) : this.finish({ kind: "cancelled" })),
     });
+  }
+
+  /** Before the event is written, which the encoder comes too late for. */
+  #noteLosses({ wire, answer }: Extract<LiveAnswer, { kind: "whole" }>): void {
+    const to = this.#exchange.wire.name;
+    if (wire.name === to || answer.operation !== "chat") return;
+    const losses = new AnswerLosses(to, this.#exchange.notes.translations);
+    for (const event of replay(answer)) losses.see(event);
   }
 
   #hear(step: StreamStep, live: StreamingAnswer, memory: Memory | undefined): void {

@@ -2,6 +2,7 @@ import type { Frame } from "../core/answer.ts";
 import type { Admitted, StreamingAnswer, StreamStep } from "../core/exchange.ts";
 import { INTERNAL } from "../core/failure.ts";
 import type { FrameWriter, WriterContext } from "../core/wire.ts";
+import { AnswerLosses } from "../wire/losses.ts";
 import type { Gateway } from "./gateway.ts";
 
 const encoder = new TextEncoder();
@@ -40,6 +41,7 @@ export class Pump {
   readonly #writer: FrameWriter;
   readonly #sameFormat: boolean;
   readonly #dropUsage: boolean;
+  readonly #losses: AnswerLosses;
   #over = false;
 
   constructor(exchange: Admitted, answer: StreamingAnswer, gateway: Gateway, context: WriterContext) {
@@ -48,6 +50,7 @@ export class Pump {
     this.#gateway = gateway;
     this.#writer = exchange.wire.encodeStream(context);
     this.#sameFormat = answer.wire.name === exchange.wire.name;
+    this.#losses = new AnswerLosses(exchange.wire.name, exchange.notes.translations);
     this.#dropUsage = !context.includeUsage;
   }
 
@@ -84,7 +87,10 @@ export class Pump {
       return encoder.encode(
         frames
           .flatMap((frame) => frame.events())
-          .map((event) => this.#writer.write(event))
+          .map((event) => {
+            this.#losses.see(event);
+            return this.#writer.write(event);
+          })
           .join(""),
       );
     return joinFrames(this.#dropUsage ? frames.filter((frame) => !isUsageOnly(frame)) : frames);

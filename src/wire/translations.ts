@@ -1,6 +1,7 @@
 import { badRequest, UNTRANSLATABLE } from "../core/failure.ts";
 import { fail } from "../core/result.ts";
-import type { Translation } from "../core/wire.ts";
+import type { AttemptRequest, Translation } from "../core/wire.ts";
+import { nameIn, type Word } from "./names.ts";
 
 /** What a decoder finds in a request that another format could not carry, by the names that the caller used. */
 export interface Findings {
@@ -18,13 +19,47 @@ const MAX_NAME = 64;
 export class Translations {
   private readonly entries = new Map<string, Translation>();
 
+  /** A loss outweighs what is said of the same field elsewhere in the request. */
   note(field: string, what: Translation["what"]): void {
     const name = shown(field);
-    if (this.entries.size < MAX_ENTRIES && !this.entries.has(name)) this.entries.set(name, { field: name, what });
+    const known = this.entries.get(name);
+    if (known ? what === "dropped" && known.what !== "dropped" : this.entries.size < MAX_ENTRIES) {
+      this.entries.set(name, { field: name, what });
+    }
   }
 
   list(): readonly Translation[] {
     return [...this.entries.values()];
+  }
+}
+
+/** Who draws up a request in a format from a draft: what is asked, and what became of each part of it, told in the caller's words. */
+export class Draftsman {
+  readonly attempt: AttemptRequest;
+  readonly translations: Translations;
+
+  constructor(attempt: AttemptRequest, translations: Translations) {
+    this.attempt = attempt;
+    this.translations = translations;
+  }
+
+  nameOf(word: Word): string {
+    return nameIn(this.attempt.clientWire, word);
+  }
+
+  note(word: Word, what: Translation["what"]): void {
+    this.translations.note(this.nameOf(word), what);
+  }
+
+  /** Notes it where the caller said anything. */
+  noteIf(said: unknown, word: Word, what: Translation["what"]): void {
+    if (said !== undefined) this.note(word, what);
+  }
+
+  /** Where a message of the draft stands in the caller's request; a system prompt beside the messages is none of them. */
+  pathOf(message: number): string {
+    const hasPrompt = this.attempt.clientWire === "anthropic-messages" && this.attempt.body.value.system != null;
+    return hasPrompt && message === 0 ? "system" : `messages[${message - (hasPrompt ? 1 : 0)}].content`;
   }
 }
 

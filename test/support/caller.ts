@@ -6,7 +6,7 @@ export type AnyFormat = CallerFormat | "openai-responses";
 
 /** What a stream told its caller. */
 export interface Told {
-  /** Text and reasoning of all choices, in the order in which they came. */
+  /** Text, reasoning, refusals, and calls of tools (name and arguments) of all choices, in the order in which they came. */
   readonly text: string;
   /** Choices that were said to have ended. */
   readonly finished: number;
@@ -34,6 +34,7 @@ export function readStream(format: AnyFormat, body: string): Told {
     usage: undefined as Told["usage"],
     frames: 0,
     keepAlives: 0,
+    silentCall: false,
   };
   const frames = body.replace(/^\uFEFF/, "").split(/\r\n\r\n|\n\n|\r\r/);
   if (frames.pop() !== "") throw new Error("the stream ends inside a frame");
@@ -62,11 +63,23 @@ export function readStream(format: AnyFormat, body: string): Told {
     else if (format === "openai-responses") readResponseEvent(json, event, state);
     else readEvent(json, event, state);
   }
-  const { error, usage, ...rest } = state;
+  const { error, usage, silentCall: _, ...rest } = state;
   return { ...rest, ...(error && { error }), ...(usage && { usage }) };
 }
 
-type State = { -readonly [K in keyof Told]: Told[K] | undefined } & { text: string; finished: number };
+type State = { -readonly [K in keyof Told]: Told[K] | undefined } & {
+  text: string;
+  finished: number;
+  /** A call of a tool is open of whose input nothing has come; nothing may come, and then it is empty. */
+  silentCall: boolean;
+};
+
+interface ToolCall {
+  readonly function?: { readonly name?: string; readonly arguments?: string };
+}
+
+const callText = (calls: readonly ToolCall[] = []) =>
+  calls.map(({ function: called }) => `${called?.name ?? ""}${called?.arguments ?? ""}`).join("");
 
 function readChunk(json: Fields, state: State): void {
   if (json.error) {
@@ -74,9 +87,13 @@ function readChunk(json: Fields, state: State): void {
     return;
   }
   if (json.usage) state.usage = json.usage as Record<string, unknown>;
-  for (const choice of json.choices as unknown as { delta?: Record<string, string>; finish_reason?: string | null }[]) {
-    const { delta = {}, finish_reason: finish } = choice;
-    state.text += `${delta.reasoning ?? delta.reasoning_content ?? ""}${delta.content ?? ""}`;
+  const choices = json.choices as unknown as {
+    delta?: Record<string, string> & { tool_calls?: ToolCall[] };
+    finish_reason?: string | null;
+  }[];
+  for (const { delta = {}, finish_reason: finish } of choices) {
+    state.text += `${delta.reasoning ?? delta.reasoning_content ?? ""}${delta.content ?? ""}${delta.refusal ?? ""}`;
+    state.text += callText(delta.tool_calls as ToolCall[] | undefined);
     if (finish) state.finished++;
   }
 }
@@ -91,11 +108,22 @@ function readEvent(json: Fields, event: string | undefined, state: State): void 
       state.keepAlives = (state.keepAlives ?? 0) + 1;
       state.frames = (state.frames ?? 1) - 1;
       return;
-    case "content_block_delta": {
-      const { text = "", thinking = "" } = (json.delta ?? {}) as { text?: string; thinking?: string };
-      state.text += text + thinking;
+    case "content_block_start": {
+      const { type, name = "" } = (json.content_block ?? {}) as { type?: string; name?: string };
+      state.silentCall = type === "tool_use";
+      if (state.silentCall) state.text += name;
       return;
     }
+    case "content_block_delta": {
+      const delta = (json.delta ?? {}) as { text?: string; thinking?: string; partial_json?: string };
+      if (delta.partial_json) state.silentCall = false;
+      state.text += `${delta.text ?? ""}${delta.thinking ?? ""}${delta.partial_json ?? ""}`;
+      return;
+    }
+    case "content_block_stop":
+      if (state.silentCall) state.text += "{}";
+      state.silentCall = false;
+      return;
     case "message_delta":
       if ((json.delta as { stop_reason?: string | null } | undefined)?.stop_reason) state.finished++;
       if (json.usage) state.usage = json.usage as Record<string, unknown>;
@@ -114,7 +142,12 @@ function readResponseEvent(json: Fields, event: string | undefined, state: State
     case "response.output_text.delta":
     case "response.reasoning_summary_text.delta":
     case "response.reasoning_text.delta":
+    case "response.refusal.delta":
+    case "response.function_call_arguments.delta":
       state.text += json.delta as string;
+      return;
+    case "response.output_item.added":
+      state.text += (json.item as { name?: string } | undefined)?.name ?? "";
       return;
     case "response.completed":
     case "response.incomplete": {
@@ -156,20 +189,36 @@ export function chatRequest(
     : { path: "/v1/messages", body: { model, messages, max_tokens: 512, stream, ...more } };
 }
 
-/** Text and reasoning of a JSON answer, in order. */
+/** Text, reasoning, refusals and calls of tools of a JSON answer, in order. */
 export function textOfAnswer(format: AnyFormat, body: string): string {
   const json = JSON.parse(body) as {
-    choices?: { message: { content?: string | null; reasoning?: string; reasoning_content?: string } }[];
-    content?: { text?: string; thinking?: string }[];
-    output?: { content?: { text?: string }[]; summary?: { text: string }[] }[];
+    choices?: { message: Record<string, string | null> & { tool_calls?: ToolCall[] } }[];
+    content?: { text?: string; thinking?: string; type: string; name?: string; input?: unknown }[];
+    output?: {
+      content?: { text?: string; refusal?: string }[];
+      summary?: { text: string }[];
+      name?: string;
+      arguments?: string;
+    }[];
   };
   if (format === "openai-responses") {
-    const parts = (json.output ?? []).flatMap(({ summary = [], content = [] }) => [...summary, ...content]);
-    return parts.map(({ text }) => text ?? "").join("");
+    return (json.output ?? [])
+      .map(({ summary = [], content = [], name = "", arguments: input = "" }) => {
+        const said = [...summary, ...content].map((part) => ("refusal" in part ? part.refusal : part.text) ?? "");
+        return said.join("") + name + input;
+      })
+      .join("");
   }
   return format === "openai-chat"
     ? (json.choices ?? [])
-        .map(({ message }) => `${message.reasoning ?? message.reasoning_content ?? ""}${message.content ?? ""}`)
+        .map(({ message }) => {
+          const said = `${message.reasoning ?? message.reasoning_content ?? ""}${message.content ?? ""}`;
+          return `${said}${message.refusal ?? ""}${callText(message.tool_calls as ToolCall[] | undefined)}`;
+        })
         .join("")
-    : (json.content ?? []).map(({ text, thinking }) => thinking ?? text ?? "").join("");
+    : (json.content ?? [])
+        .map(({ type, text, thinking, name, input }) =>
+          type === "tool_use" ? `${name}${JSON.stringify(input)}` : (thinking ?? text ?? ""),
+        )
+        .join("");
 }

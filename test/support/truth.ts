@@ -7,7 +7,7 @@ export interface Truth {
   readonly completeAt: number | undefined;
   /** From here on both counts of usage are known; undefined where they never are. */
   readonly usageAt: number | undefined;
-  /** Text and reasoning that the whole fixture holds, in order. */
+  /** Text, reasoning, refusals and calls of tools (name and arguments) that the whole fixture holds, in order. */
   readonly text: string;
 }
 
@@ -21,6 +21,7 @@ export function truthOf(format: AnyFormat, { bytes, choices }: StreamFixture): T
   let finished = 0;
   let failed = false;
   let text = "";
+  let isSilentCall = false;
   let completeAt: number | undefined;
   let usageAt: number | undefined;
   let from = 0;
@@ -36,14 +37,29 @@ export function truthOf(format: AnyFormat, { bytes, choices }: StreamFixture): T
     if (data.trim() === "" || data.trim() === "[DONE]") continue;
     const json = JSON.parse(data) as Json;
     failed ||= json.error !== undefined || json.type === "error" || json.type === "response.failed";
-    if (/^response\.(output|reasoning\w*)_text\.delta$/.test(json.type ?? "")) text += json.delta;
+    if (/^response\.(?:\w+_text|refusal|function_call_arguments)\.delta$/.test(json.type ?? "")) text += json.delta;
+    if (json.type === "response.output_item.added") text += json.item?.name ?? "";
     if (json.type === "response.completed" || json.type === "response.incomplete") finished++;
     for (const choice of ((json.choices as unknown) ?? []) as Json[]) {
       text += `${choice.delta?.reasoning ?? choice.delta?.reasoning_content ?? ""}${choice.delta?.content ?? ""}`;
+      text += choice.delta?.refusal ?? "";
+      for (const { function: called } of ((choice.delta?.tool_calls as unknown) ?? []) as Json[]) {
+        text += `${called?.name ?? ""}${called?.arguments ?? ""}`;
+      }
       if (choice.finish_reason) finished++;
     }
-    if (json.type === "content_block_delta") text += `${json.delta?.text ?? ""}${json.delta?.thinking ?? ""}`;
-    if (json.type === "content_block_start") text += `${json.content_block?.text ?? ""}`;
+    if (json.type === "content_block_delta") {
+      text += `${json.delta?.text ?? ""}${json.delta?.thinking ?? ""}${json.delta?.partial_json ?? ""}`;
+      if (json.delta?.partial_json) isSilentCall = false;
+    }
+    if (json.type === "content_block_start") {
+      isSilentCall = json.content_block?.type === "tool_use";
+      text += `${json.content_block?.text ?? ""}${isSilentCall ? json.content_block?.name : ""}`;
+    }
+    if (json.type === "content_block_stop" && isSilentCall) {
+      text += "{}";
+      isSilentCall = false;
+    }
     if (json.type === "message_delta" && json.delta?.stop_reason) finished++;
     for (const usage of [json.usage, json.message?.usage, json.response?.usage]) {
       if (!usage) continue;

@@ -1,6 +1,8 @@
 import type { ContentBlock, Message, Role } from "../../core/draft.ts";
-import { asksForSomething, type Fields, isList } from "../read.ts";
+import { asksForSomething, type Fields, given, isList } from "../read.ts";
+import { textOfInput } from "../tool-input.ts";
 import type { Findings } from "../translations.ts";
+import { readDocument, readImage } from "./media.ts";
 
 const ROLES: Readonly<Record<string, Role>> = { user: "user", assistant: "assistant", system: "system" };
 
@@ -39,34 +41,85 @@ function readContent(fields: Fields, field: string, findings: Findings): readonl
 function readBlock(block: Fields, findings: Findings): ContentBlock {
   const kind = block.text("type");
   if (kind === undefined) block.missing("type");
-  if (kind === "text") {
-    const text = block.text("text");
-    if (text === undefined) block.missing("text");
-    if (saysOnly(block, ["text"], findings)) return { type: "text", text: text ?? "" };
-  } else if (kind === "thinking") {
-    const text = block.text("thinking");
-    if (text === undefined) block.missing("thinking");
-    if (saysOnly(block, ["thinking", "signature"], findings)) {
-      const signature = block.value("signature");
-      return { type: "reasoning", text: text ?? "", ...(signature !== undefined && { signature }) };
-    }
-  } else if (kind === "redacted_thinking") {
-    // An earlier turn's reasoning, unreadable: another format goes without it, as it goes without the readable kind.
-    findings.unknown.add("messages[].content[].redacted_thinking");
-    return { type: "other", kind, data: block.object };
+  const reader = kind !== undefined && Object.hasOwn(READERS, kind) ? READERS[kind] : undefined;
+  const known = reader?.read(block, findings);
+  if (!reader || !known || !saysOnly(block, reader, findings)) {
+    findings.untranslatable.push(block.path);
+    return { type: "other", kind: kind ?? "", data: block.object };
   }
-  findings.untranslatable.push(block.path);
-  return { type: "other", kind: kind ?? "", data: block.object };
+  const cacheControl = block.child("cache_control")?.object;
+  return cacheControl && known.type !== "redacted-reasoning" ? { ...known, cacheControl } : known;
 }
 
-/** Whether the block holds nothing beside these fields but a hint to the prompt cache, which is noted. */
-function saysOnly(block: Fields, fields: readonly string[], findings: Findings): boolean {
-  for (const [field, value] of Object.entries(block.object)) {
-    if (field === "type" || fields.includes(field) || !asksForSomething(value)) continue;
-    if (field !== "cache_control") return false;
-    findings.unknown.add(
-      block.path.startsWith("system") ? "system[].cache_control" : "messages[].content[].cache_control",
-    );
+type KnownBlock = Exclude<ContentBlock, { type: "other" }>;
+
+interface Reader {
+  readonly fields: ReadonlySet<string>;
+  /** Fields that may be left out without changing what is said. */
+  readonly hints?: ReadonlySet<string>;
+  /** Undefined: this vocabulary has no word for it, or it was complained of. */
+  read(block: Fields, findings: Findings): KnownBlock | undefined;
+}
+
+const READERS: Readonly<Record<string, Reader>> = {
+  text: {
+    fields: new Set(["text", "citations"]),
+    read(block) {
+      const text = required(block, "text");
+      const citations = block.value("citations");
+      return { type: "text", text, ...(isList(citations) && citations.length > 0 && { citations }) };
+    },
+  },
+  thinking: {
+    fields: new Set(["thinking", "signature"]),
+    read(block) {
+      const signature = block.value("signature");
+      return { type: "reasoning", text: required(block, "thinking"), ...given({ signature }) };
+    },
+  },
+  redacted_thinking: {
+    fields: new Set(["data"]),
+    read: (block) => ({ type: "redacted-reasoning", data: required(block, "data") }),
+  },
+  image: { fields: new Set(["source"]), hints: new Set(["transformations"]), read: readImage },
+  // `context` and `citations` change what the model reads and writes: with them the document is more than a file.
+  document: { fields: new Set(["source", "title"]), read: readDocument },
+  tool_use: {
+    fields: new Set(["id", "name", "input"]),
+    hints: new Set(["caller"]),
+    read(block) {
+      const [id, name] = [required(block, "id"), required(block, "name")];
+      const input = block.child("input");
+      if (!input && block.value("input") === undefined) block.missing("input");
+      return { type: "tool-call", id, name, json: textOfInput(input?.object ?? {}) };
+    },
+  },
+  tool_result: {
+    fields: new Set(["tool_use_id", "content", "is_error"]),
+    read(block, findings) {
+      return {
+        type: "tool-result",
+        id: required(block, "tool_use_id"),
+        content: readContent(block, "content", findings) ?? [],
+        ...given({ isError: block.boolean("is_error") }),
+      };
+    },
+  },
+};
+
+function required(block: Fields, field: string): string {
+  const text = block.text(field);
+  if (text === undefined) block.missing(field);
+  return text ?? "";
+}
+
+/** Whether the block holds nothing beside what its kind says, a mark of the prompt cache, and hints, which are noted. */
+function saysOnly(block: Fields, { fields, hints }: Reader, findings: Findings): boolean {
+  for (const field of Object.keys(block.object)) {
+    if (field === "type" || field === "cache_control" || fields.has(field)) continue;
+    if (!asksForSomething(block.object[field])) continue;
+    if (!hints?.has(field)) return false;
+    findings.unknown.add(`messages[].content[].${field}`);
   }
   return true;
 }

@@ -1,9 +1,9 @@
 import type { Body, ChatDraft } from "../../core/draft.ts";
-import { isJsonObject, type JsonObject } from "../../core/json.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import { asksForSomething, type Complaint, Fields, given } from "../read.ts";
 import type { Findings } from "../translations.ts";
 import { decodeMessages } from "./messages.ts";
+import { decodeWishes, WISHES } from "./wishes.ts";
 
 /** Fields with a word in the draft. */
 const SPOKEN = new Set([
@@ -20,17 +20,19 @@ const SPOKEN = new Set([
 ]);
 
 /** Fields whose loss would change the answer, or what the caller can do with it. */
-const DECISIVE = new Set(["tools", "tool_choice", "mcp_servers", "container", "output_config", "output_format"]);
+const DECISIVE = new Set(["mcp_servers", "container"]);
 
 /** Reads a body of `POST /v1/messages`; what is wrong is named the way Anthropic's API names it. */
 export function decodeRequest(body: Body): Result<ChatDraft> {
   const complaint: Complaint = { failure: undefined };
   const fields = new Fields(body.value, "", complaint);
   const findings: Findings = { unknown: new Set(), untranslatable: [] };
+  let wishes = false;
   for (const field of Object.keys(body.value)) {
     if (SPOKEN.has(field)) continue;
-    if (DECISIVE.has(field) && isDecisive(field, body.value)) findings.untranslatable.push(field);
-    else if (!DECISIVE.has(field) || field === "output_config") findings.unknown.add(field);
+    if (WISHES.has(field)) wishes = true;
+    else if (!DECISIVE.has(field)) findings.unknown.add(field);
+    else if (asksForSomething(body.value[field])) findings.untranslatable.push(field);
   }
   const model = fields.alias("model");
   const maxOutputTokens = fields.number("max_tokens", { min: 1, integer: true });
@@ -47,6 +49,7 @@ export function decodeRequest(body: Body): Result<ChatDraft> {
     stop: fields.stops("stop_sequences", false),
     endUser,
   });
+  const wished = wishes ? decodeWishes(fields, findings) : undefined;
   const stream = fields.boolean("stream") ?? false;
   if (complaint.failure) return fail(complaint.failure);
   return ok({
@@ -57,16 +60,8 @@ export function decodeRequest(body: Body): Result<ChatDraft> {
     streamUsage: stream,
     messages,
     ...optional,
+    ...wished,
     unknownFields: [...findings.unknown],
     untranslatable: findings.untranslatable,
   });
-}
-
-function isDecisive(field: string, body: JsonObject): boolean {
-  const value = body[field];
-  if (!asksForSomething(value)) return false;
-  if (field === "tool_choice") return asksForSomething(body.tools);
-  // Of the two things it can say, `effort` is a wish and `format` a contract.
-  if (field === "output_config") return isJsonObject(value) && asksForSomething(value.format);
-  return true;
 }

@@ -4,6 +4,7 @@ import { fail, ok, type Result } from "../../core/result.ts";
 import type { WriterContext } from "../../core/wire.ts";
 import { protocolFailure } from "../frames.ts";
 import { isList, rest } from "../read.ts";
+import { inputOf, textOfInput } from "../tool-input.ts";
 import { streamFailure } from "../upstream-failure.ts";
 import { ABSENT } from "./absent.ts";
 import {
@@ -12,6 +13,7 @@ import {
   encodeUsage,
   extras,
   extrasOf,
+  isCitation,
   NAME,
   UsageReader,
   unspokenUsage,
@@ -53,7 +55,7 @@ function decodeBlock(block: JsonObject): AnswerBlock {
     return { type: "reasoning", text: thinking, ...(signature && { signature }) };
   }
   if (type === "tool_use" && typeof id === "string" && typeof name === "string") {
-    return { type: "tool", id, name, json: JSON.stringify(input ?? {}) };
+    return { type: "tool", id, name, json: textOfInput(isJsonObject(input) ? input : {}) };
   }
   return { type: "other", data: extras({ block }) };
 }
@@ -64,13 +66,14 @@ export function encodeAnswer(answer: Answer, context: WriterContext): Json {
   const own = answer.extra?.wire === NAME ? answer.extra.fields : {};
   const { usage: unspoken, ...fields } = own;
   const [choice] = answer.choices;
+  const has = (type: AnswerBlock["type"]) => choice?.blocks.some((block) => block.type === type) ?? false;
   return {
     id: context.id,
     type: "message",
     role: "assistant",
     model: context.model,
     content: (choice?.blocks ?? []).flatMap(encodeBlock),
-    stop_reason: choice ? encodeFinish(choice.finish) : null,
+    stop_reason: choice ? encodeFinish(choice.finish, { tools: has("tool"), refusal: has("refusal") }) : null,
     stop_sequence: null,
     usage: { ...ABSENT.usage, ...encodeUsage(answer.usage ?? {}, isJsonObject(unspoken) ? unspoken : {}) },
     ...ABSENT.message,
@@ -81,28 +84,20 @@ export function encodeAnswer(answer: Answer, context: WriterContext): Json {
 function encodeBlock(block: AnswerBlock): JsonObject[] {
   switch (block.type) {
     case "text":
-    case "refusal":
-      return [
-        { type: "text", text: block.text, ...ABSENT.text, ...(block.citations && { citations: block.citations }) },
-      ];
+    case "refusal": {
+      const citations = block.citations?.filter(isCitation) ?? [];
+      return [{ type: "text", text: block.text, ...ABSENT.text, ...(citations.length > 0 && { citations }) }];
+    }
     case "reasoning":
       return [{ type: "thinking", thinking: block.text, signature: block.signature ?? "" }];
     case "tool":
-      return [{ type: "tool_use", id: block.id, name: block.name, input: parsedInput(block.json), ...ABSENT.toolUse }];
+      return [
+        { type: "tool_use", id: block.id, name: block.name, input: inputOf(block.json).input, ...ABSENT.toolUse },
+      ];
     case "other": {
       const extra = extrasOf(block.data);
       if (!extra?.block) return [];
-      return [extra.inputJson === undefined ? extra.block : { ...extra.block, input: parsedInput(extra.inputJson) }];
+      return [extra.inputJson === undefined ? extra.block : { ...extra.block, input: inputOf(extra.inputJson).input }];
     }
-  }
-}
-
-/** Arguments that a model wrote are not always JSON; the format wants an object. */
-function parsedInput(json: string): Json {
-  if (json === "") return {};
-  try {
-    return JSON.parse(json) as Json;
-  } catch {
-    return { _raw: json };
   }
 }

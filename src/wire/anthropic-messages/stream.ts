@@ -13,6 +13,8 @@ const KNOWN_DELTA = new Set(["stop_reason"]);
 export class AnthropicStream implements StreamFormat {
   readonly textKeys = ["text", "thinking"];
   private readonly usage = new UsageReader();
+  /** The open call of a tool, as long as nothing of its input has come: none may come, where the tool takes none. */
+  private silentCall: number | undefined;
 
   read(raw: Uint8Array): ParsedFrame {
     const { data, event } = sseFields(raw);
@@ -29,17 +31,34 @@ export class AnthropicStream implements StreamFormat {
       case "message_start":
         return this.messageStart(json.message);
       case "content_block_start":
-        return said(blockStart(json));
+        return said(this.noticeCalls(blockStart(json)));
       case "content_block_delta":
-        return said(blockDelta(json));
+        return said(this.noticeCalls(blockDelta(json)));
+      case "content_block_stop":
+        return this.blockStop(json);
       case "message_delta":
         return this.messageDelta(json);
       case "message_stop":
         return { events: [], terminal: true };
       default:
-        // `ping`, `content_block_stop`, and event types that are yet to come, which clients are told to ignore.
+        // `ping`, and event types that are yet to come, which clients are told to ignore.
         return typeof json.type === "string" ? NOTHING : failed(protocolFailure("frame_without_type"));
     }
+  }
+
+  private noticeCalls(events: StreamEvent[]): StreamEvent[] {
+    for (const event of events) {
+      if (event.type === "tool-start") this.silentCall = event.block;
+      else if (event.type === "tool-input") this.silentCall = undefined;
+    }
+    return events;
+  }
+
+  private blockStop(json: JsonObject): ParsedFrame {
+    const at = position(json);
+    if (this.silentCall !== at.block) return NOTHING;
+    this.silentCall = undefined;
+    return said([{ type: "tool-input", ...at, json: "{}" }]);
   }
 
   private messageStart(message: Json | undefined): ParsedFrame {

@@ -1,11 +1,14 @@
-import type { ChatDraft, ContentBlock, Message } from "../../core/draft.ts";
+import type { ChatDraft } from "../../core/draft.ts";
 import { badRequest } from "../../core/failure.ts";
-import type { Json, JsonObject } from "../../core/json.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { AttemptRequest, WireRequest } from "../../core/wire.ts";
+import type { Word } from "../names.ts";
 import { BodyPatches, withQuirks } from "../quirks.ts";
 import { given } from "../read.ts";
-import { Translations, untranslatable } from "../translations.ts";
+import { Draftsman, Translations, untranslatable } from "../translations.ts";
+import { encodeThinking } from "./thinking.ts";
+import { encodeMessages, encodeSystem, whyUnsayable } from "./upstream-messages.ts";
+import { encodeWishes } from "./wishes.ts";
 import { NAME } from "./words.ts";
 
 /** The version of the API that this folder speaks. */
@@ -38,20 +41,23 @@ function patched(attempt: AttemptRequest, translations: Translations): string {
   return patches.text();
 }
 
-function built(attempt: AttemptRequest, draft: ChatDraft, translations: Translations): Result<string> {
-  const refused = refusal(draft);
+/** The body from the draft alone, in whatever format the caller spoke. */
+export function built(attempt: AttemptRequest, draft: ChatDraft, translations: Translations): Result<string> {
+  const draftsman = new Draftsman(attempt, translations);
+  const refused = refusal(draft, draftsman);
   if (refused) return refused;
   const maxTokens = attempt.maxOutputTokens ?? draft.maxOutputTokens;
   if (maxTokens === undefined)
     return fail(badRequest("`max_tokens` is required.", "max_tokens", "missing_required_parameter"));
-  noteLosses(draft, translations);
+  noteLosses(draft, draftsman);
   const first = draft.messages.findIndex(({ role }) => role !== "system" && role !== "developer");
-  const system = draft.messages.slice(0, first).flatMap(({ content }) => textsOf(content));
+  const system = draft.messages.slice(0, first);
+  if (system.some(({ role }) => role === "developer")) draftsman.note("role", "mapped");
   const body = {
     model: attempt.model,
     max_tokens: maxTokens,
-    ...(system.some((text) => text !== "") && { system: encodeTexts(system) }),
-    messages: draft.messages.slice(first).map(encodeMessage),
+    ...given({ system: encodeSystem(system, draftsman) }),
+    messages: encodeMessages(draft.messages.slice(first), draftsman),
     ...given({
       temperature: draft.temperature,
       top_p: draft.topP,
@@ -59,64 +65,71 @@ function built(attempt: AttemptRequest, draft: ChatDraft, translations: Translat
       top_k: draft.topK !== undefined && draft.topK > 0 ? draft.topK : undefined,
       stop_sequences: draft.stop,
       metadata: draft.endUser === undefined ? undefined : { user_id: draft.endUser },
+      thinking: encodeThinking(draft, maxTokens, draftsman),
+      service_tier: draft.serviceTier && encodeTier(draft.serviceTier, draftsman),
     }),
+    ...encodeWishes(draft),
     ...(attempt.stream && { stream: true }),
   };
   return ok(JSON.stringify(withQuirks(body, attempt, translations)));
 }
 
 /** What cannot be said here without changing its meaning, by the name that the caller used. */
-function refusal(draft: ChatDraft) {
+function refusal(draft: ChatDraft, draftsman: Draftsman) {
   const [field] = draft.untranslatable;
   if (field !== undefined) return untranslatable(field);
-  if ((draft.choices ?? 1) > 1) return untranslatable("n", "the backend of this model gives one choice");
+  const refuse = (word: Word, why: string) =>
+    untranslatable(draftsman.nameOf(word), `the backend of this model ${why}`);
+  if ((draft.choices ?? 1) > 1) return refuse("choices", "gives one choice");
+  if (draft.logprobs) return refuse("logprobs", "tells no log probabilities");
+  if (draft.responseFormat?.kind === "json-object") {
+    // An instruction in the prompt would be a hope where the caller was promised a form.
+    return refuse("responseFormat", "promises JSON by a schema alone: send a json_schema");
+  }
   if ((draft.temperature ?? 0) > MAX_TEMPERATURE) {
     // To send 1 instead would answer another question than the one that was asked.
     return untranslatable("temperature", `the backend of this model takes at most ${MAX_TEMPERATURE}`);
   }
-  const blank = draft.stop?.findIndex((stop) => stop.trim() === "") ?? -1;
-  if (blank !== -1)
-    return untranslatable("stop", "the backend of this model takes no stop sequence of white space alone");
-  const tool = draft.messages.findIndex(({ role }) => role === "tool");
-  if (tool !== -1) return untranslatable(`messages[${tool}].role`);
+  if (draft.stop?.some((stop) => stop.trim() === "")) {
+    return refuse("stop", "takes no stop sequence of white space alone");
+  }
+  for (const [index, { content }] of draft.messages.entries()) {
+    for (const block of content) {
+      const why = whyUnsayable(block, draftsman);
+      if (why) return untranslatable(draftsman.pathOf(index), why);
+    }
+  }
   if (draft.messages.every(({ role }) => role === "system" || role === "developer")) {
     return untranslatable("messages", "the backend of this model wants a message from the user");
   }
   return undefined;
 }
 
-function noteLosses(draft: ChatDraft, translations: Translations): void {
-  for (const field of draft.unknownFields) translations.note(field, "dropped");
-  const noteIf = (said: unknown, field: string, what: "mapped" | "dropped") => {
-    if (said !== undefined && said !== false) translations.note(field, what);
-  };
-  noteIf(draft.seed, "seed", "dropped");
-  noteIf(draft.frequencyPenalty, "frequency_penalty", "dropped");
-  noteIf(draft.presencePenalty, "presence_penalty", "dropped");
-  noteIf(draft.choices, "n", "dropped");
-  noteIf(draft.stop, "stop", "mapped");
-  noteIf(draft.endUser, "user", "mapped");
-  for (const { role, name, content } of draft.messages) {
-    noteIf(name, "messages[].name", "dropped");
-    noteIf(role === "developer", "messages[].role", "mapped");
-    // Reasoning of an earlier turn counts here only with the signature of who reasoned.
-    noteIf(
-      content.some((block) => block.type === "reasoning"),
-      "messages[].reasoning",
-      "dropped",
-    );
-  }
+function noteLosses(draft: ChatDraft, draftsman: Draftsman): void {
+  for (const field of draft.unknownFields) draftsman.translations.note(field, "dropped");
+  draftsman.noteIf(draft.seed, "seed", "dropped");
+  draftsman.noteIf(draft.frequencyPenalty, "frequencyPenalty", "dropped");
+  draftsman.noteIf(draft.presencePenalty, "presencePenalty", "dropped");
+  draftsman.noteIf(draft.choices, "choices", "dropped");
+  draftsman.noteIf(draft.promptCacheKey, "promptCacheKey", "dropped");
+  draftsman.noteIf(draft.stop, "stop", "mapped");
+  draftsman.noteIf(draft.endUser, "endUser", "mapped");
+  draftsman.noteIf(draft.tools, "tools", "mapped");
+  draftsman.noteIf(draft.toolChoice, "toolChoice", "mapped");
+  draftsman.noteIf(draft.parallelToolCalls, "parallelToolCalls", "mapped");
+  // Of a schema's name, description and strictness this format has the last alone, and always.
+  draftsman.noteIf(draft.responseFormat, "responseFormat", "mapped");
 }
 
-/** A system message in mid-conversation stays where it stands. */
-function encodeMessage({ role, content }: Message): JsonObject {
-  return { role: role === "developer" ? "system" : role, content: encodeTexts(textsOf(content)) };
-}
+/** The two words of this format, and OpenAI's for the same; a tier that is another provider's own is left to the default. */
+const TIERS: Readonly<Record<string, string>> = {
+  auto: "auto",
+  standard_only: "standard_only",
+  default: "standard_only",
+};
 
-function textsOf(content: readonly ContentBlock[]): string[] {
-  return content.flatMap((block) => (block.type === "text" ? [block.text] : []));
-}
-
-function encodeTexts(texts: readonly string[]): Json {
-  return texts.length > 1 ? texts.map((text) => ({ type: "text", text })) : (texts[0] ?? "");
+function encodeTier(tier: string, draftsman: Draftsman): string | undefined {
+  const word = Object.hasOwn(TIERS, tier) ? TIERS[tier] : undefined;
+  draftsman.note("serviceTier", word === undefined ? "dropped" : "mapped");
+  return word;
 }

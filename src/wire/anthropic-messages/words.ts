@@ -19,9 +19,17 @@ export function decodeFinish(raw: string): FinishReason {
   return { kind: Object.hasOwn(KINDS, raw) ? (KINDS[raw] ?? "other") : "other", raw };
 }
 
-/** The backend's own word where it is one of this format; else the nearest of it. */
-export function encodeFinish(finish: FinishReason): string {
+/**
+ * The backend's own word where it is one of this format; else the nearest of it. Servers of OpenAI's format say `stop` behind a call that was forced,
+ * and behind a refusal; here it is the stop reason that clients go by.
+ */
+export function encodeFinish(
+  finish: FinishReason,
+  said: { readonly tools: boolean; readonly refusal: boolean },
+): string {
   if (Object.hasOwn(KINDS, finish.raw)) return finish.raw;
+  if (finish.kind === "stop" && said.tools) return "tool_use";
+  if (finish.kind === "stop" && said.refusal) return "refusal";
   switch (finish.kind) {
     case "stop":
     case "other":
@@ -100,6 +108,19 @@ export function encodeUsage(usage: Usage, unspoken: JsonObject = {}): JsonObject
     output_tokens: outputTokens ?? 0,
     ...(reasoningTokens !== undefined && { output_tokens_details: { thinking_tokens: reasoningTokens } }),
   };
+}
+
+const CITATIONS: ReadonlySet<Json | undefined> = new Set([
+  "char_location",
+  "page_location",
+  "content_block_location",
+  "web_search_result_location",
+  "search_result_location",
+]);
+
+/** Whether a citation is of this format: another's points at its sources in another way. */
+export function isCitation(citation: Json): boolean {
+  return isJsonObject(citation) && CITATIONS.has(citation.type);
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { ContentBlock, Message, Role } from "../../core/draft.ts";
-import { isJsonObject, type Json } from "../../core/json.ts";
+import type { Json } from "../../core/json.ts";
+import { base64Source, MAX_FILE_BASE64, MAX_IMAGE_BASE64, urlSource } from "../media.ts";
 import { asksForSomething, type Fields, given, isList } from "../read.ts";
 import type { Findings } from "../translations.ts";
 
@@ -13,18 +14,25 @@ const ROLES: Readonly<Record<string, Role>> = {
   function: "tool",
 };
 
-const SPOKEN = new Set(["role", "content", "name", "reasoning", "reasoning_content"]);
-/** Beside a part's text these only steer a provider's prompt cache: the words mean the same without them. */
-const CACHE_HINTS = new Set(["cache_control", "prompt_cache_breakpoint"]);
+const SPOKEN = new Set(["role", "content", "name", "reasoning", "reasoning_content", "tool_call_id"]);
+/** Beside a part's content this only steers OpenAI's own prompt cache: the words mean the same without it. */
+const CACHE_HINT = "prompt_cache_breakpoint";
+
+/** What the messages of one request have said so far: an old-style function's answer names its call by the function's name alone. */
+interface Conversation {
+  readonly findings: Findings;
+  readonly functionCalls: Map<string, string>;
+}
 
 /** `messages` of a chat request. Content strings are taken as they are. */
 export function decodeMessages(body: Fields, findings: Findings): readonly Message[] {
-  const messages = body.each("messages", (fields) => decodeMessage(fields, findings));
+  const conversation: Conversation = { findings, functionCalls: new Map() };
+  const messages = body.each("messages", (fields) => decodeMessage(fields, conversation));
   if (messages.length === 0) body.complain("messages", "must hold at least one message", "invalid_value");
   return messages;
 }
 
-function decodeMessage(fields: Fields, findings: Findings): Message {
+function decodeMessage(fields: Fields, conversation: Conversation): Message {
   const word = fields.text("role");
   const role = word !== undefined && Object.hasOwn(ROLES, word) ? ROLES[word] : undefined;
   if (word === undefined) fields.missing("role");
@@ -32,13 +40,11 @@ function decodeMessage(fields: Fields, findings: Findings): Message {
   const blocks: ContentBlock[] = [];
   const reasoning = fields.text("reasoning") ?? fields.text("reasoning_content");
   if (reasoning) blocks.push({ type: "reasoning", text: reasoning });
-  readContent(fields, role, blocks, findings);
-  if (word === "function") blocks.push({ type: "other", kind: "role", data: word });
-  for (const [field, data] of Object.entries(fields.object)) {
-    if (SPOKEN.has(field) || !asksForSomething(data)) continue;
-    findings.untranslatable.push(fields.nameOf(field));
-    blocks.push({ type: "other", kind: field, data });
+  readContent(fields, role, blocks, conversation.findings);
+  for (const field of Object.keys(fields.object)) {
+    if (!SPOKEN.has(field)) readBeside(fields, field, role, blocks, conversation);
   }
+  if (role === "tool") return toolMessage(fields, word, blocks, conversation);
   return { role: role ?? "user", content: blocks, ...given({ name: fields.displayName("name") }) };
 }
 
@@ -56,27 +62,150 @@ function readContent(fields: Fields, role: Role | undefined, blocks: ContentBloc
   }
 }
 
+/** What a message says beside its content. */
+function readBeside(
+  fields: Fields,
+  field: string,
+  role: Role | undefined,
+  blocks: ContentBlock[],
+  { findings, functionCalls }: Conversation,
+): void {
+  const data: Json | undefined = fields.value(field);
+  if (!asksForSomething(data) || data === undefined) return;
+  if (role === "assistant" && field === "refusal") {
+    const text = fields.text(field);
+    if (text) blocks.push({ type: "refusal", text });
+  } else if (role === "assistant" && field === "tool_calls") {
+    fields.each(field, (call) => blocks.push(readCall(call, findings)));
+  } else if (role === "assistant" && field === "function_call") {
+    const call = fields.child(field);
+    const name = call?.text("name");
+    if (!name) call?.missing("name");
+    // The path is the message's own, so that every call of a conversation has another id.
+    const id = `call_${fields.path.replaceAll(/\D+/g, "")}`;
+    if (name) functionCalls.set(name, id);
+    blocks.push({ type: "tool-call", id, name: name ?? "", json: call?.text("arguments") ?? "" });
+  } else if (field === "cache_control" && blocks.length > 0) {
+    // On the message as a whole it stands for the end of it.
+    mark(blocks, fields.child(field)?.object);
+  } else {
+    findings.untranslatable.push(fields.nameOf(field));
+    blocks.push({ type: "other", kind: field, data });
+  }
+}
+
+function mark(blocks: ContentBlock[], cacheControl: Fields["object"] | undefined): void {
+  const last = blocks.pop();
+  if (!last) return;
+  const canHold = last.type !== "other" && last.type !== "redacted-reasoning";
+  blocks.push(canHold && cacheControl ? { ...last, cacheControl } : last);
+}
+
+function readCall(call: Fields, findings: Findings): ContentBlock {
+  const type = call.text("type") ?? "function";
+  if (type !== "function") {
+    findings.untranslatable.push(call.path);
+    return { type: "other", kind: type, data: call.object };
+  }
+  const id = call.text("id");
+  if (!id) call.missing("id");
+  const called = call.child("function");
+  if (!called) call.missing("function");
+  const name = called?.text("name");
+  if (called && !name) called.missing("name");
+  return { type: "tool-call", id: id ?? "", name: name ?? "", json: called?.text("arguments") ?? "" };
+}
+
+/** The answer to one call. */
+function toolMessage(
+  fields: Fields,
+  word: string | undefined,
+  content: readonly ContentBlock[],
+  { functionCalls }: Conversation,
+): Message {
+  const name = fields.displayName("name");
+  const isOld = word === "function";
+  if (isOld && name === undefined) fields.missing("name");
+  const id = isOld ? functionCalls.get(name ?? "") : fields.text("tool_call_id");
+  if (!isOld && !id) fields.missing("tool_call_id");
+  return { role: "tool", content: [{ type: "tool-result", id: id ?? name ?? "", content }] };
+}
+
 function readPart(part: Fields, findings: Findings): ContentBlock {
   const kind = part.text("type");
   if (kind === undefined) part.missing("type");
-  if (kind === "text") {
-    const text = part.text("text");
-    if (text === undefined) part.missing("text");
-    const others = Object.keys(part.object).filter((key) => key !== "type" && key !== "text");
-    const hints = others.filter((key) => CACHE_HINTS.has(key));
-    for (const hint of hints) findings.unknown.add(`messages[].content[].${hint}`);
-    if (others.length === hints.length) return { type: "text", text: text ?? "" };
-  } else {
-    requireObject(part, kind);
+  const block = kind === undefined ? undefined : readKnownPart(part, kind);
+  if (block && saysOnly(part, kind ?? "", findings)) {
+    const cacheControl = part.child("cache_control")?.object;
+    return cacheControl ? { ...block, cacheControl } : block;
   }
   findings.untranslatable.push(part.path);
   return { type: "other", kind: kind ?? "", data: part.object };
 }
 
-/** The parts that every backend takes name their content like their type: `{"type": "image_url", "image_url": {…}}`. */
-function requireObject(part: Fields, kind: string | undefined): void {
-  if (kind !== "image_url" && kind !== "input_audio" && kind !== "file") return;
-  const value: Json | undefined = part.value(kind);
-  if (value === undefined) part.missing(kind);
-  else if (!isJsonObject(value) && typeof value !== "string") part.complain(kind, "must be an object", "invalid_type");
+type KnownPart = Extract<ContentBlock, { type: "text" | "refusal" | "image" | "file" }>;
+
+function readKnownPart(part: Fields, kind: string): KnownPart | undefined {
+  switch (kind) {
+    case "text":
+    case "refusal": {
+      const text = part.text(kind);
+      if (text === undefined) part.missing(kind);
+      return { type: kind, text: text ?? "" };
+    }
+    case "image_url":
+      return readImage(part);
+    case "file":
+      return readFile(part);
+    case "input_audio":
+      if (part.child(kind) === undefined) part.missing(kind);
+      return undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** Whether the part holds nothing beside what its kind says but hints to a prompt cache. */
+function saysOnly(part: Fields, kind: string, findings: Findings): boolean {
+  for (const field of Object.keys(part.object)) {
+    if (field === "type" || field === kind || field === "cache_control") continue;
+    if (!asksForSomething(part.object[field])) continue;
+    if (field !== CACHE_HINT) return false;
+    findings.unknown.add(`messages[].content[].${CACHE_HINT}`);
+  }
+  return true;
+}
+
+/** `{"url": …}`, or the URL alone, which several servers take. */
+function readImage(part: Fields): KnownPart | undefined {
+  const value = part.value("image_url");
+  if (value === undefined) return part.missing("image_url");
+  const isBare = typeof value === "string";
+  const image = isBare ? part : part.child("image_url");
+  const field = isBare ? "image_url" : "url";
+  const url = image?.text(field);
+  if (!image) return undefined;
+  if (url === undefined) return image.missing(field);
+  const source = urlSource(image, field, url, MAX_IMAGE_BASE64);
+  return source && { type: "image", source, ...given({ detail: isBare ? undefined : image.text("detail") }) };
+}
+
+/** Bytes as a data URL, or the id of a file that the provider holds. */
+function readFile(part: Fields): KnownPart | undefined {
+  const file = part.child("file");
+  if (!file) return part.value("file") === undefined ? part.missing("file") : undefined;
+  const name = file.text("filename");
+  const id = file.text("file_id");
+  const data = file.text("file_data");
+  if (id !== undefined) return { type: "file", source: { kind: "id", id }, ...given({ name }) };
+  if (data === undefined) return file.missing("file_data");
+  const source = data.startsWith("data:")
+    ? urlSource(file, "file_data", data, MAX_FILE_BASE64)
+    : base64Source(file, "file_data", mediaTypeOf(name), data, MAX_FILE_BASE64);
+  return source && { type: "file", source, ...given({ name }) };
+}
+
+/** Of a file whose data does not say it. */
+function mediaTypeOf(name: string | undefined): string {
+  return name?.toLowerCase().endsWith(".pdf") ? "application/pdf" : "application/octet-stream";
 }

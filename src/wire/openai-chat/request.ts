@@ -1,9 +1,10 @@
 import type { Body, ChatDraft } from "../../core/draft.ts";
-import { isJsonObject, type JsonObject } from "../../core/json.ts";
+import type { JsonObject } from "../../core/json.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import { asksForSomething, type Complaint, Fields, given } from "../read.ts";
 import type { Findings } from "../translations.ts";
 import { decodeMessages } from "./messages.ts";
+import { decodeWishes, WISHES } from "./wishes.ts";
 
 /** Fields with a word in the draft. */
 const SPOKEN = new Set([
@@ -27,21 +28,15 @@ const SPOKEN = new Set([
 
 /** Fields whose loss would change the answer, or what the caller can do with it; OpenAI's and vLLM's. */
 const DECISIVE = new Set([
-  "tools",
-  "tool_choice",
+  // Whoever asks with the old words reads the answer in them, and no other format can give it.
   "functions",
   "function_call",
-  "response_format",
   "logit_bias",
-  "logprobs",
-  "top_logprobs",
   "audio",
   "web_search_options",
-  "guided_json",
   "guided_regex",
   "guided_choice",
   "guided_grammar",
-  "structured_outputs",
 ]);
 
 /** Reads a body of `POST /chat/completions`; what is wrong is named the way OpenAI's API names it. */
@@ -49,9 +44,11 @@ export function decodeRequest(body: Body): Result<ChatDraft> {
   const complaint: Complaint = { failure: undefined };
   const fields = new Fields(body.value, "", complaint);
   const findings: Findings = { unknown: new Set(), untranslatable: [] };
+  let wishes = false;
   for (const field of Object.keys(body.value)) {
     if (SPOKEN.has(field)) continue;
-    if (!DECISIVE.has(field) && field !== "modalities") findings.unknown.add(field);
+    if (WISHES.has(field)) wishes = true;
+    else if (!DECISIVE.has(field) && field !== "modalities") findings.unknown.add(field);
     else if (isDecisive(field, body.value)) findings.untranslatable.push(field);
   }
   const stream = fields.boolean("stream") ?? false;
@@ -75,6 +72,7 @@ export function decodeRequest(body: Body): Result<ChatDraft> {
     presencePenalty: fields.number("presence_penalty", { min: -2, max: 2 }),
     endUser: safetyIdentifier ?? user,
   });
+  const wished = wishes ? decodeWishes(fields, findings) : undefined;
   if (complaint.failure) return fail(complaint.failure);
   return ok({
     operation: "chat",
@@ -83,25 +81,16 @@ export function decodeRequest(body: Body): Result<ChatDraft> {
     streamUsage: stream && includeUsage,
     messages,
     ...optional,
+    ...wished,
     unknownFields: [...findings.unknown],
     untranslatable: findings.untranslatable,
   });
 }
 
-/** Whether the field says more than the default does: a `response_format` of plain text, or `tool_choice` without tools, does not. */
+/** Whether the field says more than the default does: modalities of text alone do not. */
 function isDecisive(field: string, body: JsonObject): boolean {
   const value = body[field];
   if (!asksForSomething(value)) return false;
-  switch (field) {
-    case "response_format":
-      return !isJsonObject(value) || value.type !== "text";
-    case "modalities":
-      return !Array.isArray(value) || value.some((modality) => modality !== "text");
-    case "tool_choice":
-      return asksForSomething(body.tools) || isJsonObject(value) || value === "required";
-    case "top_logprobs":
-      return value !== 0;
-    default:
-      return true;
-  }
+  if (field === "modalities") return !Array.isArray(value) || value.some((modality) => modality !== "text");
+  return true;
 }

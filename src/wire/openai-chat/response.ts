@@ -61,8 +61,8 @@ function decodeChoice(json: Json): Result<AnswerChoice> {
   say("reasoning", message.reasoning ?? message.reasoning_content);
   say("text", message.content);
   say("refusal", message.refusal);
-  for (const call of isList(message.tool_calls) ? message.tool_calls : []) {
-    const block = decodeCall(call);
+  for (const [position, call] of (isList(message.tool_calls) ? message.tool_calls : []).entries()) {
+    const block = decodeCall(call, position);
     if (!block) return fail(protocolFailure("malformed_tool_call"));
     blocks.push(block);
   }
@@ -75,13 +75,14 @@ function decodeChoice(json: Json): Result<AnswerChoice> {
   return ok({ index: typeof index === "number" ? index : 0, blocks, finish: decodeFinish(raw) });
 }
 
-/** A function call; a call of another type is kept whole. */
-function decodeCall(call: Json): AnswerBlock | undefined {
-  if (!isJsonObject(call) || typeof call.id !== "string") return undefined;
+/** A function call; a call of another type is kept whole. One without an id is given one, so that it can be answered. */
+function decodeCall(call: Json, position: number): AnswerBlock | undefined {
+  if (!isJsonObject(call)) return undefined;
   if (!isJsonObject(call.function)) return { type: "other", data: extras({ message: { tool_calls: [call] } }) };
   const { name, arguments: json } = call.function;
   if (typeof name !== "string") return undefined;
-  return { type: "tool", id: call.id, name, json: typeof json === "string" ? json : "" };
+  const id = typeof call.id === "string" && call.id !== "" ? call.id : `call_0_${position}`;
+  return { type: "tool", id, name, json: typeof json === "string" ? json : "" };
 }
 
 /** Writes a `chat.completion` under the id, model name and time of `context`. */

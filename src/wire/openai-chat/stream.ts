@@ -22,6 +22,7 @@ const KNOWN_DELTA = new Set(["role", "content", "reasoning", "reasoning_content"
 export class OpenAiChatStream implements StreamFormat {
   readonly textKeys = ["content", "reasoning", "reasoning_content", "obfuscation"];
   private started: boolean = false;
+  private readonly calls = new Map<number, ToolCalls>();
 
   read(raw: Uint8Array): ParsedFrame {
     const { data, event } = raw[0] === 0x64 ? { data: sseData(raw), event: undefined } : sseFields(raw);
@@ -48,10 +49,42 @@ export class OpenAiChatStream implements StreamFormat {
     }
     for (const choice of isList(chunk.choices) ? chunk.choices : []) {
       if (!isJsonObject(choice)) return failed(protocolFailure("malformed_choice"));
-      readChoice(choice, events);
+      this.readChoice(choice, events);
     }
     if (usage) events.push({ type: "usage", usage });
     return { events, terminal: false };
+  }
+
+  private readChoice(fields: JsonObject, events: StreamEvent[]): void {
+    const choice = typeof fields.index === "number" ? fields.index : 0;
+    const delta = isJsonObject(fields.delta) ? fields.delta : {};
+    const say = (type: "text" | "reasoning" | "refusal", block: number, text: Json | undefined) => {
+      if (typeof text === "string" && text !== "") events.push({ type, choice, block, text });
+    };
+    // `reasoning_content` is the older name; a backend that sends both says the same twice.
+    say("reasoning", REASONING_BLOCK, delta.reasoning ?? delta.reasoning_content);
+    say("text", TEXT_BLOCK, delta.content);
+    say("refusal", REFUSAL_BLOCK, delta.refusal);
+    if (isList(delta.tool_calls) && delta.tool_calls.length > 0) {
+      const calls = this.calls.get(choice) ?? new ToolCalls(choice);
+      this.calls.set(choice, calls);
+      for (const [position, call] of delta.tool_calls.entries()) {
+        if (isJsonObject(call)) calls.read(call, position, events);
+      }
+    }
+    if (isJsonObject(fields.logprobs)) {
+      events.push({ type: "logprobs", choice, block: EXTRA_BLOCK, data: fields.logprobs });
+    }
+    const message = rest(delta, KNOWN_DELTA);
+    const beside = rest(fields, KNOWN_CHOICE);
+    if (message || beside) {
+      const data = extras({ ...(message && { message }), ...(beside && { choice: beside }) });
+      events.push({ type: "other", choice, block: EXTRA_BLOCK, data });
+    }
+    const { finish_reason: raw } = fields;
+    if (typeof raw !== "string" || raw === "") return;
+    if (isBroken(raw)) events.push({ type: "failure", failure: streamFailure({ code: `finish_${raw}` }) });
+    else events.push({ type: "finish", choice, finish: decodeFinish(raw) });
   }
 }
 
@@ -65,41 +98,45 @@ function startOf(chunk: JsonObject): StreamEvent {
   };
 }
 
-function readChoice(fields: JsonObject, events: StreamEvent[]): void {
-  const choice = typeof fields.index === "number" ? fields.index : 0;
-  const delta = isJsonObject(fields.delta) ? fields.delta : {};
-  const say = (type: "text" | "reasoning" | "refusal", block: number, text: Json | undefined) => {
-    if (typeof text === "string" && text !== "") events.push({ type, choice, block, text });
-  };
-  // `reasoning_content` is the older name; a backend that sends both says the same twice.
-  say("reasoning", REASONING_BLOCK, delta.reasoning ?? delta.reasoning_content);
-  say("text", TEXT_BLOCK, delta.content);
-  say("refusal", REFUSAL_BLOCK, delta.refusal);
-  for (const [position, call] of (isList(delta.tool_calls) ? delta.tool_calls : []).entries()) {
-    if (isJsonObject(call)) readToolCall(call, position, choice, events);
-  }
-  if (isJsonObject(fields.logprobs)) {
-    events.push({ type: "logprobs", choice, block: EXTRA_BLOCK, data: fields.logprobs });
-  }
-  const message = rest(delta, KNOWN_DELTA);
-  const beside = rest(fields, KNOWN_CHOICE);
-  if (message || beside) {
-    const data = extras({ ...(message && { message }), ...(beside && { choice: beside }) });
-    events.push({ type: "other", choice, block: EXTRA_BLOCK, data });
-  }
-  const { finish_reason: raw } = fields;
-  if (typeof raw !== "string" || raw === "") return;
-  if (isBroken(raw)) events.push({ type: "failure", failure: streamFailure({ code: `finish_${raw}` }) });
-  else events.push({ type: "finish", choice, finish: decodeFinish(raw) });
+interface ToolCall {
+  readonly id: string;
+  readonly block: number;
 }
 
-/** The first fragment of a call has its id and name, the others pieces of its arguments. */
-function readToolCall(call: JsonObject, position: number, choice: number, events: StreamEvent[]): void {
-  const block = TOOL_BLOCK + (typeof call.index === "number" ? call.index : position);
-  const { id } = call;
-  const { name, arguments: json } = isJsonObject(call.function) ? call.function : {};
-  if (typeof id === "string" && id !== "" && typeof name === "string") {
-    events.push({ type: "tool-start", choice, block, id, name });
+/**
+ * The calls of one choice, in the order in which they begin. The first fragment of a call has its id and name, the others pieces of its arguments; some
+ * servers repeat the id in each, some send every call under one index, some give no id at all: then one is made up, so that the call can be
+ * answered.
+ */
+class ToolCalls {
+  private readonly choice: number;
+  private readonly byIndex = new Map<number, ToolCall>();
+  private readonly ids = new Map<number, string>();
+  private count = 0;
+
+  constructor(choice: number) {
+    this.choice = choice;
   }
-  if (typeof json === "string" && json !== "") events.push({ type: "tool-input", choice, block, json });
+
+  read(call: JsonObject, position: number, events: StreamEvent[]): void {
+    const { choice } = this;
+    const index = typeof call.index === "number" ? call.index : position;
+    if (call.type !== undefined && call.type !== "function" && call.type !== null) {
+      const data = extras({ message: { tool_calls: [call] } });
+      events.push({ type: "other", choice, block: EXTRA_BLOCK, data });
+      return;
+    }
+    const id = typeof call.id === "string" && call.id !== "" ? call.id : undefined;
+    const { name, arguments: json } = isJsonObject(call.function) ? call.function : {};
+    let known = this.byIndex.get(index);
+    if (id !== undefined) this.ids.set(index, id);
+    if (typeof name === "string" && name !== "" && (!known || (id !== undefined && id !== known.id))) {
+      known = { id: this.ids.get(index) ?? `call_${choice}_${this.count}`, block: TOOL_BLOCK + this.count++ };
+      this.byIndex.set(index, known);
+      events.push({ type: "tool-start", choice, block: known.block, id: known.id, name });
+    }
+    if (typeof json !== "string" || json === "") return;
+    if (known) events.push({ type: "tool-input", choice, block: known.block, json });
+    else events.push({ type: "failure", failure: protocolFailure("arguments_without_call") });
+  }
 }

@@ -1,10 +1,13 @@
-import type { ChatDraft, ContentBlock, Message } from "../../core/draft.ts";
-import { isJsonObject, type Json, type JsonObject } from "../../core/json.ts";
+import type { ChatDraft, ReasoningWish } from "../../core/draft.ts";
+import { isJsonObject } from "../../core/json.ts";
 import { ok, type Result } from "../../core/result.ts";
 import type { AttemptRequest, WireRequest } from "../../core/wire.ts";
 import { BodyPatches, withQuirks } from "../quirks.ts";
 import { given } from "../read.ts";
-import { Translations, untranslatable } from "../translations.ts";
+import { effortOf, effortWord } from "../reasoning.ts";
+import { Draftsman, Translations, untranslatable } from "../translations.ts";
+import { encodeMessages, whyUnsayable } from "./upstream-messages.ts";
+import { encodeWishes } from "./wishes.ts";
 import { NAME } from "./words.ts";
 
 /** A body for `POST /chat/completions`: the caller's own text, patched, where the caller speaks this format; else built from the draft. */
@@ -51,19 +54,28 @@ function maxTokensNames({ quirks }: AttemptRequest): readonly [string, string] {
     : ["max_tokens", "max_completion_tokens"];
 }
 
-function built(attempt: AttemptRequest, draft: ChatDraft, translations: Translations): Result<string> {
+/** The body from the draft alone, in whatever format the caller spoke. */
+export function built(attempt: AttemptRequest, draft: ChatDraft, translations: Translations): Result<string> {
+  const draftsman = new Draftsman(attempt, translations);
   const [refused] = draft.untranslatable;
   if (refused !== undefined) return untranslatable(refused);
+  for (const [index, { content }] of draft.messages.entries()) {
+    for (const block of content) {
+      const why = whyUnsayable(block, draftsman);
+      if (why) return untranslatable(draftsman.pathOf(index), why);
+    }
+  }
   for (const field of draft.unknownFields) translations.note(field, "dropped");
   const { stream, quirks } = attempt;
-  if (draft.topK !== undefined) translations.note("top_k", quirks.has("vllm") ? "mapped" : "dropped");
-  if (draft.stop) translations.note("stop_sequences", "mapped");
-  if (draft.endUser !== undefined) translations.note("metadata.user_id", "mapped");
+  draftsman.noteIf(draft.topK, "topK", quirks.has("vllm") ? "mapped" : "dropped");
+  draftsman.noteIf(draft.stop, "stop", "mapped");
+  draftsman.noteIf(draft.endUser, "endUser", "mapped");
+  noteWishes(draft, draftsman);
   const [maxTokens] = maxTokensNames(attempt);
   const limit = attempt.maxOutputTokens ?? draft.maxOutputTokens;
   const body = {
     model: attempt.model,
-    messages: draft.messages.map((message) => encodeMessage(message, translations)),
+    messages: encodeMessages(draft.messages, draftsman),
     ...given({
       [maxTokens]: limit,
       temperature: draft.temperature,
@@ -75,23 +87,35 @@ function built(attempt: AttemptRequest, draft: ChatDraft, translations: Translat
       frequency_penalty: draft.frequencyPenalty,
       presence_penalty: draft.presencePenalty,
       user: draft.endUser,
+      reasoning_effort: draft.reasoning && encodeReasoning(draft.reasoning, draftsman),
+      service_tier: draft.serviceTier && encodeTier(draft.serviceTier, draftsman),
     }),
+    ...encodeWishes(draft),
     ...(stream && { stream }),
     ...(stream && !quirks.has("no-stream-options") && { stream_options: { include_usage: true } }),
   };
   return ok(JSON.stringify(withQuirks(body, attempt, translations)));
 }
 
-function encodeMessage({ role, content, name }: Message, translations: Translations): JsonObject {
-  const texts = content.filter((block) => block.type === "text");
-  if (content.some((block) => block.type === "reasoning"))
-    translations.note("messages[].content[].thinking", "dropped");
-  return { role, content: encodeContent(texts), ...given({ name }) };
+function noteWishes(draft: ChatDraft, draftsman: Draftsman): void {
+  draftsman.noteIf(draft.tools, "tools", "mapped");
+  draftsman.noteIf(draft.toolChoice, "toolChoice", "mapped");
+  draftsman.noteIf(draft.parallelToolCalls, "parallelToolCalls", "mapped");
+  draftsman.noteIf(draft.responseFormat, "responseFormat", "mapped");
+  if (draft.tools?.some(({ cacheControl }) => cacheControl)) draftsman.note("toolCacheControl", "dropped");
 }
 
-/** One text is a plain string, which every backend takes; several stay apart. */
-function encodeContent(texts: readonly Extract<ContentBlock, { type: "text" }>[]): Json {
-  const [first] = texts;
-  if (texts.length > 1) return texts.map(({ text }) => ({ type: "text", text }));
-  return first?.text ?? "";
+function encodeReasoning({ effort, budgetTokens, summary }: ReasoningWish, draftsman: Draftsman): string | undefined {
+  const word = effort ?? (budgetTokens === undefined ? undefined : effortOf(budgetTokens));
+  draftsman.note("reasoning", word === undefined ? "dropped" : "mapped");
+  draftsman.noteIf(summary, "reasoningSummary", "dropped");
+  return word && effortWord(word);
+}
+
+/** Anthropic's two words; others are this format's own, or nobody's. */
+const TIERS: Readonly<Record<string, string>> = { standard_only: "default" };
+
+function encodeTier(tier: string, draftsman: Draftsman): string {
+  draftsman.note("serviceTier", "mapped");
+  return TIERS[tier] ?? tier;
 }

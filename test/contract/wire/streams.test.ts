@@ -5,7 +5,19 @@ import { wires } from "../../../src/wire/registry.ts";
 import { type StreamFixture, streamFixtures } from "./fixtures.ts";
 
 /** What every format that streams must bring along. */
-const REQUIRED = ["text", "multibyte", "reasoning", "usage-last", "no-usage", "error-frame", "crlf", "short"];
+const REQUIRED = [
+  "text",
+  "multibyte",
+  "reasoning",
+  "tools",
+  "tools-reasoning",
+  "tools-error-frame",
+  "usage-last",
+  "no-usage",
+  "error-frame",
+  "crlf",
+  "short",
+];
 /** Fixtures up to this size are cut at every pair of bytes. */
 const SHORT_BYTES = 256;
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parseBody } from "../../../src/lib/json.ts";
+import { MAX_IMAGE_BASE64 } from "../../../src/wire/media.ts";
 import { wires } from "../../../src/wire/registry.ts";
 
 const chat = wires["openai-chat"];
@@ -20,6 +21,7 @@ function faultOf(wire: typeof chat, value: unknown) {
 const user = [{ role: "user", content: "Hi" }];
 const ask = { model: "chat", messages: user };
 const say = (content: unknown, role = "user") => ({ ...ask, messages: [...user, { role, content }] });
+const tool = { type: "function", function: { name: "f" } };
 const missing = "caller_bad_request missing_required_parameter";
 const type = "caller_bad_request invalid_type";
 const value = "caller_bad_request invalid_value";
@@ -82,12 +84,81 @@ describe("a wrong chat request of OpenAI's format is a 400 that names the field"
     [{ ...ask, stream: true, stream_options: [] }, `${type} stream_options`],
     [{ ...ask, stream: true, stream_options: { include_usage: 1 } }, `${type} stream_options.include_usage`],
     [{ ...ask, temperature: 9, model: 7 }, `${type} model`],
+    [{ ...ask, tools: {}, tool_choice: 7 }, "accepted"],
+    [{ ...ask, tools: "f" }, `${type} tools`],
+    [{ ...ask, tools: ["f"] }, `${type} tools[0]`],
+    [{ ...ask, tools: [{ type: 7 }] }, `${type} tools[0].type`],
+    [{ ...ask, tools: [{ type: "function" }] }, `${missing} tools[0].function`],
+    [{ ...ask, tools: [tool, { type: "function", function: {} }] }, `${missing} tools[1].function.name`],
+    [{ ...ask, tools: [{ function: { name: "f", parameters: [] } }] }, `${type} tools[0].function.parameters`],
+    [{ ...ask, tools: [{ function: { name: "f", strict: "yes" } }] }, `${type} tools[0].function.strict`],
+    [{ ...ask, tools: [tool], tool_choice: "some" }, `${value} tool_choice`],
+    [{ ...ask, tools: [tool], tool_choice: { name: "f" } }, `${missing} tool_choice.type`],
+    [{ ...ask, tools: [tool], tool_choice: { type: "function" } }, `${missing} tool_choice.function`],
+    [
+      { ...ask, tools: [tool], tool_choice: { type: "function", function: {} } },
+      `${missing} tool_choice.function.name`,
+    ],
+    [{ ...ask, tools: [tool], parallel_tool_calls: 1 }, `${type} parallel_tool_calls`],
+    [{ ...ask, response_format: "json" }, `${type} response_format`],
+    [{ ...ask, response_format: {} }, `${missing} response_format.type`],
+    [{ ...ask, response_format: { type: "json_schema" } }, `${missing} response_format.json_schema`],
+    [
+      { ...ask, response_format: { type: "json_schema", json_schema: {} } },
+      `${missing} response_format.json_schema.name`,
+    ],
+    [
+      { ...ask, response_format: { type: "json_schema", json_schema: { name: "n", schema: "{}" } } },
+      `${type} response_format.json_schema.schema`,
+    ],
+    [{ ...ask, reasoning_effort: 3 }, `${type} reasoning_effort`],
+    [{ ...ask, logprobs: 3 }, `${type} logprobs`],
+    [{ ...ask, top_logprobs: 1.5 }, `${type} top_logprobs`],
+    [{ ...ask, service_tier: 1 }, `${type} service_tier`],
+    [{ ...ask, prompt_cache_key: {} }, `${type} prompt_cache_key`],
+    [say("7", "tool"), `${missing} messages[1].tool_call_id`],
+    [say("7", "function"), `${missing} messages[1].name`],
+    [{ ...ask, messages: [{ role: "assistant", tool_calls: "c" }] }, `${type} messages[0].tool_calls`],
+    [{ ...ask, messages: [{ role: "assistant", tool_calls: [{}] }] }, `${missing} messages[0].tool_calls[0].id`],
+    [
+      { ...ask, messages: [{ role: "assistant", tool_calls: [{ id: "c" }] }] },
+      `${missing} messages[0].tool_calls[0].function`,
+    ],
+    [
+      { ...ask, messages: [{ role: "assistant", tool_calls: [{ id: "c", function: {} }] }] },
+      `${missing} messages[0].tool_calls[0].function.name`,
+    ],
+    [
+      { ...ask, messages: [{ role: "assistant", tool_calls: [{ id: "c", function: { name: "f", arguments: {} } }] }] },
+      `${type} messages[0].tool_calls[0].function.arguments`,
+    ],
+    [{ ...ask, messages: [{ role: "assistant", function_call: {} }] }, "accepted"],
+    [
+      { ...ask, messages: [{ role: "assistant", function_call: { arguments: "" } }] },
+      `${missing} messages[0].function_call.name`,
+    ],
+    [say([{ type: "image_url", image_url: {} }]), `${missing} messages[1].content[0].image_url.url`],
+    [say([{ type: "image_url", image_url: { url: "" } }]), `${value} messages[1].content[0].image_url.url`],
+    [say([{ type: "image_url", image_url: "data:image/png,x" }]), `${value} messages[1].content[0].image_url`],
+    [
+      say([{ type: "image_url", image_url: { url: "data:;base64,AA==" } }]),
+      `${value} messages[1].content[0].image_url.url`,
+    ],
+    [
+      say([{ type: "image_url", image_url: { url: "data:image/png;base64,<p>" } }]),
+      `${value} messages[1].content[0].image_url.url`,
+    ],
+    [say([{ type: "file" }]), `${missing} messages[1].content[0].file`],
+    [say([{ type: "file", file: {} }]), `${missing} messages[1].content[0].file.file_data`],
+    [say([{ type: "refusal" }]), `${missing} messages[1].content[0].refusal`],
   ])("%j → %s", (body, fault) => {
     expect(faultOf(chat, body)).toBe(fault);
   });
 });
 
 const asked = { ...ask, max_tokens: 9 };
+const own = { name: "f", input_schema: { type: "object" } };
+const sent = (block: unknown) => ({ ...asked, messages: [{ role: "user", content: [block] }] });
 
 describe("a wrong request of Anthropic's format is a 400 that names the field", () => {
   it.each([
@@ -110,8 +181,68 @@ describe("a wrong request of Anthropic's format is a 400 that names the field", 
     [{ ...asked, stop_sequences: ["a", ""] }, `${value} stop_sequences[1]`],
     [{ ...asked, metadata: "x" }, `${type} metadata`],
     [{ ...asked, metadata: { user_id: "a\tb" } }, `${value} metadata.user_id`],
+    [{ ...asked, tools: [{}] }, `${missing} tools[0].name`],
+    [{ ...asked, tools: [{ name: "f" }] }, `${missing} tools[0].input_schema`],
+    [{ ...asked, tools: [{ name: "f", input_schema: "{}" }] }, `${type} tools[0].input_schema`],
+    [{ ...asked, tools: [own], tool_choice: "auto" }, `${type} tool_choice`],
+    [{ ...asked, tools: [own], tool_choice: {} }, `${missing} tool_choice.type`],
+    [{ ...asked, tools: [own], tool_choice: { type: "required" } }, `${value} tool_choice.type`],
+    [{ ...asked, tools: [own], tool_choice: { type: "tool" } }, `${missing} tool_choice.name`],
+    [
+      { ...asked, tools: [own], tool_choice: { type: "auto", disable_parallel_tool_use: 1 } },
+      `${type} tool_choice.disable_parallel_tool_use`,
+    ],
+    [{ ...asked, output_config: [] }, `${type} output_config`],
+    [{ ...asked, output_config: { format: {} } }, `${missing} output_config.format.type`],
+    [{ ...asked, output_config: { format: { type: "json_schema" } } }, `${missing} output_config.format.schema`],
+    [{ ...asked, output_format: { type: "json_schema" } }, `${missing} output_format.schema`],
+    [{ ...asked, thinking: {} }, `${missing} thinking.type`],
+    [{ ...asked, thinking: { type: "enabled" } }, `${missing} thinking.budget_tokens`],
+    [{ ...asked, thinking: { type: "enabled", budget_tokens: "9" } }, `${type} thinking.budget_tokens`],
+    [sent({ type: "image" }), `${missing} messages[0].content[0].source`],
+    [sent({ type: "image", source: {} }), `${missing} messages[0].content[0].source.type`],
+    [sent({ type: "image", source: { type: "url" } }), `${missing} messages[0].content[0].source.url`],
+    [
+      sent({ type: "image", source: { type: "base64", data: "AA==" } }),
+      `${missing} messages[0].content[0].source.media_type`,
+    ],
+    [
+      sent({ type: "document", source: { type: "base64", media_type: "application/pdf" } }),
+      `${missing} messages[0].content[0].source.data`,
+    ],
+    [
+      sent({ type: "document", source: { type: "base64", media_type: "application/pdf", data: "\u0000" } }),
+      `${value} messages[0].content[0].source.data`,
+    ],
+    [sent({ type: "tool_use", id: "t", name: "f" }), `${missing} messages[0].content[0].input`],
+    [sent({ type: "tool_use", id: "t", name: "f", input: "{}" }), `${type} messages[0].content[0].input`],
+    [sent({ type: "tool_use", name: "f", input: {} }), `${missing} messages[0].content[0].id`],
+    [sent({ type: "tool_result", content: "7" }), `${missing} messages[0].content[0].tool_use_id`],
+    [sent({ type: "tool_result", tool_use_id: "t", content: 7 }), `${type} messages[0].content[0].content`],
+    [
+      sent({ type: "tool_result", tool_use_id: "t", content: [{ type: "text" }] }),
+      `${missing} messages[0].content[0].content[0].text`,
+    ],
+    [sent({ type: "tool_result", tool_use_id: "t", is_error: "yes" }), `${type} messages[0].content[0].is_error`],
+    [sent({ type: "redacted_thinking" }), `${missing} messages[0].content[0].data`],
+    [sent({ type: "text", text: "?", cache_control: "on" }), `${type} messages[0].content[0].cache_control`],
   ])("%j → %s", (body, fault) => {
     expect(faultOf(messages, body)).toBe(fault);
+  });
+});
+
+describe("base64", () => {
+  // planted: the cap compared with the length of the whole URL
+  it("is refused above its cap with the field's name, in both formats, and taken at it", () => {
+    const image = (length: number) => "A".repeat(length);
+    const urlOf = (length: number) =>
+      say([{ type: "image_url", image_url: { url: `data:image/png;base64,${image(length)}` } }]);
+    const blockOf = (length: number) =>
+      sent({ type: "image", source: { type: "base64", media_type: "image/png", data: image(length) } });
+    expect(faultOf(chat, urlOf(MAX_IMAGE_BASE64))).toBe("accepted");
+    expect(faultOf(chat, urlOf(MAX_IMAGE_BASE64 + 1))).toBe(`${value} messages[1].content[0].image_url.url`);
+    expect(faultOf(messages, blockOf(MAX_IMAGE_BASE64))).toBe("accepted");
+    expect(faultOf(messages, blockOf(MAX_IMAGE_BASE64 + 1))).toBe(`${value} messages[0].content[0].source.data`);
   });
 });
 

@@ -121,7 +121,7 @@ describe("between equal formats the caller's text is patched", () => {
   });
 
   it("passes tools, images and formats through", () => {
-    const text = `{"model":"target","tools":[{"type":"function"}],"response_format":{"type":"json_object"},"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}]}`;
+    const text = `{"model":"target","tools":[{"type":"function","function":{"name":"f","parameters":{"x":1.0e0}}}],"response_format":{"type":"json_object"},"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}]}`;
     expect(encode(text, OO).body).toBe(text);
   });
 
@@ -178,7 +178,7 @@ describe("from OpenAI's format to Anthropic's", () => {
       max_tokens: 50,
       system: [
         { type: "text", text: "Be brief." },
-        { type: "text", text: "Be kind." },
+        { type: "text", text: "Be kind.", cache_control: { type: "ephemeral" } },
       ],
       messages: [
         { role: "user", content: " é\u0000 " },
@@ -200,8 +200,6 @@ describe("from OpenAI's format to Anthropic's", () => {
       stream: true,
     });
     expect(notes).toEqual([
-      "reasoning_effort dropped",
-      "messages[].content[].cache_control dropped",
       "seed dropped",
       "frequency_penalty dropped",
       "presence_penalty dropped",
@@ -211,6 +209,8 @@ describe("from OpenAI's format to Anthropic's", () => {
       "messages[].role mapped",
       "messages[].name dropped",
       "messages[].reasoning dropped",
+      // Beside sampling parameters of the caller's own, the format refuses to think.
+      "reasoning_effort dropped",
     ]);
   });
 
@@ -219,8 +219,11 @@ describe("from OpenAI's format to Anthropic's", () => {
     ['"n":2', "n"],
     ['"temperature":1.2', "temperature"],
     ['"stop":["END","\\n"]', "stop"],
-    ['"tools":[{"type":"function"}]', "tools"],
+    ['"tools":[{"type":"custom","custom":{"name":"f"}}]', "tools[0]"],
+    ['"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":{"type":"allowed_tools"}', "tool_choice"],
+    ['"functions":[{"name":"f"}]', "functions"],
     ['"response_format":{"type":"json_object"}', "response_format"],
+    ['"response_format":{"type":"grammar"}', "response_format"],
     ['"logprobs":true', "logprobs"],
     ['"logit_bias":{"5":-100}', "logit_bias"],
     ['"guided_choice":["a"]', "guided_choice"],
@@ -233,11 +236,18 @@ describe("from OpenAI's format to Anthropic's", () => {
 
   it.each([
     [
-      '[{"role":"user","content":[{"type":"text","text":"?"},{"type":"image_url","image_url":{"url":"x"}}]}]',
-      "messages[0].content[1]",
+      '[{"role":"user","content":"?"},{"role":"user","content":[{"type":"file","file":{"file_id":"file-1"}}]}]',
+      "messages[1].content",
     ],
-    ['[{"role":"user","content":"?"},{"role":"assistant","tool_calls":[{"id":"c"}]}]', "messages[1].tool_calls"],
-    ['[{"role":"user","content":"?"},{"role":"tool","content":"7"}]', "messages[1].role"],
+    [
+      '[{"role":"user","content":[{"type":"file","file":{"file_data":"data:text/csv;base64,YQ=="}}]}]',
+      "messages[0].content",
+    ],
+    ['[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"AA=="}}]}]', "messages[0].content[0]"],
+    [
+      '[{"role":"user","content":"?"},{"role":"assistant","tool_calls":[{"id":"c","type":"custom"}]}]',
+      "messages[1].tool_calls[0]",
+    ],
     ['[{"role":"system","content":"Be brief."}]', "messages"],
     ['[{"role":"user","content":[{"type":"text","text":"?","odd":1}]}]', "messages[0].content[0]"],
   ])("refuses messages that cannot be said there: %s", (list, param) => {
@@ -304,16 +314,17 @@ describe("from Anthropic's format to OpenAI's", () => {
       temperature: 0.5,
       stop: ["END"],
       user: "u-1",
+      reasoning_effort: "minimal",
       stream: true,
       stream_options: { include_usage: true },
     });
     expect(notes).toEqual([
-      "thinking dropped",
-      "system[].cache_control dropped",
       "top_k dropped",
       "stop_sequences mapped",
       "metadata.user_id mapped",
+      "system[].cache_control dropped",
       "messages[].content[].thinking dropped",
+      "thinking mapped",
     ]);
   });
 
@@ -330,10 +341,19 @@ describe("from Anthropic's format to OpenAI's", () => {
   });
 
   it.each([
-    ['"tools":[{"name":"f"}]', HI, "tools"],
-    ['"output_config":{"format":{"type":"json_schema"}}', HI, "output_config"],
-    ['"system":"S"', '"messages":[{"role":"user","content":[{"type":"image","source":{}}]}]', "messages[0].content[0]"],
-    ['"system":[{"type":"document"}]', HI, "system[0]"],
+    ['"tools":[{"type":"web_search_20250305","name":"w"}]', HI, "tools[0]"],
+    ['"output_config":{"format":{"type":"regex"}}', HI, "output_config.format"],
+    [
+      '"system":"S"',
+      '"messages":[{"role":"user","content":[{"type":"image","source":{"type":"file","file_id":"x"}}]}]',
+      "messages[0].content",
+    ],
+    [
+      '"top_k":1',
+      '"messages":[{"role":"user","content":[{"type":"document","source":{"type":"url","url":"x"}}]}]',
+      "messages[0].content",
+    ],
+    ['"system":[{"type":"search_result"}]', HI, "system[0]"],
   ])("refuses what cannot be said there: %s", (field, list, param) => {
     expect(encode(`{"model":"chat","max_tokens":9,${field},${list}}`, AO)).toMatchObject({ refused: param });
   });

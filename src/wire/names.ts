@@ -1,0 +1,90 @@
+import type { WireName } from "../core/wire.ts";
+
+/** What a caller's format calls the things that a translation tells of. */
+const OPENAI_CHAT = {
+  cacheControl: "messages[].content[].cache_control",
+  choices: "n",
+  endUser: "user",
+  frequencyPenalty: "frequency_penalty",
+  imageDetail: "messages[].content[].image_url.detail",
+  input: "messages[].tool_calls[].function.arguments",
+  logprobs: "logprobs",
+  parallelToolCalls: "parallel_tool_calls",
+  presencePenalty: "presence_penalty",
+  promptCacheKey: "prompt_cache_key",
+  reasoning: "reasoning_effort",
+  reasoningText: "messages[].reasoning",
+  refusal: "messages[].refusal",
+  responseFormat: "response_format",
+  role: "messages[].role",
+  seed: "seed",
+  senderName: "messages[].name",
+  serviceTier: "service_tier",
+  stop: "stop",
+  systemCacheControl: "messages[].content[].cache_control",
+  toolCacheControl: "tools[].cache_control",
+  toolCallId: "messages[].tool_calls[].id",
+  toolChoice: "tool_choice",
+  toolResults: "messages[].tool_call_id",
+  toolStrict: "tools[].function.strict",
+  tools: "tools",
+  topK: "top_k",
+} as const;
+
+/** One of the things that a translation tells of. */
+export type Word = keyof typeof OPENAI_CHAT | keyof typeof ANTHROPIC_ONLY;
+
+const ANTHROPIC_ONLY = {
+  citations: "messages[].content[].citations",
+  reasoningSummary: "thinking.display",
+  redactedReasoning: "messages[].content[].redacted_thinking",
+  toolError: "messages[].content[].is_error",
+  toolImages: "messages[].content[].content[]",
+} as const;
+
+const NAMES: { readonly [Wire in WireName]?: Readonly<Partial<Record<Word, string>>> } = {
+  "openai-chat": OPENAI_CHAT,
+  "openai-responses": {
+    ...OPENAI_CHAT,
+    citations: "input[].content[].annotations",
+    imageDetail: "input[].content[].detail",
+    input: "input[].arguments",
+    logprobs: "top_logprobs",
+    reasoning: "reasoning.effort",
+    reasoningSummary: "reasoning.summary",
+    reasoningText: "input[].summary",
+    refusal: "input[].content[].refusal",
+    responseFormat: "text.format",
+    role: "input[].role",
+    toolCallId: "input[].call_id",
+    toolImages: "input[].output[]",
+    toolResults: "input[].output",
+    toolStrict: "tools[].strict",
+  },
+  "anthropic-messages": {
+    ...ANTHROPIC_ONLY,
+    cacheControl: "messages[].content[].cache_control",
+    endUser: "metadata.user_id",
+    input: "messages[].content[].input",
+    parallelToolCalls: "tool_choice.disable_parallel_tool_use",
+    reasoning: "thinking",
+    reasoningText: "messages[].content[].thinking",
+    responseFormat: "output_config.format",
+    role: "messages[].role",
+    serviceTier: "service_tier",
+    stop: "stop_sequences",
+    systemCacheControl: "system[].cache_control",
+    toolCacheControl: "tools[].cache_control",
+    toolCallId: "messages[].content[].id",
+    toolChoice: "tool_choice",
+    toolResults: "messages[].content[].tool_result",
+    toolStrict: "tools[].strict",
+    tools: "tools",
+    topK: "top_k",
+  },
+};
+
+/** The field as the caller knows it; the word itself where the caller's format has no field for it. */
+export function nameIn(wire: WireName, word: Word): string {
+  return NAMES[wire]?.[word] ?? word;
+}
