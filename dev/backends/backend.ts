@@ -12,6 +12,9 @@ import { errorScript } from "./formats/errors.ts";
 import { chat } from "./formats/openai/chat.ts";
 import { completions } from "./formats/openai/completions.ts";
 import { embeddings } from "./formats/openai/embeddings.ts";
+import { rerank } from "./formats/openai/rerank.ts";
+import { score } from "./formats/openai/score.ts";
+import { responses } from "./formats/responses/responses.ts";
 import type { Operation } from "./operation.ts";
 import { type BackendOptions, DEFAULT_OPTIONS } from "./options.ts";
 import { perform } from "./perform.ts";
@@ -46,7 +49,13 @@ export interface SimulatedBackend {
 const OPERATIONS: Readonly<Record<string, Operation>> = {
   "POST /v1/chat/completions": chat,
   "POST /v1/completions": completions,
+  "POST /v1/responses": responses,
   "POST /v1/embeddings": embeddings,
+  "POST /v1/rerank": rerank,
+  "POST /v2/rerank": rerank,
+  "POST /rerank": rerank,
+  "POST /v1/score": score,
+  "POST /score": score,
   "POST /anthropic/v1/messages": messages,
 };
 

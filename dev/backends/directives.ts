@@ -10,6 +10,16 @@ export interface Directives {
   frames?: number;
   tool?: string;
   toolInput?: string;
+  /** Names of offered tools to call; the same one may come twice. */
+  tools?: readonly string[];
+  textBefore?: string;
+  /** UTF-16 units of each fragment of a tool call's input. */
+  fragments?: number;
+  badJson?: number;
+  badSchema?: number;
+  reasoningField?: "reasoning" | "reasoning_content" | "both";
+  redacted?: boolean;
+  refusal?: string;
   cached?: number;
   finish?: string;
   readonly faults: FaultCall[];
@@ -19,10 +29,23 @@ export interface Directives {
 
 interface Marker {
   readonly summary: string;
+  /** Counts only in what came after the last answer, so that the next turn of the conversation is free of it. */
+  readonly turn?: boolean;
   apply(directives: Directives, value: string): void;
 }
 
-function numberInto(key: "tokens" | "tokensPerSecond" | "ttftMs" | "reasoning" | "frames" | "cached", name: string) {
+type NumberKey = "tokens" | "tokensPerSecond" | "ttftMs" | "reasoning" | "frames" | "cached" | "fragments";
+
+/** Without a number: every time. */
+function timesInto(key: "badJson" | "badSchema", name: string) {
+  return (directives: Directives, value: string): void => {
+    const parsed = value === "" ? Number.POSITIVE_INFINITY : Number(value);
+    if (Number.isNaN(parsed)) directives.problems.push(`marker ${name} wants a number or nothing, got "${value}"`);
+    else directives[key] = parsed;
+  };
+}
+
+function numberInto(key: NumberKey, name: string) {
   return (directives: Directives, value: string): void => {
     const parsed = Number(value);
     if (value.trim() === "" || !Number.isFinite(parsed) || parsed < 0)
@@ -47,14 +70,67 @@ export const MARKERS: Readonly<Record<string, Marker>> = {
     summary: "`simulated-bench`: so many identical frames; elsewhere the same as tokens",
     apply: numberInto("frames", "frames"),
   },
+  tools: {
+    summary:
+      "the answer calls these tools of the request, joined by commas; their inputs satisfy their schemas; without a value none is called",
+    turn: true,
+    apply: (directives, value) => {
+      directives.tools = value.split(",").flatMap((name) => (name.trim() === "" ? [] : [name.trim()]));
+    },
+  },
+  "text-before": {
+    summary: "this text comes before the tool calls",
+    turn: true,
+    apply: (directives, value) => {
+      directives.textBefore = value;
+    },
+  },
+  fragments: {
+    summary: "tool inputs come in fragments of so many UTF-16 units, wherever that cuts (at least 1)",
+    apply: (directives, value) => {
+      numberInto("fragments", "fragments")(directives, value);
+      if (directives.fragments !== undefined) directives.fragments = Math.max(1, Math.floor(directives.fragments));
+    },
+  },
+  "bad-json": {
+    summary: "a structured answer is no JSON; with a number only the first so many times in the conversation",
+    apply: timesInto("badJson", "bad-json"),
+  },
+  "bad-schema": {
+    summary: "a structured answer is JSON that does not satisfy its schema; a number as for bad-json",
+    apply: timesInto("badSchema", "bad-schema"),
+  },
+  "reasoning-field": {
+    summary: "OpenAI format: where reasoning stands: reasoning (default), reasoning_content or both",
+    apply: (directives, value) => {
+      if (value === "reasoning" || value === "reasoning_content" || value === "both") directives.reasoningField = value;
+      else
+        directives.problems.push(`marker reasoning-field wants reasoning, reasoning_content or both, got "${value}"`);
+    },
+  },
+  redacted: {
+    summary: "Anthropic format: the reasoning comes as a redacted_thinking block",
+    apply: (directives, value) => {
+      directives.redacted = value !== "0";
+    },
+  },
+  refusal: {
+    summary: "the model refuses, with this text",
+    turn: true,
+    apply: (directives, value) => {
+      directives.refusal = value;
+    },
+  },
   tool: {
-    summary: "the answer is a call of this tool",
+    summary: "the answer is a call of this tool, offered or not",
+    turn: true,
     apply: (directives, value) => {
       directives.tool = value;
     },
   },
   "tool-input": {
-    summary: "the tool call's input, as JSON text",
+    summary: "the (first) tool call's input, as JSON text",
+    turn: true,
     apply: (directives, value) => {
       directives.toolInput = value;
     },
@@ -91,19 +167,29 @@ export function applyMarker(directives: Directives, name: string, value: string)
   else marker.apply(directives, value);
 }
 
-const MARKER_PATTERN = /\[\[sim:([a-z-]+)=([\s\S]*?)\]\]/g;
+const MARKER_PATTERN = /\[\[sim:([a-z-]+)(?:=([\s\S]*?))?\]\]/g;
 
 /** A text without its markers: what an answer depends on, so that a fault asked for by marker does not change the words. */
 export function withoutMarkers(text: string): string {
   return text.includes("[[sim:") ? text.replaceAll(MARKER_PATTERN, "") : text;
 }
 
-/** Applies every marker of the texts in order; a later one overrides an earlier one, faults add up. */
-export function applyMarkersOf(directives: Directives, texts: readonly string[]): void {
-  for (const text of texts) {
-    if (!text.includes("[[sim:")) continue;
-    for (const [, name = "", value = ""] of text.matchAll(MARKER_PATTERN)) applyMarker(directives, name, value);
-  }
+/**
+ * Applies every marker of the texts in order; a later one overrides an earlier one, faults add up. Markers of a turn count only in the newest texts.
+ */
+export function applyMarkersOf(directives: Directives, texts: readonly string[], newestTexts: readonly string[]): void {
+  for (const [name, value] of markersIn(texts)) if (!isOfTurn(name)) applyMarker(directives, name, value);
+  for (const [name, value] of markersIn(newestTexts)) if (isOfTurn(name)) applyMarker(directives, name, value);
+}
+
+function isOfTurn(name: string): boolean {
+  return Object.hasOwn(MARKERS, name) && MARKERS[name]?.turn === true;
+}
+
+function markersIn(texts: readonly string[]): (readonly [name: string, value: string])[] {
+  return texts
+    .filter((text) => text.includes("[[sim:"))
+    .flatMap((text) => [...text.matchAll(MARKER_PATTERN)].map(([, name = "", value = ""]) => [name, value] as const));
 }
 
 /** Splits `simulated-small!truncate,at=300!tps=50` into the served model's name and its directives. */

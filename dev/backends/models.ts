@@ -3,7 +3,7 @@ export interface SimulatedModel {
   readonly id: string;
   readonly maxModelLength: number;
   /** `any`: one of the names that the backend was told to answer under, whatever it is asked for. */
-  readonly purpose: "chat" | "embed" | "any";
+  readonly purpose: "chat" | "embed" | "rerank" | "any";
 }
 
 /** All simulated models; each name says what it is. */
@@ -12,6 +12,8 @@ export const SIMULATED_MODELS: readonly SimulatedModel[] = [
   { id: "simulated-large", maxModelLength: 131_072, purpose: "chat" },
   { id: "simulated-reasoner", maxModelLength: 131_072, purpose: "chat" },
   { id: "simulated-bench", maxModelLength: 1_048_576, purpose: "chat" },
+  { id: "simulated-strict", maxModelLength: 131_072, purpose: "chat" },
+  { id: "simulated-rerank", maxModelLength: 8_192, purpose: "rerank" },
   { id: "simulated-embed", maxModelLength: 8_192, purpose: "embed" },
 ];
 
@@ -23,6 +25,11 @@ const ALSO_SERVED_LENGTH = 1_048_576;
 export function findModel(id: string, alsoServed: readonly string[]): SimulatedModel | undefined {
   const own = BY_ID.get(id);
   return own ?? alsoServed.filter((name) => name === id).map(alsoServedModel)[0];
+}
+
+/** Whether a model can do the work of an endpoint: reranking is done by embeddings too, and real names do anything. */
+export function serves(model: SimulatedModel, purpose: SimulatedModel["purpose"]): boolean {
+  return model.purpose === purpose || model.purpose === "any" || (purpose === "rerank" && model.purpose === "embed");
 }
 
 /** Every served model. */

@@ -1,10 +1,13 @@
+import { type Conversation, mentionOf } from "./conversation.ts";
 import { type Directives, withoutMarkers } from "./directives.ts";
 import type { WireError } from "./formats/errors.ts";
 import type { JsonObject } from "./json.ts";
 import type { SimulatedModel } from "./models.ts";
+import type { PromptCaches } from "./prompt-caches.ts";
 import type { Format, Script } from "./script.ts";
 import { type Answer, composeAnswer } from "./text/answer.ts";
 import type { Prompt } from "./text/tokens.ts";
+import { callsWanted } from "./tools.ts";
 
 /** A request reduced to what the simulator acts on, whatever format it came in. */
 export interface Ask {
@@ -20,8 +23,8 @@ export interface Ask {
   readonly ignoreEnd: boolean;
   readonly stream: boolean;
   readonly includeUsage: boolean;
-  /** The request itself asks for reasoning (Anthropic's `thinking`). */
-  readonly reasoningAsked: boolean;
+  /** What a chat says beyond its texts; absent for completions, embeddings and the like. */
+  readonly conversation?: Conversation;
   readonly body: JsonObject;
 }
 
@@ -32,6 +35,15 @@ export interface Turn {
   readonly createdAtSeconds: number;
   readonly model: SimulatedModel;
   readonly directives: Directives;
+  /** Which call of its conversation this is, from 1: calls of one request id, or without one those that begin with the same user text. */
+  readonly attemptOfConversation: number;
+  readonly caches: PromptCaches;
+}
+
+/** What the reader of a request has to know besides it. */
+export interface ReadingRules {
+  /** As strict as the provider's own service. */
+  readonly strict: boolean;
 }
 
 /** One endpoint of one format, both directions. */
@@ -39,7 +51,7 @@ export interface Operation {
   readonly format: Format;
   /** Whether it occupies the simulated GPU's seats. */
   readonly purpose: SimulatedModel["purpose"];
-  read(body: JsonObject): Ask | WireError;
+  read(body: JsonObject, rules: ReadingRules): Ask | WireError;
   write(ask: Ask, turn: Turn): Script;
 }
 
@@ -54,15 +66,15 @@ export interface Generation {
   readonly promptTokens: number;
   readonly completionTokens: number;
   readonly cachedTokens: number | undefined;
+  /** Of the completion; undefined when there was no reasoning. */
+  readonly reasoningTokens: number | undefined;
 }
-
-const REASONING_TOKENS_WHEN_ASKED = 12;
 
 /** Composes every choice of every prompt. */
 export function generate(ask: Ask, turn: Turn): Generation {
   const { model } = turn;
   const maxTokens = ask.maxTokens ?? Math.max(1, model.maxModelLength - ask.promptTokens);
-  const reasoning = turn.directives.reasoning ?? (ask.reasoningAsked ? REASONING_TOKENS_WHEN_ASKED : undefined);
+  const reasoning = turn.directives.reasoning ?? ask.conversation?.reasoningTokens;
   const tokens = turn.directives.tokens ?? turn.directives.frames;
   const directives: Directives = {
     ...turn.directives,
@@ -83,12 +95,37 @@ export function generate(ask: Ask, turn: Turn): Generation {
           stops: ask.stops,
           ignoreEnd: ask.ignoreEnd,
           directives,
+          mention: ask.conversation === undefined ? "" : mentionOf(ask.conversation),
+          calls: callsWanted(ask.conversation, directives),
+          structure: ask.conversation?.structure,
+          flaw: flawOf(turn),
         }),
       );
     }
   }
   const completionTokens = answers.reduce((sum, answer) => sum + answer.tokens, 0);
-  return { answers, promptTokens: ask.promptTokens, completionTokens, cachedTokens: directives.cached };
+  const reasoningTokens = answers.reduce((sum, answer) => sum + answer.reasoning.length, 0);
+  return {
+    answers,
+    promptTokens: ask.promptTokens,
+    completionTokens,
+    cachedTokens: directives.cached ?? cachedPrefix(ask, turn),
+    reasoningTokens: reasoningTokens > 0 ? reasoningTokens : undefined,
+  };
+}
+
+/** A flaw of the structured answer, as long as the conversation has not had it often enough. */
+function flawOf({ directives, attemptOfConversation }: Turn): "json" | "schema" | undefined {
+  if (attemptOfConversation <= (directives.badJson ?? 0)) return "json";
+  return attemptOfConversation <= (directives.badSchema ?? 0) ? "schema" : undefined;
+}
+
+/** What the automatic prefix cache knows of a chat's prompt; undefined where its details are not reported. */
+function cachedPrefix(ask: Ask, turn: Turn): number | undefined {
+  const prompt = ask.prompts[0];
+  if (ask.conversation === undefined || prompt === undefined || !turn.caches.reportsPrefixes) return undefined;
+  const salt = typeof ask.body.cache_salt === "string" ? ask.body.cache_salt : "";
+  return turn.caches.prefix(`${turn.model.id}|${salt}|${prompt.toolsJson}`, prompt.texts, ask.promptTokens);
 }
 
 /** Tokens of the longest choice: when the last of them exists, all do. */

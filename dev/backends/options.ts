@@ -17,6 +17,10 @@ export interface BackendOptions {
   readonly alsoServe: readonly string[];
   /** Guards `/v1` and `/anthropic/v1`, and nothing else, as vLLM's `--api-key` does. */
   readonly apiKey: string | undefined;
+  /** Requests are checked as strictly as the providers' own services do; the model `simulated-strict` is always so. */
+  readonly strict: boolean;
+  /** Chat usage says how many prompt tokens came from the prefix cache, as vLLM's `--enable-prompt-tokens-details`. */
+  readonly promptTokensDetails: boolean;
   /** One JSON line a finished call is appended here. */
   readonly tallyFile: string | undefined;
 }
@@ -30,6 +34,8 @@ export const DEFAULT_OPTIONS: BackendOptions = {
   maxQueued: 64,
   alsoServe: [],
   apiKey: undefined,
+  strict: false,
+  promptTokensDetails: false,
   tallyFile: undefined,
 };
 
@@ -54,6 +60,8 @@ export function parseOptions(argumentsGiven: readonly string[]): BackendOptions 
       "max-queued": { type: "string" },
       "also-serve": { type: "string" },
       "api-key": { type: "string" },
+      strict: { type: "boolean" },
+      "prompt-tokens-details": { type: "boolean" },
       "tally-file": { type: "string" },
     },
   });
@@ -66,6 +74,8 @@ export function parseOptions(argumentsGiven: readonly string[]): BackendOptions 
     maxQueued: numberArgument("max-queued", values["max-queued"], DEFAULT_OPTIONS.maxQueued),
     alsoServe: (values["also-serve"] ?? "").split(",").filter((name) => name !== ""),
     apiKey: values["api-key"],
+    strict: values.strict ?? DEFAULT_OPTIONS.strict,
+    promptTokensDetails: values["prompt-tokens-details"] ?? DEFAULT_OPTIONS.promptTokensDetails,
     tallyFile: values["tally-file"],
   };
 }

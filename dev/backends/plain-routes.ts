@@ -71,7 +71,7 @@ function tokenize(bodyText: string, { options }: BackendState): Script {
       token_strs: json.return_token_strs === true ? strings : null,
     });
   }
-  const ask = readChat(json);
+  const ask = readChat(json, { strict: false });
   if ("status" in ask) return errorScript("openai", ask);
   const tokens = Array.from({ length: ask.promptTokens }, (_, index) => hash32(String(index)) % VOCABULARY_SIZE);
   return jsonScript(200, { count: ask.promptTokens, max_model_len: maxModelLength, tokens, token_strs: null });

@@ -3,13 +3,14 @@ import { applyMarkersOf, applyModelName, type Directives, noDirectives } from ".
 import { applyFaults, type FaultScene, faultsInForce, prepareFaults } from "./faults/apply.ts";
 import { contextLengthMessage } from "./faults/refusals.ts";
 import { errorScript, type WireError } from "./formats/errors.ts";
-import { isJsonObject, parseJson } from "./json.ts";
-import { findModel, type SimulatedModel } from "./models.ts";
+import { isJsonObject, type JsonObject, parseJson } from "./json.ts";
+import { findModel, type SimulatedModel, serves } from "./models.ts";
 import { type Ask, isWireError, type Operation, type Turn } from "./operation.ts";
 import type { Pacing } from "./player.ts";
 import type { Format, Script } from "./script.ts";
 import type { BackendState } from "./state.ts";
 import type { CallRecord } from "./tally.ts";
+import { callsWanted } from "./tools.ts";
 
 /** What will be played, and how fast. */
 export interface Plan {
@@ -29,10 +30,11 @@ export function planModelCall(
   const { format } = operation;
   const json = parseJson(record.bodyText);
   const body = json !== undefined && isJsonObject(json.value) ? json.value : undefined;
+  const rules = { strict: state.options.strict || isStrictModel(body) };
   const ask =
     body === undefined
       ? notAnObject(format, json === undefined)
-      : (headerProblem(format, headers) ?? operation.read(body));
+      : (headerProblem(format, headers) ?? operation.read(body, rules));
 
   const directives = noDirectives();
   const attempt = state.tally.countAttempt(record);
@@ -42,15 +44,13 @@ export function planModelCall(
   if (!isWireError(ask)) applyModelName(directives, ask.modelAsked);
   else if (asked !== undefined) applyModelName(directives, asked);
   if (!isWireError(ask) && record.bodyText.includes("[[sim:"))
-    applyMarkersOf(
-      directives,
-      ask.prompts.flatMap((prompt) => prompt.texts),
-    );
+    applyMarkersOf(directives, textsOf(ask), ask.conversation?.newestTexts ?? textsOf(ask));
 
   const modelId = isWireError(ask) ? bare : (ask.modelAsked.split("!")[0] ?? "");
   const model = findModel(modelId, state.options.alsoServe);
   record.model = modelId === "" ? undefined : modelId;
   record.streamed = !isWireError(ask) && ask.stream;
+  if (!isWireError(ask)) describeIn(record, ask);
 
   const maxModelLength = model?.maxModelLength ?? 32_768;
   const scene: FaultScene = {
@@ -65,7 +65,7 @@ export function planModelCall(
   record.faults = faults.map((fault) => fault.name);
   prepareFaults(directives, faults);
 
-  const healthy = healthyScript(operation, ask, model, { ...directives, faults }, record);
+  const healthy = healthyScript(operation, ask, model, { ...directives, faults }, record, state);
   record.finishesExpected = healthy.steps.reduce((sum, step) => sum + (step.finish ? 1 : 0), 0);
   const pacing = modelId === "simulated-bench" ? AS_FAST_AS_POSSIBLE : state.pacing;
   return {
@@ -83,12 +83,13 @@ function healthyScript(
   model: SimulatedModel | undefined,
   directives: Directives,
   record: CallRecord,
+  state: BackendState,
 ): Script {
   const { format } = operation;
   const problem = directives.problems[0];
   if (problem !== undefined) return errorScript(format, { status: 400, message: `simulator: ${problem}` });
   if (isWireError(ask)) return errorScript(format, ask);
-  if (model === undefined || (model.purpose !== operation.purpose && model.purpose !== "any"))
+  if (model === undefined || !serves(model, operation.purpose))
     return errorScript(format, unknownModel(format, ask.modelAsked));
   const tooLong = lengthProblem(format, ask, model);
   if (tooLong !== undefined) return errorScript(format, tooLong);
@@ -97,8 +98,29 @@ function healthyScript(
     createdAtSeconds: Math.floor(record.arrivedAtMs / 1000),
     model,
     directives,
+    attemptOfConversation: state.tally.countInConversation(record, textsOf(ask)[0] ?? ""),
+    caches: state.caches,
   };
+  if (ask.conversation !== undefined) {
+    const called = callsWanted(ask.conversation, directives).map(({ name }) => name);
+    if (called.length > 0) record.toolsCalled = called;
+  }
   return operation.write(ask, turn);
+}
+
+const STRICT_MODEL = "simulated-strict";
+
+function isStrictModel(body: JsonObject | undefined): boolean {
+  return typeof body?.model === "string" && body.model.split("!")[0] === STRICT_MODEL;
+}
+
+function textsOf(ask: Ask): string[] {
+  return ask.prompts.flatMap((prompt) => prompt.texts);
+}
+
+function describeIn(record: CallRecord, ask: Ask): void {
+  const attachments = ask.conversation?.attachments ?? [];
+  if (attachments.length > 0) record.attachments = attachments;
 }
 
 function notAnObject(format: Format, isInvalidJson: boolean): WireError {

@@ -11,6 +11,10 @@ export interface SimulatedUsage {
   readonly promptTokens: number;
   readonly completionTokens: number;
   readonly cachedTokens?: number;
+  /** Written to the cache by a mark; beside the prompt tokens that were read. */
+  readonly cacheCreationTokens?: number;
+  /** Of the completion tokens. */
+  readonly reasoningTokens?: number;
 }
 
 /** What a step is, so that faults can find it. */
@@ -50,6 +54,8 @@ export interface Script {
   readonly ending: Ending;
   /** A server-sent-event stream: headers leave at once, each frame on its own. */
   readonly streamed: boolean;
+  /** The event syntax where it is not the format's own: OpenAI's Responses have no `[DONE]` and their own errors. */
+  readonly dialect?: "responses";
   /** Needs a seat on the simulated GPU and its pacing. */
   readonly generates: boolean;
   /** Sequences that generate in parallel. */

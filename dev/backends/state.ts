@@ -1,6 +1,7 @@
 import { Metrics } from "./metrics.ts";
 import type { BackendOptions } from "./options.ts";
 import type { Pacing } from "./player.ts";
+import { PromptCaches } from "./prompt-caches.ts";
 import { Rules } from "./rules.ts";
 import { Seats } from "./seats.ts";
 import { Tally } from "./tally.ts";
@@ -12,6 +13,7 @@ export interface BackendState {
   readonly rules: Rules;
   readonly seats: Seats;
   readonly pacing: Pacing;
+  readonly caches: PromptCaches;
   metrics: Metrics;
 }
 
@@ -30,6 +32,7 @@ export function createState(options: BackendOptions): BackendState {
     rules: new Rules(),
     seats: new Seats(options.maxNumSeqs, options.maxQueued),
     pacing: { ttftMs: options.ttftMs, tokensPerSecond: options.tokensPerSecond },
+    caches: new PromptCaches(options.promptTokensDetails),
     metrics: new Metrics(),
   };
 }
@@ -43,10 +46,11 @@ export function changePacing(state: BackendState, change: PacingChange): void {
   state.seats.advance();
 }
 
-/** Back to the start: no rules, an empty tally, the pacing of the options, counters at zero. Running calls go on. */
+/** Back to the start: no rules, an empty tally, nothing cached, the pacing of the options, counters at zero. Running calls go on. */
 export function resetState(state: BackendState): void {
   state.rules.clear();
   state.tally.clear();
+  state.caches.clear();
   state.metrics = new Metrics();
   changePacing(state, state.options);
 }

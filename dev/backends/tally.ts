@@ -1,4 +1,5 @@
 import { closeSync, openSync, writeSync } from "node:fs";
+import type { Attachment } from "./conversation.ts";
 import type { Format, SimulatedUsage } from "./script.ts";
 
 /** A call as the backend saw it, filled in while it runs. */
@@ -16,6 +17,8 @@ export interface CallRecord {
   model: string | undefined;
   streamed: boolean;
   faults: readonly string[];
+  attachments: readonly Attachment[] | undefined;
+  toolsCalled: readonly string[] | undefined;
   status: number | undefined;
   firstByteAtMs: number | undefined;
   finishedAtMs: number | undefined;
@@ -56,6 +59,10 @@ export interface TallyCall {
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly streamed: boolean;
   readonly faults: readonly string[];
+  /** Images and files of the newest turn, as described in the answer; absent when there were none. */
+  readonly attachments?: readonly Attachment[];
+  /** Names of the tools that the answer calls; absent when it calls none. */
+  readonly toolsCalled?: readonly string[];
   /** Absent when no status line was sent. */
   readonly status?: number;
   readonly arrivedAtMs: number;
@@ -118,6 +125,7 @@ export class Tally {
   private bodyBytes = 0;
   private nextSequence = 1;
   private callsByRequest = new Map<string, number>();
+  private callsByConversation = new Map<string, number>();
   private readonly file: number | undefined;
 
   constructor(backend: string, tallyFile: string | undefined) {
@@ -140,6 +148,8 @@ export class Tally {
       model: undefined,
       streamed: false,
       faults: [],
+      attachments: undefined,
+      toolsCalled: undefined,
       status: undefined,
       firstByteAtMs: undefined,
       finishedAtMs: undefined,
@@ -170,6 +180,15 @@ export class Tally {
     return attempt;
   }
 
+  /** Which call of its conversation this is: of its request id, or without one of its first words. 1 for the first. */
+  countInConversation(record: CallRecord, firstWords: string): number {
+    const key = record.requestId ?? `words ${firstWords}`;
+    const attempt = (this.callsByConversation.get(key) ?? 0) + 1;
+    if (this.callsByConversation.size >= MAXIMUM_CALLS) this.callsByConversation = new Map();
+    this.callsByConversation.set(key, attempt);
+    return attempt;
+  }
+
   /** Closes the record; with a tally file its line is on the way to disk when this returns, and survives a kill of the process. */
   finish(record: CallRecord, outcome: Outcome): void {
     record.outcome = outcome;
@@ -188,6 +207,7 @@ export class Tally {
     this.records = [];
     this.bodyBytes = 0;
     this.callsByRequest = new Map();
+    this.callsByConversation = new Map();
   }
 
   close(): void {

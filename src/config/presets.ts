@@ -27,7 +27,7 @@ const hosted = (name: string, url: string): Pick<Preset, "baseUrl" | "auth" | "c
 export const PRESETS: Readonly<Record<string, Preset>> = {
   vllm: {
     ...ownServer,
-    formats: ["openai-chat", "openai-embeddings"],
+    formats: ["openai-chat", "openai-completions", "openai-embeddings", "rerank", "vllm-tokenize"],
     baseUrl: { env: "VLLM_BASE_URL" },
     auth: { scheme: "bearer", secret: "VLLM_API_KEY", optional: true },
     headers: {
@@ -39,7 +39,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   /** `n` is not among the fields that Ollama supports; its key is for proxies before it. */
   ollama: {
     ...ownServer,
-    formats: ["openai-chat", "openai-embeddings"],
+    formats: ["openai-chat", "openai-completions", "openai-embeddings"],
     baseUrl: { env: "OLLAMA_BASE_URL" },
     auth: { scheme: "bearer", secret: "OLLAMA_API_KEY", optional: true },
     quirks: ["no-n"],
@@ -47,7 +47,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   },
   "llama.cpp": {
     ...ownServer,
-    formats: ["openai-chat", "openai-embeddings"],
+    formats: ["openai-chat", "openai-completions", "openai-embeddings", "rerank"],
     baseUrl: { env: "LLAMA_CPP_BASE_URL" },
     auth: { scheme: "bearer", secret: "LLAMA_CPP_API_KEY", optional: true },
     deadlines: HEADERS_WITH_FIRST_TOKEN,
@@ -82,13 +82,21 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   },
   openai: {
     ...hosted("OPENAI", "https://api.openai.com/v1"),
-    formats: ["openai-chat", "openai-embeddings"],
+    formats: ["openai-chat", "openai-completions", "openai-embeddings"],
     quirks: ["max-completion-tokens"],
+    deadlines: HEADERS_WITH_FIRST_TOKEN,
+  },
+  /** Cloudflare's binding `AI`: no host and no key. Without the binding the backend is left out. */
+  "workers-ai": {
+    formats: ["workers-ai", "workers-ai-embeddings"],
+    transport: "workers-ai",
+    collectJson: "never",
+    imageUrls: "https-only",
     deadlines: HEADERS_WITH_FIRST_TOKEN,
   },
   anthropic: {
     ...hosted("ANTHROPIC", "https://api.anthropic.com"),
-    formats: ["anthropic-messages"],
+    formats: ["anthropic-messages", "anthropic-count-tokens"],
     auth: { scheme: "x-api-key", secret: "ANTHROPIC_API_KEY" },
     deadlines: HEADERS_WITH_FIRST_TOKEN,
   },

@@ -72,9 +72,9 @@ export interface AnswerChoice {
   readonly finish: FinishReason;
 }
 
-/** A complete answer to a chat, whole: every choice finished. What a stream collects to, what a cache stores. */
+/** A complete answer to a chat or a legacy completion, whole: every choice finished. What a stream collects to, what a cache stores. */
 export interface ChatAnswer {
-  readonly operation: "chat";
+  readonly operation: "chat" | "complete";
   readonly id: string;
   readonly model: string;
   /** Seconds since the epoch, as OpenAI counts them. */
@@ -94,4 +94,38 @@ export interface EmbedAnswer {
   readonly extra?: { readonly wire: string; readonly fields: JsonObject };
 }
 
-export type Answer = ChatAnswer | EmbedAnswer;
+export interface RankedDocument {
+  /** The document's place in the request. */
+  readonly index: number;
+  readonly score: number;
+  /** As the backend repeats it. */
+  readonly document?: Json;
+  /** Fields of a result that the vocabulary has no word for. */
+  readonly extra?: JsonObject;
+}
+
+/** Documents by relevance, in the backend's order. */
+export interface RerankAnswer {
+  readonly operation: "rerank";
+  readonly model: string;
+  readonly results: readonly RankedDocument[];
+  readonly usage?: Usage;
+  readonly extra?: { readonly wire: string; readonly fields: JsonObject };
+}
+
+/** What a chat would take, counted and not charged. */
+export interface TokenizeAnswer {
+  readonly operation: "tokenize";
+  readonly model: string;
+  readonly inputTokens: number;
+  /** True where the count is ours: no backend was there to count. */
+  readonly estimated: boolean;
+  readonly extra?: { readonly wire: string; readonly fields: JsonObject };
+}
+
+export type Answer = ChatAnswer | EmbedAnswer | RerankAnswer | TokenizeAnswer;
+
+/** An answer of text in choices. */
+export function isText(answer: Answer): answer is ChatAnswer {
+  return answer.operation === "chat" || answer.operation === "complete";
+}

@@ -6,8 +6,14 @@ import type { Quirk, WireName } from "./wire.ts";
 export const OPERATION_OF: Readonly<Record<WireName, Operation>> = {
   "openai-chat": "chat",
   "anthropic-messages": "chat",
+  "openai-completions": "complete",
   "openai-responses": "chat",
   "openai-embeddings": "embed",
+  rerank: "rerank",
+  "anthropic-count-tokens": "tokenize",
+  "vllm-tokenize": "tokenize",
+  "workers-ai": "chat",
+  "workers-ai-embeddings": "embed",
 };
 
 /** All wire formats, in the order of `OPERATION_OF`. */

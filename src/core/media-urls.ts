@@ -10,8 +10,10 @@ import { isJsonObject, type Json } from "./json.ts";
  * that is why a private backend's rule is `refuse` unless its operator says otherwise.
  */
 export function refusedMediaUrl(draft: Draft, rule: ImageUrls): Failure | undefined {
-  if (draft.operation !== "chat") return undefined;
-  for (const [index, message] of draft.messages.entries()) {
+  // To count a chat, a server may look at its images.
+  const chat = draft.operation === "tokenize" ? draft.chat : draft;
+  if (chat.operation !== "chat") return undefined;
+  for (const [index, message] of chat.messages.entries()) {
     for (const [position, block] of message.content.entries()) {
       if (block.type === "text") continue;
       const problem = problemOf(block, rule);

@@ -4,7 +4,17 @@ import type { Failure } from "./failure.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { Result } from "./result.ts";
 
-export type WireName = "openai-chat" | "openai-embeddings" | "anthropic-messages" | "openai-responses";
+export type WireName =
+  | "openai-chat"
+  | "openai-completions"
+  | "openai-embeddings"
+  | "openai-responses"
+  | "anthropic-messages"
+  | "anthropic-count-tokens"
+  | "rerank"
+  | "vllm-tokenize"
+  | "workers-ai"
+  | "workers-ai-embeddings";
 
 /** What happened to a field on the way between two formats; named in the wide event and on request in a reply header. */
 export interface Translation {
@@ -51,6 +61,8 @@ export type Quirk =
 /** A request to a backend, before a transport adds the host and credentials. `path` starts behind the base URL: `/chat/completions`. */
 export interface WireRequest {
   readonly path: string;
+  /** True where the path stands beside the base URL's version segment and not below it: vLLM's `/tokenize`. */
+  readonly unversioned?: boolean;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly translations: readonly Translation[];

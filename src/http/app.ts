@@ -21,7 +21,10 @@ export interface HttpDependencies {
 const INFERENCE: Readonly<Record<string, WireName>> = {
   "/v1/chat/completions": "openai-chat",
   "/v1/messages": "anthropic-messages",
+  "/v1/completions": "openai-completions",
   "/v1/embeddings": "openai-embeddings",
+  "/v1/rerank": "rerank",
+  "/v1/messages/count_tokens": "anthropic-count-tokens",
   "/v1/responses": "openai-responses",
 };
 

@@ -1,3 +1,4 @@
+import { isGenerative } from "../core/draft.ts";
 import type { Failure } from "../core/failure.ts";
 import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
 import type { AttemptRequest } from "../core/wire.ts";
@@ -117,11 +118,12 @@ export function withQuirks(built: JsonObject, attempt: AttemptRequest, translati
  * Refused rather than dropped, since the answer would be another one than was asked for.
  */
 export function beyondBackend({ draft, body, clientWire, quirks }: AttemptRequest): Failure | undefined {
-  if (draft.operation !== "chat" || quirks.size === 0) return undefined;
+  if (!isGenerative(draft) || quirks.size === 0) return undefined;
   const why = (what: string) => `the backend of this model ${what}`;
   if (quirks.has("no-n") && (draft.choices ?? 1) > 1) return untranslatable("n", why("gives one choice")).failure;
   if (quirks.has("no-logprobs")) {
-    const said = (field: string) => clientWire === "openai-chat" && asksForSomething(body.value[field]);
+    const isOpenAi = clientWire === "openai-chat" || clientWire === "openai-completions";
+    const said = (field: string) => isOpenAi && asksForSomething(body.value[field]);
     if (draft.logprobs !== undefined || said("logprobs"))
       return untranslatable("logprobs", why("tells no log probabilities")).failure;
     if (said("logit_bias")) return untranslatable("logit_bias", why("takes no biases")).failure;

@@ -5,6 +5,8 @@
 import Anthropic, { type ClientOptions } from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { carriesContent, FORMATS, receivedChats } from "../support/client-suite.ts";
+import { officialAnthropic } from "../support/official-clients.ts";
 import {
   allowedHeaders,
   type BackendKind,
@@ -79,6 +81,35 @@ async function truth(kind: BackendKind, text: string): Promise<string> {
   });
   return answer.choices[0]?.message.content ?? "";
 }
+
+describe.each(FORMATS)("content, with a backend like $alias", (kind) => {
+  carriesContent(() => stack, officialAnthropic, kind);
+
+  // planted: a signature left out of a replayed message; `reasoning` written as text
+  test("thinking comes as blocks, and arrives in the next turn as it was sent", async () => {
+    const text = prompt("Think first. [[sim:reasoning=8]]");
+    const body = {
+      model: kind.alias,
+      max_tokens: 4_000,
+      thinking: { type: "enabled" as const, budget_tokens: 1_024 },
+    };
+    const opening = { role: "user" as const, content: text };
+    const message = await anthropic.messages.stream({ ...body, messages: [opening] }).finalMessage();
+    expect(message.content.map(({ type }) => type)).toEqual(["thinking", "text"]);
+    const [thinking] = message.content;
+    if (thinking?.type !== "thinking") throw new Error("no thinking");
+    expect(thinking.thinking).not.toBe("");
+    const next = { role: "user" as const, content: "And then?" };
+    await anthropic.messages.create({
+      ...body,
+      messages: [opening, { role: "assistant", content: message.content }, next],
+    });
+    const [, second] = await receivedChats(stack, kind, text);
+    const thought = second?.chat.told.find((told) => "thought" in told);
+    const sent = { by: "assistant", thought: thinking.thinking };
+    expect(thought).toEqual(kind.format === "anthropic" ? { ...sent, signature: thinking.signature } : sent);
+  });
+});
 
 describe.each(KINDS)("a backend like $alias", (kind) => {
   // planted: the system prompt left out of the translated body
@@ -180,6 +211,9 @@ describe.each(KINDS)("a backend like $alias", (kind) => {
   );
 });
 
+/** A tool that Anthropic itself runs. */
+const SEARCH = { type: "web_search_20250305" as const, name: "web_search" as const };
+
 describe("requests on their way", () => {
   // planted: the body re-serialised from the parsed value
   test("digits, unknown fields and hints to the prompt cache arrive as they were written", async () => {
@@ -229,22 +263,20 @@ describe("requests on their way", () => {
         "mapped:metadata.user_id",
       ]),
     );
-    const tools = [{ name: "sound", input_schema: { type: "object" as const } }];
-    const refused = anthropic.messages.create({ ...asked(HOME, text), tools });
+    const refused = anthropic.messages.create({ ...asked(HOME, text), tools: [SEARCH] });
     await expect(refused).rejects.toBeInstanceOf(Anthropic.BadRequestError);
     await expect(refused).rejects.toThrow(/tools/);
   });
 
   // planted: `cannotSay` never true
   test("what the first backend's format cannot say goes to the next one, which can", async () => {
-    const tools = [{ name: "sound", input_schema: { type: "object" as const } }];
     const message = await anthropic.messages.create({
       ...asked(HOME, prompt("Use a tool.")),
       model: "home-claude",
-      tools,
+      tools: [SEARCH],
     });
     const call = await receivedCall(stack, message._request_id);
-    expect(call).toMatchObject({ backend: "cloud", path: "/anthropic/v1/messages", body: { tools } });
+    expect(call).toMatchObject({ backend: "cloud", path: "/anthropic/v1/messages", body: { tools: [SEARCH] } });
   });
 
   // planted: `isFallbackWorthy` false for `backend_unavailable`

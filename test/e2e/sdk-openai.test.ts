@@ -5,6 +5,8 @@
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI, { type ClientOptions } from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { carriesContent, FORMATS } from "../support/client-suite.ts";
+import { officialOpenAi } from "../support/official-clients.ts";
 import {
   allowedHeaders,
   type BackendKind,
@@ -182,6 +184,37 @@ describe.each(KINDS)("a backend like $alias", (kind) => {
       expect(request).toMatchObject({ outcome: "cancelled", httpStatus: 0 });
     },
   );
+});
+
+describe.each(FORMATS)("content, with a backend like $alias", (kind) => {
+  carriesContent(() => stack, officialOpenAi, kind);
+
+  // planted: `reasoning` written as text
+  test("reasoning comes in its own field, before the text, whole and streamed", async () => {
+    const text = prompt("Think first. [[sim:reasoning=8]]");
+    const body = { model: kind.alias, messages: [{ role: "user" as const, content: text }], max_tokens: 2_000 };
+    const whole = await openai.chat.completions.create({ ...body, reasoning_effort: "low" });
+    const said: string[] = [];
+    for await (const { choices } of await openai.chat.completions.create({
+      ...body,
+      reasoning_effort: "low",
+      stream: true,
+    })) {
+      // The SDK's types do not know the field.
+      const { content, reasoning }: { content?: string | null; reasoning?: string } = choices[0]?.delta ?? {};
+      if (reasoning) said.push(`reasoning ${reasoning}`);
+      if (content) said.push(`text ${content}`);
+    }
+    const { content, reasoning }: { content?: string | null; reasoning?: string } = whole.choices[0]?.message ?? {};
+    const heard = (kindOf: string) =>
+      said.flatMap((piece) => (piece.startsWith(`${kindOf} `) ? [piece.slice(kindOf.length + 1)] : [])).join("");
+    expect(reasoning).toBeTruthy();
+    expect(content).toMatch(/^Simulated answer/);
+    expect([heard("reasoning"), heard("text")]).toEqual([reasoning, content]);
+    expect(said.findLastIndex((piece) => piece.startsWith("reasoning"))).toBeLessThan(
+      said.findIndex((piece) => piece.startsWith("text")),
+    );
+  });
 });
 
 /** A client behind the relay, with the SDK's own retries. */

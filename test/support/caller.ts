@@ -78,6 +78,13 @@ interface ToolCall {
   readonly function?: { readonly name?: string; readonly arguments?: string };
 }
 
+interface ResponseItem {
+  readonly content?: readonly { readonly text?: string; readonly refusal?: string }[];
+  readonly summary?: readonly { readonly text?: string; readonly refusal?: string }[];
+  readonly name?: string;
+  readonly arguments?: string;
+}
+
 const callText = (calls: readonly ToolCall[] = []) =>
   calls.map(({ function: called }) => `${called?.name ?? ""}${called?.arguments ?? ""}`).join("");
 
@@ -139,15 +146,15 @@ function readResponseEvent(json: Fields, event: string | undefined, state: State
     case "error":
       state.error = json.error as unknown as NonNullable<Told["error"]>;
       return;
+    case "response.output_item.added":
+      state.text += (json.item as ResponseItem | undefined)?.name ?? "";
+      return;
     case "response.output_text.delta":
-    case "response.reasoning_summary_text.delta":
-    case "response.reasoning_text.delta":
     case "response.refusal.delta":
     case "response.function_call_arguments.delta":
+    case "response.reasoning_summary_text.delta":
+    case "response.reasoning_text.delta":
       state.text += json.delta as string;
-      return;
-    case "response.output_item.added":
-      state.text += (json.item as { name?: string } | undefined)?.name ?? "";
       return;
     case "response.completed":
     case "response.incomplete": {
@@ -194,18 +201,13 @@ export function textOfAnswer(format: AnyFormat, body: string): string {
   const json = JSON.parse(body) as {
     choices?: { message: Record<string, string | null> & { tool_calls?: ToolCall[] } }[];
     content?: { text?: string; thinking?: string; type: string; name?: string; input?: unknown }[];
-    output?: {
-      content?: { text?: string; refusal?: string }[];
-      summary?: { text: string }[];
-      name?: string;
-      arguments?: string;
-    }[];
+    output?: ResponseItem[];
   };
   if (format === "openai-responses") {
     return (json.output ?? [])
-      .map(({ summary = [], content = [], name = "", arguments: input = "" }) => {
-        const said = [...summary, ...content].map((part) => ("refusal" in part ? part.refusal : part.text) ?? "");
-        return said.join("") + name + input;
+      .map(({ summary = [], content = [], name = "", arguments: json = "" }) => {
+        const parts = [...summary, ...content].map(({ text, refusal }) => text ?? refusal ?? "");
+        return `${parts.join("")}${name}${json}`;
       })
       .join("");
   }

@@ -20,6 +20,7 @@ export const FORMS: Readonly<Record<string, Forms>> = {
   "anthropic-messages": { answer: "anthropic Message", frame: "anthropic RawMessageStreamEvent", error: "anthropic" },
   "anthropic-count-tokens": { answer: "anthropic MessageTokensCount", error: "anthropic" },
   rerank: openai,
+  "vllm-tokenize": openai,
 };
 
 function formsOf(format: string): Forms {
@@ -44,6 +45,14 @@ function withFloats(answer: JsonObject): JsonObject {
       typeof item.embedding === "string" ? [...Buffer.from(item.embedding, "base64")] : (item.embedding ?? null),
   }));
   return { ...answer, data };
+}
+
+/** The SDK has one type for whole completions and for their pieces, of which only the last of a choice says how it finished. */
+function withFinishes(frame: JsonObject): JsonObject {
+  const choices = (frame.choices as readonly JsonObject[]).map((choice) =>
+    choice.finish_reason === null ? { ...choice, finish_reason: "stop" } : choice,
+  );
+  return { ...frame, choices };
 }
 
 /** All text of a response in one field: the SDK adds it, and its type is of what it makes of an answer. */
@@ -81,5 +90,5 @@ async function frameViolations(format: string, type: SdkType, frame: Json): Prom
   if (kind === "ping") return [];
   return error !== undefined && type !== "openai ResponseStreamEvent"
     ? errorViolations(format, frame)
-    : violations(type, frame);
+    : violations(type, type === "openai Completion" ? withFinishes(frame as JsonObject) : frame);
 }

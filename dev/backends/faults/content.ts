@@ -1,5 +1,6 @@
 import { crc32, deflateRawSync, constants as zlib } from "node:zlib";
 import { errorJson, errorScript } from "../formats/errors.ts";
+import { isJsonObject, parseJson } from "../json.ts";
 import { bodyLength, type Script, type Step } from "../script.ts";
 import { type Fault, type FaultContext, numberOf } from "./parameters.ts";
 import { editJson, extraFrame, indexAfterTokens, withSteps } from "./steps.ts";
@@ -29,7 +30,7 @@ function malformedFrame(script: Script, context: FaultContext): Script {
       script,
       script.steps.map((step) => ({ ...step, bytes: step.bytes.subarray(0, -1) })),
     );
-  const event = context.format === "anthropic" ? Buffer.from("event: content_block_delta\n") : Buffer.alloc(0);
+  const event = Buffer.from(eventNameLine(script, context));
   return insertAfterTokens(script, context, {
     kind: "error",
     bytes: Buffer.concat([event, bytes]),
@@ -37,6 +38,11 @@ function malformedFrame(script: Script, context: FaultContext): Script {
     tokens: 0,
     frames: 1,
   });
+}
+
+function eventNameLine(script: Script, context: FaultContext): string {
+  if (script.dialect === "responses") return "event: response.output_text.delta\n";
+  return context.format === "anthropic" ? "event: content_block_delta\n" : "";
 }
 
 function giantFrame(script: Script, context: FaultContext): Script {
@@ -57,11 +63,29 @@ function errorFrame(script: Script, context: FaultContext): Script {
   if (!script.streamed) return errorScript(context.format, error);
   const kept = script.steps.slice(0, indexAfterTokens(script.steps, numberOf(context, "after") ?? 3));
   const json = JSON.stringify(errorJson(context.format, error));
+  if (script.dialect === "responses")
+    return { ...script, steps: [...kept, responsesError(kept, error.message, context.parameters.as)] };
   const frames =
     context.format === "anthropic"
       ? [extraFrame(`event: error\ndata: ${json}\n\n`)]
       : [extraFrame(`data: ${json}\n\n`), extraFrame("data: [DONE]\n\n", "done")];
   return { ...script, steps: [...kept, ...frames] };
+}
+
+/** Responses tell of an error by an event of its own, or by the response that failed. */
+function responsesError(kept: readonly Step[], message: string, as: string | undefined): Step {
+  const head = { sequence_number: kept.length };
+  const code = "server_error";
+  if (as !== "failed")
+    return extraFrame(
+      `event: error\ndata: ${JSON.stringify({ type: "error", ...head, code, message, param: null })}\n\n`,
+    );
+  const opening = parseJson(kept[0]?.bytes.toString("utf8").split("\ndata: ")[1] ?? "")?.value;
+  const response = isJsonObject(opening) && isJsonObject(opening.response) ? opening.response : {};
+  const failed = { ...response, status: "failed", error: { code, message } };
+  return extraFrame(
+    `event: response.failed\ndata: ${JSON.stringify({ type: "response.failed", ...head, response: failed })}\n\n`,
+  );
 }
 
 function gzip(script: Script): Script {
@@ -125,11 +149,12 @@ export const CONTENT_FAULTS: Readonly<Record<string, Fault>> = {
   },
   "error-frame": {
     summary:
-      "an error after some tokens: vLLM's `data: {\"error\"}` then `[DONE]`, Anthropic's `event: error`; for JSON an error status",
+      "an error after some tokens: vLLM's `data: {\"error\"}` then `[DONE]`, Anthropic's and Responses' `event: error`; for JSON an error status",
     parameters: {
       after: "tokens before it, 3 by default",
       status: "500, Anthropic 529 by default",
       message: "its message",
+      as: "Responses: error (default) for an `error` event, failed for `response.failed`",
     },
     outcome: "failed",
     apply: errorFrame,
@@ -151,10 +176,15 @@ export const CONTENT_FAULTS: Readonly<Record<string, Fault>> = {
   },
   "tool-call-fragments": {
     summary: "the answer is a tool call whose input comes in token-sized fragments",
-    parameters: { name: "the tool's name, `simulated_tool` by default" },
+    parameters: {
+      name: "the tool's name, `simulated_tool` by default",
+      every: "or: fragments of so many UTF-16 units, wherever that cuts",
+    },
     outcome: "completed",
     prepare: (directives, parameters) => {
-      directives.tool ??= parameters.name ?? "simulated_tool";
+      if (directives.tools === undefined) directives.tool ??= parameters.name ?? "simulated_tool";
+      const every = Math.floor(Number(parameters.every));
+      if (every >= 1) directives.fragments = every;
     },
     apply: (script) => script,
   },

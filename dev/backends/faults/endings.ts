@@ -2,14 +2,21 @@ import type { Script, SimulatedUsage, Step } from "../script.ts";
 import type { Fault, FaultContext } from "./parameters.ts";
 import { editJson, extraFrame, withSteps } from "./steps.ts";
 
-/** The last frame of a stream in each format: `[DONE]`, or `message_stop`. */
-function doneFrame(context: FaultContext): Step {
+/** The last frame of a stream in each format: `[DONE]`, or `message_stop`; Responses have none beyond the finish, so that is it. */
+function doneFrame(script: Script, context: FaultContext): Step {
+  const last = script.steps.at(-1);
+  if (script.dialect === "responses" && last !== undefined) return { ...last, tokens: 0, finish: false };
   if (context.format === "anthropic")
     return extraFrame('event: message_stop\ndata: {"type":"message_stop"}\n\n', "done");
   return extraFrame("data: [DONE]\n\n", "done");
 }
 
-function lateFrame(context: FaultContext): Step {
+function lateFrame(script: Script, context: FaultContext): Step {
+  if (script.dialect === "responses") {
+    const place = { item_id: "msg_simulated_late", output_index: 0, content_index: 0, logprobs: [] };
+    const late = { type: "response.output_text.delta", sequence_number: script.steps.length, ...place };
+    return extraFrame(`event: ${late.type}\ndata: ${JSON.stringify({ ...late, delta: " late text" })}\n\n`, "token");
+  }
   if (context.format === "anthropic") {
     const delta = { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: " late text" } };
     return extraFrame(`event: content_block_delta\ndata: ${JSON.stringify(delta)}\n\n`, "token");
@@ -40,10 +47,11 @@ function mapUsage(
     for (const [holder, key] of [
       [result, "usage"],
       [result, "message"],
+      [result, "response"],
     ] as const) {
       const value = holder[key];
       if (!isRecord(value)) continue;
-      if (key === "message") {
+      if (key !== "usage") {
         if (isRecord(value.usage)) holder[key] = replaceUsage(value, map(value.usage));
       } else if (map(value) === undefined) delete holder[key];
       else holder[key] = map(value);
@@ -82,6 +90,7 @@ function withoutFinish(script: Script): Script {
         isRecord(choice) && "finish_reason" in choice ? { ...choice, finish_reason: null } : choice,
       );
     }
+    if (json.object === "response") return { ...json, status: "in_progress" };
     return "stop_reason" in json ? { ...json, stop_reason: null } : json;
   });
   return { ...result, steps: result.steps.map(({ finish: _, ...step }) => step) };
@@ -90,11 +99,11 @@ function withoutFinish(script: Script): Script {
 /** Faults at or around the end of an answer: markers, usage, the finish reason. */
 export const ENDING_FAULTS: Readonly<Record<string, Fault>> = {
   "duplicate-done": {
-    summary: "`[DONE]` (Anthropic: `message_stop`) twice",
+    summary: "`[DONE]` (Anthropic: `message_stop`, Responses: the last event) twice",
     parameters: {},
     outcome: "completed",
     apply: (script, context) =>
-      script.streamed ? { ...script, steps: [...script.steps, doneFrame(context)] } : script,
+      script.streamed ? { ...script, steps: [...script.steps, doneFrame(script, context)] } : script,
   },
   "no-done": {
     summary: "no `[DONE]` (`message_stop`), all else complete",
@@ -108,7 +117,7 @@ export const ENDING_FAULTS: Readonly<Record<string, Fault>> = {
     parameters: {},
     outcome: "completed",
     apply: (script, context) =>
-      script.streamed ? { ...script, steps: [...script.steps, lateFrame(context)] } : script,
+      script.streamed ? { ...script, steps: [...script.steps, lateFrame(script, context)] } : script,
   },
   "no-usage": {
     summary: "usage is never reported, though asked for",

@@ -8,6 +8,8 @@ export interface WireError {
   /** The format's own word for it; by status when absent. */
   readonly type?: string;
   readonly param?: string;
+  /** OpenAI's own service: a word, or null, where vLLM has the status. */
+  readonly code?: string | null;
 }
 
 /** vLLM names errors after Python's exceptions or the status phrase. */
@@ -45,7 +47,14 @@ export function errorJson(format: Format, error: WireError): Record<string, unkn
     return { type: "error", error: { type, message: error.message }, request_id: SIMULATED_ANTHROPIC_REQUEST_ID };
   }
   const type = error.type ?? VLLM_TYPES[error.status] ?? "InternalServerError";
-  return { error: { message: error.message, type, param: error.param ?? null, code: error.status } };
+  return {
+    error: {
+      message: error.message,
+      type,
+      param: error.param ?? null,
+      code: error.code === undefined ? error.status : error.code,
+    },
+  };
 }
 
 /** The error as a whole answer. */

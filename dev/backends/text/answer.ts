@@ -1,20 +1,20 @@
+import type { Structure } from "../conversation.ts";
 import type { Directives } from "../directives.ts";
+import { structuredText } from "../structure/text.ts";
+import type { WantedCall } from "../tools.ts";
+import { composeCalls, type SimulatedToolCall } from "./calls.ts";
 import { hash32 } from "./hash.ts";
-import { splitIntoTokens } from "./tokens.ts";
+import { simulatedTokens, splitIntoTokens } from "./tokens.ts";
 import { proseFrom } from "./words.ts";
-
-/** A tool call of an answer; `pieces` are the token-sized fragments of its JSON input. */
-export interface SimulatedToolCall {
-  readonly id: string;
-  readonly name: string;
-  readonly pieces: readonly string[];
-}
 
 /** What one choice says, as tokens. It is complete before anything is sent; pacing and faults come later. */
 export interface Answer {
   readonly reasoning: readonly string[];
+  /** The text, or what is said before the calls. */
   readonly text: readonly string[];
-  readonly tool?: SimulatedToolCall;
+  readonly calls: readonly SimulatedToolCall[];
+  /** The text is a refusal. */
+  readonly refused: boolean;
   readonly finish: "stop" | "length" | "stop-sequence" | "tool";
   /** The stop sequence that ended the text, if one did. */
   readonly stopSequence?: string;
@@ -33,6 +33,12 @@ export interface AnswerRequest {
   /** Go on to `maxTokens` instead of ending naturally (vLLM's `ignore_eos`). */
   readonly ignoreEnd: boolean;
   readonly directives: Directives;
+  /** What the answer mentions of the prompt: results of tools, images, files. Empty when there is nothing. */
+  readonly mention: string;
+  readonly calls: readonly WantedCall[];
+  readonly structure: Structure | undefined;
+  /** How the structured text is to be wrong, if it is. */
+  readonly flaw: "json" | "schema" | undefined;
 }
 
 const SHORTEST_NATURAL_TOKENS = 24;
@@ -46,11 +52,13 @@ function exactTokens(seedText: string, count: number): string[] {
 
 function naturalText(request: AnswerRequest, seedText: string): string {
   const { directives } = request;
+  if (directives.refusal !== undefined) return directives.refusal;
   if (directives.text !== undefined) return directives.text;
-  const opening = `Simulated answer ${hash32(seedText).toString(16).padStart(8, "0")}: `;
-  const wanted = request.ignoreEnd
-    ? request.maxTokens
-    : (directives.tokens ?? SHORTEST_NATURAL_TOKENS + (hash32(`length ${seedText}`) % NATURAL_TOKENS_SPREAD));
+  if (request.structure !== undefined) return structuredText(request.structure, seedText, request.flaw);
+  const opening = `Simulated answer ${hash32(seedText).toString(16).padStart(8, "0")}: ${request.mention}`;
+  const mentioned = request.mention === "" ? 0 : simulatedTokens(opening);
+  const natural = mentioned + SHORTEST_NATURAL_TOKENS + (hash32(`length ${seedText}`) % NATURAL_TOKENS_SPREAD);
+  const wanted = request.ignoreEnd ? request.maxTokens : (directives.tokens ?? natural);
   const prose = `${opening}${exactTokens(seedText, wanted).join("")}`;
   return splitIntoTokens(prose).slice(0, wanted).join("");
 }
@@ -64,14 +72,6 @@ function earliestStop(text: string, stops: readonly string[]): { at: number; sto
   return found;
 }
 
-function toolCallOf(request: AnswerRequest, seedText: string, budget: number): SimulatedToolCall | undefined {
-  const { tool, toolInput } = request.directives;
-  if (tool === undefined) return undefined;
-  const input = toolInput ?? JSON.stringify({ query: proseFrom(seedText, 16).trim(), unit: "°C" });
-  const id = hash32(`tool ${seedText}`).toString(16).padStart(8, "0");
-  return { id, name: tool, pieces: splitIntoTokens(input).slice(0, budget) };
-}
-
 /** Composes the whole answer of one choice. */
 export function composeAnswer(request: AnswerRequest): Answer {
   const seedText = `${request.model}|${request.seed ?? "none"}|${request.choice}|${request.promptText}`;
@@ -80,10 +80,17 @@ export function composeAnswer(request: AnswerRequest): Answer {
   const reasoning = exactTokens(`reasoning ${seedText}`, Math.min(wantsReasoning, request.maxTokens));
   const room = request.maxTokens - reasoning.length;
 
-  const tool = toolCallOf(request, seedText, room);
-  if (tool !== undefined) {
-    const finish = tool.pieces.length >= room ? "length" : "tool";
-    return { reasoning, text: [], tool, finish, tokens: reasoning.length + tool.pieces.length };
+  const refused = request.directives.refusal !== undefined;
+  const before = splitIntoTokens(request.calls.length === 0 ? "" : (request.directives.textBefore ?? "")).slice(
+    0,
+    room,
+  );
+  const forCalls = room - before.length;
+  const calls = composeCalls(request.calls, seedText, forCalls, request.directives.fragments);
+  if (request.calls.length > 0) {
+    const spent = calls.reduce((sum, call) => sum + call.tokens, 0);
+    const finish = spent >= forCalls ? "length" : "tool";
+    return { reasoning, text: before, calls, refused, finish, tokens: reasoning.length + before.length + spent };
   }
   const whole = naturalText(request, seedText);
   const stopped = earliestStop(whole, request.stops);
@@ -91,7 +98,7 @@ export function composeAnswer(request: AnswerRequest): Answer {
   const text = untilStop.slice(0, room);
   const tokens = reasoning.length + text.length;
   if (untilStop.length > room || (request.ignoreEnd && stopped === undefined))
-    return { reasoning, text, finish: "length", tokens };
-  if (stopped === undefined) return { reasoning, text, finish: "stop", tokens };
-  return { reasoning, text, finish: "stop-sequence", stopSequence: stopped.stop, tokens };
+    return { reasoning, text, calls, refused, finish: "length", tokens };
+  if (stopped === undefined) return { reasoning, text, calls, refused, finish: "stop", tokens };
+  return { reasoning, text, calls, refused, finish: "stop-sequence", stopSequence: stopped.stop, tokens };
 }

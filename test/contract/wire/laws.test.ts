@@ -71,8 +71,12 @@ function answers(
   );
 }
 
-function collect(events: Iterable<Parameters<ReturnType<typeof collector>["push"]>[0]>, choices: number) {
-  const collected = collector(choices);
+function collect(
+  events: Iterable<Parameters<ReturnType<typeof collector>["push"]>[0]>,
+  choices: number,
+  operation: ChatAnswer["operation"] = "chat",
+) {
+  const collected = collector(choices, operation);
   for (const event of events) collected.push(event);
   return collected.result();
 }
@@ -99,27 +103,34 @@ describe("collect", () => {
   });
 });
 
+const openAiAnswers = answers(
+  fc
+    .tuple(
+      fc.option(fc.record({ type: fc.constant("reasoning" as const), text: someText })),
+      fc.option(fc.record({ type: fc.constant("text" as const), text: someText })),
+      fc.option(fc.record({ type: fc.constant("refusal" as const), text: someText })),
+      fc.array(tool, { maxLength: 3 }),
+    )
+    .map(([reasoning, said, refusal, tools]) => [reasoning, said, refusal, ...tools].filter((block) => block !== null)),
+  { maxLength: 3 },
+  fc.constantFrom<FinishReason[]>(
+    { kind: "stop", raw: "stop" },
+    { kind: "length", raw: "length" },
+    { kind: "tool", raw: "tool_calls" },
+    { kind: "other", raw: "eos" },
+  ),
+).map(({ extra: _, ...answer }) => ({ createdAt: 7, ...answer }));
+
 /** What each format can say without loss: its own order of blocks, its own words for a finish. */
 const sayable: Partial<Record<WireName, fc.Arbitrary<ChatAnswer>>> = {
-  "openai-chat": answers(
-    fc
-      .tuple(
-        fc.option(fc.record({ type: fc.constant("reasoning" as const), text: someText })),
-        fc.option(fc.record({ type: fc.constant("text" as const), text: someText })),
-        fc.option(fc.record({ type: fc.constant("refusal" as const), text: someText })),
-        fc.array(tool, { maxLength: 3 }),
-      )
-      .map(([reasoning, said, refusal, tools]) =>
-        [reasoning, said, refusal, ...tools].filter((block) => block !== null),
-      ),
-    { maxLength: 3 },
-    fc.constantFrom<FinishReason[]>(
-      { kind: "stop", raw: "stop" },
-      { kind: "length", raw: "length" },
-      { kind: "tool", raw: "tool_calls" },
-      { kind: "other", raw: "eos" },
-    ),
-  ).map(({ extra: _, ...answer }) => ({ createdAt: 7, ...answer })),
+  "openai-chat": openAiAnswers,
+  // What is written is OpenAI's shape, which its newer models answer in.
+  "workers-ai": openAiAnswers,
+  "openai-completions": answers(
+    someText.map((said) => [{ type: "text" as const, text: said }]),
+    { maxLength: 4 },
+    fc.constantFrom<FinishReason[]>({ kind: "stop", raw: "stop" }, { kind: "length", raw: "length" }),
+  ).map(({ extra: _, ...answer }) => ({ createdAt: 7, ...answer, operation: "complete" as const })),
   "anthropic-messages": answers(
     fc.array(
       fc.oneof(
@@ -213,7 +224,9 @@ function responsesAnswers(): fc.Arbitrary<ChatAnswer> {
 
 const chats = Object.values(wires).filter((wire) => wire.operation === "chat");
 
-describe.each(chats.map((wire) => [wire.name, wire] as const))("%s", (name, wire) => {
+const streaming = Object.values(wires).filter((wire) => wire.streams);
+
+describe.each(streaming.map((wire) => [wire.name, wire] as const))("%s", (name, wire) => {
   const arbitrary = sayable[name];
   const contextOf = ({ id, model, createdAt = 0 }: ChatAnswer): WriterContext => ({
     id,
@@ -243,7 +256,7 @@ describe.each(chats.map((wire) => [wire.name, wire] as const))("%s", (name, wire
           for (const frame of reader.push(bytes.subarray(at, at + size))) events.push(...frame.events());
         }
         expect(reader.hasTail()).toBe(false);
-        expect(collect(events, answer.choices.length)).toEqual({ ok: true, value: answer });
+        expect(collect(events, answer.choices.length, answer.operation)).toEqual({ ok: true, value: answer });
       }),
       { numRuns: 300 },
     );

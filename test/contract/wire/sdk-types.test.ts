@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Answer } from "../../../src/core/answer.ts";
+import { type Answer, isText } from "../../../src/core/answer.ts";
 import type { Failure } from "../../../src/core/failure.ts";
 import type { Wire, WriterContext } from "../../../src/core/wire.ts";
 import { replay } from "../../../src/wire/collect.ts";
@@ -10,7 +10,7 @@ import { FAILURE_TYPES, type StreamFixture, streamFixtures, table } from "./fixt
 
 const all = Object.values(wires);
 const contextOf = (answer?: Answer): WriterContext => ({
-  id: answer?.operation === "chat" ? answer.id : "id-1",
+  id: answer && isText(answer) ? answer.id : "id-1",
   model: answer?.model ?? "m",
   createdAt: 1764000000,
   includeUsage: true,
@@ -58,7 +58,7 @@ describe.each(all.map((wire) => [wire.name, wire] as const))("a client of %s", (
   describe.each(sources.map((source) => [source.name, source] as const))("with a backend of %s", (backend, spoken) => {
     const isTyped = (fixture: string) => name !== backend || fixture !== UNTYPED;
     const answers = answersOf(spoken).filter(
-      (row) => isTyped(row.name) && (row.answer.operation !== "chat" || isSaidIn(wire, row.answer.choices.length)),
+      (row) => isTyped(row.name) && (!isText(row.answer) || isSaidIn(wire, row.answer.choices.length)),
     );
 
     // planted: `logprobs` left out of a choice; a usage of Anthropic's without its cache counts

@@ -48,6 +48,10 @@ function answer(change: { promptText?: string; maxTokens?: number; tokens?: numb
     stops: [],
     ignoreEnd: false,
     directives: { ...noDirectives(), ...directives },
+    mention: "",
+    calls: [],
+    structure: undefined,
+    flaw: undefined,
   });
 }
 

@@ -1,13 +1,16 @@
 import { isJsonObject, type JsonObject } from "../../json.ts";
-import type { Ask } from "../../operation.ts";
+import type { Ask, ReadingRules } from "../../operation.ts";
 import { type Prompt, promptTokens } from "../../text/tokens.ts";
 import type { WireError } from "../errors.ts";
+import { messagesConversation } from "./message-conversation.ts";
+import { blockTexts } from "./message-texts.ts";
+import { strictMessagesProblem } from "./strict-messages.ts";
 
 /** The request fields of the Messages API; any other is refused, as Anthropic does. */
 const KNOWN_FIELDS = new Set(
   (
     "model messages max_tokens system metadata stop_sequences stream temperature top_k top_p tools tool_choice thinking service_tier " +
-    "container context_management mcp_servers output_config cache_control inference_geo"
+    "container context_management mcp_servers output_config cache_control inference_geo diagnostics speed user_profile_id workspace_id"
   ).split(" "),
 );
 
@@ -87,18 +90,6 @@ function restProblem(body: JsonObject): WireError | undefined {
   return undefined;
 }
 
-function blockTexts(content: unknown): string[] {
-  if (typeof content === "string") return [content];
-  if (!Array.isArray(content)) return [];
-  return content.flatMap((block) => {
-    if (!isJsonObject(block)) return [];
-    if (typeof block.text === "string") return [block.text];
-    return block.type === "tool_result" && block.content !== undefined
-      ? blockTexts(block.content)
-      : [JSON.stringify(block)];
-  });
-}
-
 /** The prompt in order, the system text first; it costs what the same chat costs in OpenAI's format. */
 export function promptOf(body: JsonObject): Prompt {
   const messages = Array.isArray(body.messages) ? body.messages.filter(isJsonObject) : [];
@@ -127,8 +118,8 @@ export function messagesRequestProblem(body: JsonObject, needsMaxTokens: boolean
 }
 
 /** Reads `POST /v1/messages`. */
-export function readMessages(body: JsonObject): Ask | WireError {
-  const problem = messagesRequestProblem(body, true);
+export function readMessages(body: JsonObject, rules: ReadingRules): Ask | WireError {
+  const problem = messagesRequestProblem(body, true) ?? (rules.strict ? strictMessagesProblem(body) : undefined);
   if (problem !== undefined) return problem;
   const prompt = promptOf(body);
   return {
@@ -142,7 +133,7 @@ export function readMessages(body: JsonObject): Ask | WireError {
     ignoreEnd: false,
     stream: body.stream === true,
     includeUsage: true,
-    reasoningAsked: isJsonObject(body.thinking) && body.thinking.type !== "disabled",
+    conversation: messagesConversation(body),
     body,
   };
 }

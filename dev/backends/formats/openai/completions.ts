@@ -3,6 +3,7 @@ import { type Ask, type Generation, generate, longestAnswer, type Operation, typ
 import { EVENT_STREAM_HEADERS, jsonScript, type Script, type Step } from "../../script.ts";
 import { type Prompt, promptTokens } from "../../text/tokens.ts";
 import type { WireError } from "../errors.ts";
+import { legacyLogprobs } from "./completion-logprobs.ts";
 import { promptsOf } from "./prompts.ts";
 import { finishReason, usageJson, usageOf } from "./usage.ts";
 import { includesUsage, modelOf, numberField, samplingProblem, stopsOf, validationError } from "./validation.ts";
@@ -42,7 +43,6 @@ function readCompletion(body: JsonObject): Ask | WireError {
     ignoreEnd: body.ignore_eos === true,
     stream: body.stream === true,
     includeUsage: includesUsage(body),
-    reasoningAsked: false,
     body: isJsonObject(body) ? body : {},
   };
 }
@@ -67,7 +67,7 @@ function whole(ask: Ask, turn: Turn, generation: Generation): Script {
   const choices = generation.answers.map((answer, index) => ({
     index,
     text: answer.text.join(""),
-    logprobs: null,
+    logprobs: legacyLogprobs(ask, answer.text),
     finish_reason: turn.directives.finish ?? finishReason(answer.finish),
     stop_reason: answer.stopSequence ?? null,
     prompt_logprobs: null,
@@ -92,8 +92,8 @@ function whole(ask: Ask, turn: Turn, generation: Generation): Script {
 function streamed(ask: Ask, turn: Turn, generation: Generation): Script {
   const shared = envelope(ask, turn);
   const frame = (rest: Record<string, unknown>) => Buffer.from(`data: ${JSON.stringify({ ...shared, ...rest })}\n\n`);
-  const choice = (index: number, text: string, finish: string | null, stop: string | null) =>
-    frame({ choices: [{ index, text, logprobs: null, finish_reason: finish, stop_reason: stop }] });
+  const choice = (index: number, text: string, finish: string | null, stop: string | null, logprobs: unknown = null) =>
+    frame({ choices: [{ index, text, logprobs, finish_reason: finish, stop_reason: stop }] });
   const steps: Step[] = [];
   const longest = longestAnswer(generation);
   for (let position = 0; position <= longest; position += 1) {
@@ -102,7 +102,7 @@ function streamed(ask: Ask, turn: Turn, generation: Generation): Script {
       if (piece !== undefined)
         steps.push({
           kind: "token",
-          bytes: choice(index, piece, null, null),
+          bytes: choice(index, piece, null, null, legacyLogprobs(ask, answer.text, position)),
           after: position + 1,
           tokens: 1,
           frames: 1,

@@ -50,7 +50,6 @@ function readEmbeddings(body: JsonObject): Ask | WireError {
     ignoreEnd: false,
     stream: false,
     includeUsage: false,
-    reasoningAsked: false,
     body,
   };
 }

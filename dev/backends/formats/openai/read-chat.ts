@@ -1,23 +1,10 @@
 import { isJsonObject, type JsonObject } from "../../json.ts";
-import type { Ask } from "../../operation.ts";
+import type { Ask, ReadingRules } from "../../operation.ts";
 import { promptTokens } from "../../text/tokens.ts";
 import type { WireError } from "../errors.ts";
+import { chatConversation, textsOfMessage } from "./chat-conversation.ts";
+import { strictChatProblem } from "./strict-chat.ts";
 import { includesUsage, modelOf, numberField, samplingProblem, stopsOf, validationError } from "./validation.ts";
-
-/** A token price for an image or another part without text. */
-const PART_PLACEHOLDER = "[simulated part without text]";
-
-function textsOfMessage(message: JsonObject): string[] {
-  const { content, tool_calls: toolCalls } = message;
-  const texts: string[] = [];
-  if (typeof content === "string") texts.push(content);
-  if (Array.isArray(content)) {
-    for (const part of content)
-      texts.push(isJsonObject(part) && typeof part.text === "string" ? part.text : PART_PLACEHOLDER);
-  }
-  if (Array.isArray(toolCalls) && toolCalls.length > 0) texts.push(JSON.stringify(toolCalls));
-  return texts;
-}
 
 function messageProblem(message: unknown, index: number): WireError | undefined {
   if (!isJsonObject(message))
@@ -41,8 +28,10 @@ function messageProblem(message: unknown, index: number): WireError | undefined 
   return undefined;
 }
 
-/** Reads `POST /v1/chat/completions`. Unknown fields are ignored silently, as vLLM does. */
-export function readChat(body: JsonObject): Ask | WireError {
+/** Reads `POST /v1/chat/completions`. Unknown fields are ignored silently, as vLLM does, unless it is to be as strict as OpenAI. */
+export function readChat(body: JsonObject, rules: ReadingRules): Ask | WireError {
+  const strictProblem = rules.strict ? strictChatProblem(body) : undefined;
+  if (strictProblem !== undefined) return strictProblem;
   const { messages } = body;
   if (messages === undefined) return validationError("missing", ["messages"], "Field required", body);
   if (!Array.isArray(messages))
@@ -54,8 +43,9 @@ export function readChat(body: JsonObject): Ask | WireError {
   }
   const problem = samplingProblem(body);
   if (problem !== undefined) return problem;
+  const objects = messages.filter(isJsonObject);
   const prompt = {
-    texts: messages.filter(isJsonObject).flatMap(textsOfMessage),
+    texts: objects.flatMap(textsOfMessage),
     messages: messages.length,
     toolsJson: Array.isArray(body.tools) ? JSON.stringify(body.tools) : "",
   };
@@ -70,7 +60,7 @@ export function readChat(body: JsonObject): Ask | WireError {
     ignoreEnd: body.ignore_eos === true,
     stream: body.stream === true,
     includeUsage: includesUsage(body),
-    reasoningAsked: false,
+    conversation: chatConversation(body, objects),
     body,
   };
 }

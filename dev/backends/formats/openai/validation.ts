@@ -70,6 +70,8 @@ export function samplingProblem(body: JsonObject): WireError | undefined {
     if (value !== undefined && value !== null && typeof value !== "boolean")
       return validationError("bool_type", [name], "Input should be a valid boolean", value);
   }
+  const logprobs = logprobsProblem(body);
+  if (logprobs !== undefined) return logprobs;
   const { stop, model, stream_options: streamOptions } = body;
   const stopIsRight =
     stop === undefined ||
@@ -82,6 +84,24 @@ export function samplingProblem(body: JsonObject): WireError | undefined {
   if (streamOptions !== undefined && streamOptions !== null && body.stream !== true) {
     return { status: 400, message: "Stream options can only be defined when `stream=True`.", param: "stream_options" };
   }
+  return undefined;
+}
+
+const MOST_ALTERNATIVES = 20;
+
+function logprobsProblem(body: JsonObject): WireError | undefined {
+  const { top_logprobs: top } = body;
+  if (top === undefined || top === null) return undefined;
+  if (typeof top !== "number" || !Number.isInteger(top))
+    return validationError("int_type", ["top_logprobs"], "Input should be a valid integer", top);
+  if (top < 0 || top > MOST_ALTERNATIVES)
+    return { status: 400, message: `top_logprobs must be between 0 and ${MOST_ALTERNATIVES}.`, param: "top_logprobs" };
+  if (top > 0 && body.logprobs !== true)
+    return {
+      status: 400,
+      message: "when using `top_logprobs`, `logprobs` must be set to true.",
+      param: "top_logprobs",
+    };
   return undefined;
 }
 
