@@ -6,6 +6,7 @@ import type { Translation, WireName } from "../core/wire.ts";
 const UNSAID: { readonly [Wire in WireName]?: ReadonlySet<StreamEvent["type"]> } = {
   "openai-chat": new Set(["signature", "citation"]),
   "anthropic-messages": new Set(["logprobs"]),
+  "openai-responses": new Set(["citation"]),
 };
 
 /** What is told in other words: here a refusal is a text and a stop reason. */

@@ -37,7 +37,8 @@ export function truthOf(format: AnyFormat, { bytes, choices }: StreamFixture): T
     if (data.trim() === "" || data.trim() === "[DONE]") continue;
     const json = JSON.parse(data) as Json;
     failed ||= json.error !== undefined || json.type === "error" || json.type === "response.failed";
-    if (/^response\.(output|reasoning\w*)_text\.delta$/.test(json.type ?? "")) text += json.delta;
+    if (/^response\.(?:\w+_text|refusal|function_call_arguments)\.delta$/.test(json.type ?? "")) text += json.delta;
+    if (json.type === "response.output_item.added") text += json.item?.name ?? "";
     if (json.type === "response.completed" || json.type === "response.incomplete") finished++;
     for (const choice of ((json.choices as unknown) ?? []) as Json[]) {
       text += choice.text ?? "";

@@ -135,7 +135,14 @@ const sayable: Partial<Record<WireName, fc.Arbitrary<ChatAnswer>>> = {
     fc.array(
       fc.oneof(
         fc.record(
-          { type: fc.constant("text" as const), text: someText, citations: fc.array(fields, { minLength: 1 }) },
+          {
+            type: fc.constant("text" as const),
+            text: someText,
+            citations: fc.array(
+              fields.map((place) => ({ ...place, type: "char_location" })),
+              { minLength: 1 },
+            ),
+          },
           { requiredKeys: ["type", "text"] },
         ),
         fc.record({ type: fc.constant("reasoning" as const), text: someText, signature: someText }),
