@@ -208,6 +208,29 @@ describe("a route that promises valid structure", () => {
   });
 });
 
+// planted: the lease of one answer
+test("the lease is long enough for every round", async () => {
+  const leases: number[] = [];
+  for (const alias of ["plain", "twice"]) {
+    await play(
+      { caller: "openai-chat", backend: "openai-chat", alias, stream: false, more: OPENAI_WISH },
+      answering("openai-chat", [GOOD]),
+      {
+        ...gateway,
+        admission: {
+          admit: async ({ leaseMs }) => {
+            leases.push(leaseMs);
+            return { kind: "admitted", ioMs: 0, rate: {}, shared: { breakers: {} } };
+          },
+          settle: async () => ({ kind: "settled", ioMs: 0 }),
+        },
+      },
+    ).catch(() => undefined);
+  }
+  const [plain = 0, twice = 0] = leases;
+  expect(twice - plain).toBe(2 * (config.backends.openai?.deadlines.totalMs ?? 0));
+});
+
 // planted: the check on every route
 test("other requests and other routes are left alone", async () => {
   for (const wish of [{ alias: "plain" }, { more: {} }, { more: { n: 2, ...OPENAI_WISH }, alias: "plain" }] as const) {
