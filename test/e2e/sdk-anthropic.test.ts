@@ -48,10 +48,10 @@ const asked = (kind: BackendKind, text: string) => ({
   stop_sequences: ["§§"],
 });
 
-/** The body that a backend of this kind must have received for `asked`. */
 /** What a vLLM hears beside what the client said. */
 const SALTED = { cache_salt: expect.stringMatching(/^[A-Za-z0-9_-]{43}$/) };
 
+/** The body that a backend of this kind must have received for `asked`. */
 function expectedBody(kind: BackendKind, text: string, stream: boolean): object {
   if (kind.format === "anthropic") return { ...asked(kind, text), model: kind.model, ...(stream && { stream: true }) };
   const { system, stop_sequences: stop, messages, ...rest } = asked(kind, text);
