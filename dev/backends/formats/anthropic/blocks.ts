@@ -53,8 +53,8 @@ function textBlocks({ text }: Answer): Block[] {
   if (text.length === 0) return [];
   return [
     {
-      whole: { type: "text", text: text.join("") },
-      opening: { type: "text", text: "" },
+      whole: { type: "text", text: text.join(""), citations: null },
+      opening: { type: "text", text: "", citations: null },
       deltas: text.map((piece) => ({ delta: { type: "text_delta", text: piece }, tokens: 1 })),
       hiddenTokens: 0,
     },
@@ -63,7 +63,7 @@ function textBlocks({ text }: Answer): Block[] {
 
 function callBlocks({ calls }: Answer): Block[] {
   return calls.map((call) => {
-    const head = { type: "tool_use", id: `toolu_${call.id}`, name: call.name };
+    const head = { type: "tool_use", id: `toolu_${call.id}`, name: call.name, caller: { type: "direct" } };
     return {
       // Tool input that max_tokens cut through is no JSON; Anthropic then gives an empty object.
       whole: { ...head, input: parseJson(inputOf(call))?.value ?? {} },
