@@ -127,7 +127,8 @@ function readBackends(
   return { backends, absentBackends };
 }
 
-function readBackend(
+/** What calls to one backend need, or what of it is missing. Problems are added to the list. */
+export function readBackend(
   backend: Backend,
   variables: Variables,
   problems: EnvironmentProblem[],
