@@ -2,7 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createApp, type HttpDependencies } from "../../src/http/app.ts";
 import { eventually, prompt } from "../support/received.ts";
+import { answerViolations, errorViolations } from "../support/sdk-forms.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
+import { chatViolations, readingViolations, SUBJECT_NAMES } from "../support/typed-replies.ts";
 
 let stack: TestStack;
 
@@ -320,4 +322,45 @@ describe("CORS", () => {
     const reply = await call("POST", "/v1/chat/completions", headers, chat("home"));
     expect(reply.headers.get("access-control-allow-origin")).toBe(anywhere);
   });
+});
+
+describe.each(["openai-chat", "anthropic-messages"] as const)("what a client of %s is sent", (format) => {
+  // planted: `stop_details` left out of a message; `logprobs` left out of a chunk; an error type that Anthropic's SDK does not have
+  test.each(["home", "cloud", "claude"])(
+    "from a backend like %s is what the types of its SDK promise",
+    async (alias) => {
+      for (const subject of SUBJECT_NAMES)
+        expect({ subject, found: await chatViolations(stack, format, alias, subject) }).toEqual({ subject, found: [] });
+    },
+  );
+
+  // planted: `lifecycle` left out of a model in Anthropic's form
+  test("before any backend is what the types of its SDK promise", async () => {
+    const isAnthropic = format === "anthropic-messages";
+    const path = isAnthropic ? "/v1/messages" : "/v1/chat/completions";
+    const headers = { ...bearer(stack.apiKey), ...(isAnthropic && { "anthropic-version": "2023-06-01" }) };
+    const refusals = await Promise.all([
+      call("POST", path, { ...headers, ...json }, "{"),
+      call("POST", path, { ...headers, ...json }, chat("nowhere")),
+      call("POST", path, { ...headers, "content-type": "text/plain" }, "x"),
+      call("POST", path, json, chat("home")),
+      call("PUT", path, headers),
+      call("GET", "/v1/no/such/route", headers),
+    ]);
+    for (const refusal of refusals) {
+      expect(refusal.ok).toBe(false);
+      expect([refusal.status, await errorViolations(format, await refusal.json())]).toEqual([refusal.status, []]);
+    }
+    const type = isAnthropic ? "anthropic ModelInfo" : "openai Model";
+    for (const models of ["/v1/models", "/v1/models/home"])
+      expect(await readingViolations(`${stack.gateway}${models}`, headers, type)).toEqual([]);
+  });
+});
+
+// planted: `index` left out of an embedding
+test("embeddings are what the types of OpenAI's SDK promise", async () => {
+  for (const encoding_format of ["float", "base64"]) {
+    const reply = await stack.post("/v1/embeddings", { model: "embed", input: [prompt("a boat")], encoding_format });
+    expect(await answerViolations("openai-embeddings", await reply.json())).toEqual([]);
+  }
 });
