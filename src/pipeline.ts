@@ -34,10 +34,13 @@ export async function run(received: Received, gateway: Gateway): Promise<Reply> 
   // From the asking on: of a client that leaves before Redis has answered, what Redis reserved is given back all the same.
   const settled = Promise.withResolvers<void>();
   resolved.value.waitUntil(settled.promise);
-  const admitted = await admit(resolved.value, gateway).catch((bug: unknown) => {
+  let admitted: Awaited<ReturnType<typeof admit>>;
+  try {
+    admitted = await admit(resolved.value, gateway);
+  } catch (bug) {
     settled.resolve();
     throw bug;
-  });
+  }
   if (!admitted.ok) {
     settled.resolve();
     return refuse(resolved.value, admitted.failure.failure, gateway, admitted.failure);
