@@ -1,11 +1,10 @@
+/** Clients that wait, leave, or do not read; on the built Worker and real sockets. Long because one stack serves all of it in one file. */
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chatRequest, readStream } from "../support/caller.ts";
 import { open, type PendingReply } from "../support/leaver.ts";
 import { startTestStack, type Tally, type TestStack } from "../support/stack.ts";
 import { seeded, together } from "../support/together.ts";
-
-/** Clients that wait, leave, or do not read; on the built Worker and real sockets. */
 
 const FULL = process.env.FULL === "1";
 const CALLERS = ["openai-chat", "anthropic-messages"] as const;
