@@ -21,6 +21,7 @@ import { runtimeChance } from "./stores/isolate/chance.ts";
 import { eventBatcher } from "./stores/isolate/events.ts";
 import { principalCache } from "./stores/isolate/principals.ts";
 import { refusalTally } from "./stores/isolate/refusals.ts";
+import { SettlementGroup } from "./stores/isolate/settlement-group.ts";
 import { strangerList } from "./stores/isolate/strangers.ts";
 import { ShareLimits } from "./stores/local-limits.ts";
 import { Neon } from "./stores/neon/client.ts";
@@ -139,7 +140,7 @@ function composeGateway(
     verifySecret: (snapshot, secret) => verifySecret(environment, snapshot, secret),
     strangers: strangerList(STRANGERS_KEPT),
     addressGuard: new UpstashAddressGuard(stores.link, guard),
-    admission: new UpstashAdmission(stores.link),
+    admission: new SettlementGroup(new UpstashAdmission(stores.link), clock),
     localLimits: new ShareLimits(base.localLimitShare),
     refusals: refusalTally(PRINCIPALS_KEPT),
     budgets: stores.money,

@@ -1,7 +1,7 @@
 import type { Answer, Frame } from "../core/answer.ts";
 import type { Admitted, LiveAnswer, StreamingAnswer, StreamStep } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
-import type { BreakerReport, Settlement as SettlementCall } from "../core/ports.ts";
+import type { BreakerReport } from "../core/ports.ts";
 import { fail, type Result } from "../core/result.ts";
 import type { WideEvent } from "../core/wide-event.ts";
 import { collector } from "../wire/collect.ts";
@@ -18,7 +18,7 @@ export type Finish =
 
 /**
  * The one exit behind `admit`. Opening it hands the settlement to `keep`, whose word the runtime waits for since before admission; the
- * first `finish` counts, every later one is ignored. One Redis call (a second where the first got no answer), one event.
+ * first `finish` counts, every later one is ignored. One settlement for Redis, one event.
  */
 export class Settlement {
   readonly #exchange: Admitted;
@@ -104,29 +104,21 @@ export class Settlement {
     gateway.log(event);
     const breakers = this.#breakerReports();
     const unusedProbes = exchange.shared.probes?.filter((held) => !breakers.some(({ backend }) => backend === held));
-    await this.#tell({
-      requestId: exchange.requestId,
-      tenant: exchange.principal.tenant,
-      levels: exchange.levels,
-      reservation: exchange.unleased ? { tokens: 0, costNanoUsd: 0 } : exchange.reservation,
-      actual: { tokens, costNanoUsd: event.costNanoUsd },
-      event,
-      eventText,
-      ...(cacheWrite && { cacheWrite }),
-      breakers,
-      ...(unusedProbes && unusedProbes.length > 0 && { unusedProbes }),
-    });
-  }
-
-  /**
-   * Once more where Redis did not answer: the first call may have been lost, and settling is idempotent. A breaker's report is not,
-   * so it goes with the first call only. Whatever fails then is left to the queue's event and the sweep.
-   */
-  async #tell(settlement: SettlementCall): Promise<void> {
-    const { admission } = this.#gateway;
-    const { alarm } = this.#exchange;
-    const reply = await admission.settle(settlement, alarm);
-    if (reply.kind === "unavailable") await admission.settle({ ...settlement, breakers: [] }, alarm);
+    await gateway.admission.settle(
+      {
+        requestId: exchange.requestId,
+        tenant: exchange.principal.tenant,
+        levels: exchange.levels,
+        reservation: exchange.unleased ? { tokens: 0, costNanoUsd: 0 } : exchange.reservation,
+        actual: { tokens, costNanoUsd: event.costNanoUsd },
+        event,
+        eventText,
+        ...(cacheWrite && { cacheWrite }),
+        breakers,
+        ...(unusedProbes && unusedProbes.length > 0 && { unusedProbes }),
+      },
+      exchange.alarm,
+    );
   }
 
   #eventOf(finish: Finish, endedAt: number, endUserHash: string | undefined): WideEvent {
