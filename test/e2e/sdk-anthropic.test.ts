@@ -180,6 +180,9 @@ describe.each(KINDS)("a backend like $alias", (kind) => {
   );
 });
 
+/** A tool that runs at Anthropic, of which no other format knows. */
+const PROVIDERS_OWN = { type: "web_search_20250305", name: "web_search" } as const;
+
 describe("requests on their way", () => {
   // planted: the body re-serialised from the parsed value
   test("digits, unknown fields and hints to the prompt cache arrive as they were written", async () => {
@@ -229,7 +232,7 @@ describe("requests on their way", () => {
         "mapped:metadata.user_id",
       ]),
     );
-    const tools = [{ name: "sound", input_schema: { type: "object" as const } }];
+    const tools = [PROVIDERS_OWN];
     const refused = anthropic.messages.create({ ...asked(HOME, text), tools });
     await expect(refused).rejects.toBeInstanceOf(Anthropic.BadRequestError);
     await expect(refused).rejects.toThrow(/tools/);
@@ -237,7 +240,7 @@ describe("requests on their way", () => {
 
   // planted: `cannotSay` never true
   test("what the first backend's format cannot say goes to the next one, which can", async () => {
-    const tools = [{ name: "sound", input_schema: { type: "object" as const } }];
+    const tools = [PROVIDERS_OWN];
     const message = await anthropic.messages.create({
       ...asked(HOME, prompt("Use a tool.")),
       model: "home-claude",
