@@ -171,7 +171,7 @@ describe("plain frames of a format that counts its frames", () => {
     "are not what a number like %s is in",
     (number) => {
       const reader = counting();
-        expect(parsesDuring(() => void reader.push(counted(number, "x")))).toBeGreaterThan(0);
+      expect(parsesDuring(() => void reader.push(counted(number, "x")))).toBeGreaterThan(0);
     },
   );
 });
