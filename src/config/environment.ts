@@ -142,7 +142,8 @@ function bindingsOf(env: unknown): ReadonlySet<string> {
   return new Set(entries.flatMap(([name, value]) => (typeof value === "object" && value !== null ? [name] : [])));
 }
 
-function readBackend(
+/** What calls to one backend need, or what of it is missing. Problems are added to the list. */
+export function readBackend(
   backend: Backend,
   variables: Variables,
   problems: EnvironmentProblem[],

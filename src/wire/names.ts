@@ -38,6 +38,7 @@ const ANTHROPIC_ONLY = {
   citations: "messages[].content[].citations",
   reasoningSummary: "thinking.display",
   redactedReasoning: "messages[].content[].redacted_thinking",
+  signature: "messages[].content[].signature",
   toolError: "messages[].content[].is_error",
   toolImages: "messages[].content[].content[]",
 } as const;
