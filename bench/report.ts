@@ -18,7 +18,12 @@ const ROWS = [
   ["anthropicClient", "the same for Anthropic clients, µs", "Anthropic-format backend"],
   ["firstByteMs", "first byte of a stream, ms", "direct"],
   ["residentMiB", "resident memory after the rounds, MiB", undefined],
-  ["slowReaders500GrowthMiB", "growth with 500 streams of 2,000 frames read one frame a second, MiB", undefined],
+  [
+    "slowReaders500GrowthMiB",
+    "growth with 500 streams of 2,000 frames read one frame a second, MiB",
+    "floor pass-through",
+  ],
+  ["slowReaders500LaterMiB", "of it still resident once they have gone, MiB", undefined],
 ] as const;
 
 /** Medians, spreads and ratios (pair by pair, round by round) as Markdown. */

@@ -80,6 +80,7 @@ function plan(host: Host, parts: Parts): ChildPlan<ListenReport> {
       configFile,
       `--socket-addr=http=127.0.0.1:${before?.port ?? host.port}`,
       "--control-fd=3",
+      ...(process.env.LAB_ARGS && host.name === "gateway" ? process.env.LAB_ARGS.split(" ") : []),
     ],
     env: host.env,
     logFile: host.logFile,
@@ -106,6 +107,7 @@ const config :Workerd.Config = (
   services = [
     ${[...services, network].join(",\n    ")},
   ],
+  ${process.env.LAB_V8 ? `v8Flags = [${process.env.LAB_V8.split(" ").map(quote).join(", ")}],` : ""}
   sockets = [(name = "http", http = (), service = ${quote(socketService)})],
 );
 

@@ -36,7 +36,14 @@ export async function bundleWorker(
   aliases: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const substitutes = Object.entries(aliases).flatMap(([specifier, file]) => ["--alias", `${specifier}:${file}`]);
-  const flags = ["--dry-run", "--minify", "--metafile", "--outdir", outDir, ...substitutes];
+  const flags = [
+    "--dry-run",
+    ...(process.env.LAB_NOMIN ? [] : ["--minify"]),
+    "--metafile",
+    "--outdir",
+    outDir,
+    ...substitutes,
+  ];
   const child = spawn(process.execPath, [wranglerProgram, "deploy", "-c", workers[name].configFile, ...flags], {
     cwd: projectRoot,
     stdio: ["ignore", "pipe", "pipe"],

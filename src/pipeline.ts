@@ -3,6 +3,7 @@ import { INTERNAL } from "./core/failure.ts";
 import { ok, type Result } from "./core/result.ts";
 import { admit } from "./stages/admit.ts";
 import { authenticate } from "./stages/authenticate.ts";
+import { orEstimate } from "./stages/counting.ts";
 import { decode } from "./stages/decode.ts";
 import { dispatch } from "./stages/dispatch.ts";
 import { encode } from "./stages/encode.ts";
@@ -14,6 +15,7 @@ import { refuse } from "./stages/refuse.ts";
 import { resolve } from "./stages/resolve.ts";
 import { screen } from "./stages/screen.ts";
 import { Settlement } from "./stages/settle.ts";
+import { validate } from "./stages/validate.ts";
 
 /**
  * The system in one function. A request is decoded into one neutral draft, its caller is named, its alias is resolved to a route and a
@@ -38,13 +40,22 @@ export async function run(received: Received, gateway: Gateway): Promise<Reply> 
   return encode(admitted.value, answer(admitted.value, settlement, gateway), gateway);
 }
 
+/** plan → dispatch, and on routes that promise it: validate. */
+async function asked(exchange: Admitted, gateway: Gateway): Promise<Result<LiveAnswer>> {
+  const attempts = planAttempts(exchange, gateway);
+  const found = orEstimate(exchange, await dispatch(exchange, attempts, gateway));
+  return found.ok && exchange.route.validateStructured
+    ? validate(exchange, found.value, exchange.route.validateStructured.repairs, attempts, gateway)
+    : found;
+}
+
 /** guard → recall ?? (plan → dispatch) → screen → settle. Never rejects: a bug leaves as a failure, settled like any other. */
 async function answer(exchange: Admitted, settlement: Settlement, gateway: Gateway): Promise<Result<LiveAnswer>> {
   try {
     const guarded = await guard(exchange, gateway);
     if (!guarded.ok) return settlement.failed(guarded.failure);
     const recalled = recall(guarded.value);
-    const found = recalled ? ok(recalled) : await dispatch(exchange, planAttempts(exchange, gateway), gateway);
+    const found = recalled ? ok(recalled) : await asked(exchange, gateway);
     if (!found.ok) return settlement.failed(found.failure);
     const screened = screen(exchange, found.value, gateway);
     return screened.ok ? ok(settlement.wrap(screened.value)) : settlement.failed(screened.failure);

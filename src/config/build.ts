@@ -40,7 +40,8 @@ export function longestAnswerMs(file: ConfigFile): number {
   const totals = Object.values(file.routes).flatMap((route) =>
     candidatesOf(route).map(
       ({ backend }) =>
-        deadlinesOf(file.backends[backend], route).totalMs + (route.delayBudgetMs ?? DEFAULT_ROUTE.delayBudgetMs),
+        deadlinesOf(file.backends[backend], route).totalMs * (1 + (route.validateStructured?.repairs ?? 0)) +
+        (route.delayBudgetMs ?? DEFAULT_ROUTE.delayBudgetMs),
     ),
   );
   return Math.max(0, ...totals);
@@ -71,20 +72,31 @@ export function priceOf(target: TargetFile, backend: BackendFile | undefined): P
   return { inputPerMillion, outputPerMillion, ...defined(rest) };
 }
 
+/** The target's own, else the model's. */
+function tokenizerOf(target: TargetFile, backend: BackendFile | undefined): TargetFile["tokenizer"] {
+  const name = nameInFile(target.model);
+  const models = backend?.models ?? {};
+  return target.tokenizer ?? (Object.hasOwn(models, name) ? models[name]?.tokenizer : undefined);
+}
+
+/** What a route may write; nothing where its operation writes no text. */
+export function mostOutputTokens({ operation = "chat", maxOutputTokens }: RouteFile): number {
+  if (operation !== "chat" && operation !== "complete") return 0;
+  return maxOutputTokens ?? DEFAULT_ROUTE.maxOutputTokens;
+}
+
 function buildBackend(backend: BackendFile, name: string): Backend {
-  const { env, default: fallbackUrl, url } = backend.baseUrl;
   const models = Object.entries(backend.models ?? {}).flatMap(([model, info]) => {
     const price = priceOf({ backend: name, model: { name: model } }, backend);
     return price
-      ? [[model, { price, ...(info.contextTokens !== undefined && { contextTokens: info.contextTokens }) }]]
+      ? [[model, { price, ...defined({ contextTokens: info.contextTokens, tokenizer: info.tokenizer }) }]]
       : [];
   });
   return {
     name,
     formats: backend.formats,
-    transport: "fetch",
-    baseUrl:
-      env === undefined ? { url: url ?? "" } : { env, ...(fallbackUrl !== undefined && { default: fallbackUrl }) },
+    transport: backend.transport ?? "fetch",
+    baseUrl: buildBaseUrl(backend),
     auth: {
       scheme: backend.auth?.scheme ?? "none",
       ...(backend.auth?.secret !== undefined && { secret: backend.auth.secret }),
@@ -97,11 +109,20 @@ function buildBackend(backend: BackendFile, name: string): Backend {
       ]),
     ),
     quirks: backend.quirks ?? [],
+    // A vLLM stands in a private network: what it fetches for a stranger is fetched from inside.
+    imageUrls: backend.imageUrls ?? (backend.quirks?.includes("vllm") ? "refuse" : "https-only"),
+    priorityScheduling: backend.priorityScheduling ?? false,
     collectJson: backend.collectJson ?? "never",
     deadlines: deadlinesOf(backend),
     breaker: { ...DEFAULT_BREAKER, ...defined(backend.breaker) },
     models: Object.fromEntries(models),
   };
+}
+
+function buildBaseUrl({ baseUrl, transport }: BackendFile): Backend["baseUrl"] {
+  if (transport === "workers-ai" || baseUrl === undefined) return { binding: "AI" };
+  const { env, default: unset, url } = baseUrl;
+  return env === undefined ? { url: url ?? "" } : { env, ...(unset !== undefined && { default: unset }) };
 }
 
 function buildRoute(route: RouteFile, alias: string, file: ConfigFile): Route {
@@ -115,6 +136,7 @@ function buildRoute(route: RouteFile, alias: string, file: ConfigFile): Route {
       model: env !== undefined && defaultName !== undefined ? { env, default: defaultName } : { name: name ?? "" },
       weight: candidate.weight ?? 1,
       price,
+      ...defined({ tokenizer: tokenizerOf(candidate, file.backends[candidate.backend]) }),
     };
   };
   const deadlines = defined(route.deadlines);
@@ -124,14 +146,16 @@ function buildRoute(route: RouteFile, alias: string, file: ConfigFile): Route {
     ...(route.description !== undefined && { description: route.description }),
     targets: route.targets.map(target),
     fallbacks: (route.fallbacks ?? []).map(target),
-    maxOutputTokens: operation === "embed" ? 0 : (route.maxOutputTokens ?? DEFAULT_ROUTE.maxOutputTokens),
+    maxOutputTokens: mostOutputTokens(route),
     maxInputTokens: route.maxInputTokens ?? DEFAULT_ROUTE.maxInputTokens,
+    ...(route.exactTokens === true && { exactTokens: true }),
     cache: { ...DEFAULT_CACHE, ...defined(route.cache) },
     delayBudgetMs: route.delayBudgetMs ?? DEFAULT_ROUTE.delayBudgetMs,
     maxAttempts: route.maxAttempts ?? DEFAULT_ROUTE.maxAttempts,
     holdHeadersMs: route.holdHeadersMs ?? DEFAULT_ROUTE.holdHeadersMs,
     keepAliveMs: route.keepAliveMs ?? DEFAULT_ROUTE.keepAliveMs,
     ...(Object.keys(deadlines).length > 0 && { deadlines }),
+    ...(route.validateStructured && { validateStructured: route.validateStructured }),
     cancelOnDisconnect: route.cancelOnDisconnect ?? DEFAULT_ROUTE.cancelOnDisconnect,
   };
 }
@@ -142,7 +166,7 @@ function buildTier(tier: ConfigFile["tiers"][string], name: string): Tier {
     const own = tier[level];
     if (own) limits[level] = buildLevel(own);
   }
-  return { name, limits };
+  return { name, ...(tier.vllmPriority !== undefined && { vllmPriority: tier.vllmPriority }), limits };
 }
 
 function buildLevel({ budget, ...units }: LevelLimitsFile): LevelLimits {

@@ -1,6 +1,7 @@
 import { formatFor, OPERATION_OF } from "../core/formats.ts";
-import { candidatesOf, deadlinesOf, longestAnswerMs, nameInFile, priceOf } from "./build.ts";
+import { candidatesOf, deadlinesOf, longestAnswerMs, mostOutputTokens, nameInFile, priceOf } from "./build.ts";
 import { DEFAULT_BREAKER, DEFAULT_ROUTE, defined } from "./defaults.ts";
+import { PRESETS } from "./presets.ts";
 import type { BackendFile, ConfigFile, RouteFile } from "./schema.ts";
 import { suggest } from "./suggest.ts";
 import type { Path } from "./yaml-source.ts";
@@ -35,6 +36,8 @@ function checkTiers(file: ConfigFile): Finding[] {
 function checkBackend(name: string, backend: BackendFile): Finding[] {
   const findings: Finding[] = [];
   const at = ["backends", name];
+  if (backend.preset !== undefined && !Object.hasOwn(PRESETS, backend.preset))
+    findings.push({ path: [...at, "preset"], reason: missing("preset", backend.preset, PRESETS) });
   backend.formats.forEach((format, index) => {
     const first = formatFor(backend, OPERATION_OF[format]);
     if (backend.formats.indexOf(format) < index || (first !== undefined && first !== format)) {
@@ -45,12 +48,29 @@ function checkBackend(name: string, backend: BackendFile): Finding[] {
     }
   });
   findings.push(...checkDeadlines([...at, "deadlines"], backend));
+  findings.push(...checkTransport(at, backend));
+  if (backend.priorityScheduling === true && !backend.quirks?.includes("vllm"))
+    findings.push({ path: [...at, "priorityScheduling"], reason: "is vLLM's; the backend has no quirk `vllm`" });
   const breaker = { ...DEFAULT_BREAKER, ...defined(backend.breaker) };
   if (breaker.maxOpenMs < breaker.openMs) {
     findings.push({
       path: [...at, "breaker"],
       reason: `maxOpenMs (${breaker.maxOpenMs}) is less than openMs (${breaker.openMs})`,
     });
+  }
+  return findings;
+}
+
+/** A host is what `fetch` needs and the binding has not; the binding speaks its own formats and no other does. */
+function checkTransport(at: Path, { transport = "fetch", baseUrl, auth, formats }: BackendFile): Finding[] {
+  const findings: Finding[] = [];
+  const bound = transport === "workers-ai";
+  if (!bound && baseUrl === undefined) findings.push({ path: [...at, "baseUrl"], reason: "is missing" });
+  if (bound && (baseUrl ?? auth) !== undefined)
+    findings.push({ path: at, reason: "the binding of workers-ai has neither a `baseUrl` nor an `auth`" });
+  for (const [index, format] of formats.entries()) {
+    if (format.startsWith("workers-ai") !== bound)
+      findings.push({ path: [...at, "formats", index], reason: `${format} is not spoken over ${transport}` });
   }
   return findings;
 }
@@ -88,7 +108,7 @@ function checkVariables(file: ConfigFile): Finding[] {
     else settings.set(variable, meaning);
   };
   for (const [name, { baseUrl }] of Object.entries(file.backends)) {
-    if (baseUrl.env !== undefined) note(["backends", name, "baseUrl", "env"], baseUrl.env, `url ${baseUrl.default}`);
+    if (baseUrl?.env !== undefined) note(["backends", name, "baseUrl", "env"], baseUrl.env, `url ${baseUrl.default}`);
   }
   for (const [alias, route] of Object.entries(file.routes)) {
     for (const { model, list, index } of candidatesOf(route)) {
@@ -133,9 +153,16 @@ function checkRoute(alias: string, route: RouteFile, file: ConfigFile): Finding[
     findings.push(...checkContext([...at, "maxOutputTokens"], route, name, backend));
     findings.push(...checkReach(at, route, candidate.list, candidates.length, backend));
   }
-  if (operation === "embed" && route.maxOutputTokens !== undefined) {
-    findings.push({ path: [...at, "maxOutputTokens"], reason: "embeddings have no output tokens" });
+  if (operation !== "chat" && route.validateStructured !== undefined)
+    findings.push({
+      path: [...at, "validateStructured"],
+      reason: `only chat has structured answers, not ${operation}`,
+    });
+  if ((operation === "embed" || operation === "rerank") && route.maxOutputTokens !== undefined) {
+    const what = operation === "embed" ? "embeddings have" : "reranking has";
+    findings.push({ path: [...at, "maxOutputTokens"], reason: `${what} no output tokens` });
   }
+  findings.push(...checkExactTokens([...at, "exactTokens"], route, file));
   return findings.filter(
     (finding, index) =>
       findings.findIndex((other) => other.reason === finding.reason && other.path.join() === finding.path.join()) ===
@@ -143,10 +170,25 @@ function checkRoute(alias: string, route: RouteFile, file: ConfigFile): Finding[
   );
 }
 
+/** Asked for, exactness must be possible: of a chat, and by at least one of the targets. */
+function checkExactTokens(path: Path, route: RouteFile, file: ConfigFile): Finding[] {
+  if (route.exactTokens !== true) return [];
+  if ((route.operation ?? "chat") !== "chat")
+    return [{ path, reason: "only chats can be counted before they are sent" }];
+  const canCount = route.targets.some(({ backend: name }) => {
+    const backend = Object.hasOwn(file.backends, name) ? file.backends[name] : undefined;
+    return backend !== undefined && formatFor(backend, "tokenize") !== undefined;
+  });
+  if (canCount) return [];
+  return [
+    { path, reason: "no target's backend can count; give it the format vllm-tokenize or anthropic-count-tokens" },
+  ];
+}
+
 function checkContext(path: Path, route: RouteFile, name: string, backend: BackendFile): Finding[] {
   const models = backend.models ?? {};
   const context = Object.hasOwn(models, name) ? models[name]?.contextTokens : undefined;
-  const output = route.operation === "embed" ? 0 : (route.maxOutputTokens ?? DEFAULT_ROUTE.maxOutputTokens);
+  const output = mostOutputTokens(route);
   if (context === undefined || output < context) return [];
   return [{ path, reason: `${output} leaves no room for input in the ${context} tokens that "${name}" can hold` }];
 }

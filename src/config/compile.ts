@@ -3,6 +3,7 @@ import type { BaseConfig } from "../core/config.ts";
 import { build } from "./build.ts";
 import { crossCheck, type Finding } from "./checks.ts";
 import { canonicalJson, fingerprint } from "./fingerprint.ts";
+import { withPresets } from "./presets.ts";
 import { fileSchema } from "./schema.ts";
 import { suggest } from "./suggest.ts";
 import { type Path, readYaml } from "./yaml-source.ts";
@@ -30,12 +31,13 @@ export function compileConfig(yamlText: string, fileName: string): Compiled {
   if (source.errors.length > 0) {
     return { ok: false, problems: source.errors.map(({ reason, line }) => problem(fileName, "", reason, line)) };
   }
-  const parsed = fileSchema.safeParse(source.value);
+  const forbidden = forbiddenKeys(source.value, []);
+  // What contains itself cannot be walked.
+  const value = forbidden.length === 0 ? withPresets(source.value) : source.value;
+  const parsed = fileSchema.safeParse(value);
   const findings = [
-    ...forbiddenKeys(source.value, []),
-    ...(parsed.success
-      ? crossCheck(parsed.data)
-      : parsed.error.issues.flatMap((issue) => findingsOf(issue, source.value))),
+    ...forbidden,
+    ...(parsed.success ? crossCheck(parsed.data) : parsed.error.issues.flatMap((issue) => findingsOf(issue, value))),
   ];
   if (findings.length > 0 || !parsed.success) {
     const problems = findings.map(({ path, reason }) => problem(fileName, pathText(path), reason, source.lineOf(path)));

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { looksLikeCredential } from "../core/credentials.ts";
-import { WIRE_NAMES } from "../core/formats.ts";
+import { QUIRK_NAMES, WIRE_NAMES } from "../core/formats.ts";
 import { ALIAS, MODEL_NAME, type NameRule, PLAIN_NAME } from "../core/identifiers.ts";
+import { TOKENIZER_FAMILIES } from "../core/tokenizers.ts";
 
 /**
  * The shape of a configuration file, before defaults and cross references. Used at build time in Node only: the Worker holds what
@@ -102,15 +103,22 @@ const headerName = z
   .regex(/^[A-Za-z0-9-]{1,64}$/, { error: "must be a header's name" })
   .refine((name) => !RESERVED_HEADERS.has(name.toLowerCase()), { error: "is set by the gateway" });
 
+/** How a model counts its tokens. */
+const tokenizer = z.enum(TOKENIZER_FAMILIES, { error: `must be one of ${TOKENIZER_FAMILIES.join(", ")}` });
+
 const backend = z.strictObject({
+  /** Filled in before this is read; see presets.ts. */
+  preset: z.string().optional(),
   formats: z
     .array(z.enum(WIRE_NAMES, { error: `must be one of ${WIRE_NAMES.join(", ")}` }))
     .min(1, { error: "needs at least one format" }),
-  transport: z.literal("fetch", { error: "must be fetch" }).optional(),
+  transport: z.enum(["fetch", "workers-ai"], { error: "must be one of fetch, workers-ai" }).optional(),
+  /** Needed by `fetch` alone. */
   baseUrl: z
     .strictObject({ env: variableName.optional(), default: baseUrlText.optional(), url: baseUrlText.optional() })
     .refine((url) => (url.env === undefined) !== (url.url === undefined), { error: "needs either `env` or `url`" })
-    .refine((url) => url.url === undefined || url.default === undefined, { error: "`default` belongs to `env`" }),
+    .refine((url) => url.url === undefined || url.default === undefined, { error: "`default` belongs to `env`" })
+    .optional(),
   auth: z
     .strictObject({
       scheme: z.enum(["bearer", "x-api-key", "none"], { error: "must be one of bearer, x-api-key, none" }),
@@ -122,13 +130,9 @@ const backend = z.strictObject({
     })
     .optional(),
   headers: z.record(headerName, header).optional(),
-  quirks: z
-    .array(
-      z.enum(["vllm", "max-completion-tokens", "no-stream-options"], {
-        error: "must be one of vllm, max-completion-tokens, no-stream-options",
-      }),
-    )
-    .optional(),
+  quirks: z.array(z.enum(QUIRK_NAMES, { error: `must be one of ${QUIRK_NAMES.join(", ")}` })).optional(),
+  imageUrls: z.enum(["pass", "https-only", "refuse"], { error: "must be one of pass, https-only, refuse" }).optional(),
+  priorityScheduling: z.boolean({ error: "must be true or false" }).optional(),
   collectJson: z
     .enum(["always", "overDeadline", "never"], { error: "must be one of always, overDeadline, never" })
     .optional(),
@@ -142,7 +146,12 @@ const backend = z.strictObject({
     .optional(),
   /** For every model of this backend that is not listed below. */
   price: price.optional(),
-  models: z.record(modelName, z.strictObject({ price: price.optional(), contextTokens: count.optional() })).optional(),
+  models: z
+    .record(
+      modelName,
+      z.strictObject({ price: price.optional(), contextTokens: count.optional(), tokenizer: tokenizer.optional() }),
+    )
+    .optional(),
 });
 
 /** `gpt-5-mini`, or `{env: VLLM_MODEL, default: …}`. */
@@ -157,17 +166,26 @@ const model = z.preprocess(
     ),
 );
 
-const fallback = z.strictObject({ backend: z.string(), model, price: price.optional() });
+const fallback = z.strictObject({
+  backend: z.string(),
+  model,
+  price: price.optional(),
+  tokenizer: tokenizer.optional(),
+});
 
 const target = fallback.extend({ weight: positive.optional() });
 
 const route = z.strictObject({
-  operation: z.enum(["chat", "embed"], { error: "must be chat or embed" }).optional(),
+  // Tokens are counted for the aliases of chat routes: there is no route for counting alone.
+  operation: z
+    .enum(["chat", "complete", "embed", "rerank"], { error: "must be one of chat, complete, embed, rerank" })
+    .optional(),
   description: z.string().optional(),
   targets: z.array(target).min(1, { error: "needs at least one target" }),
   fallbacks: z.array(fallback).optional(),
   maxOutputTokens: count.optional(),
   maxInputTokens: count.optional(),
+  exactTokens: z.boolean({ error: "must be true or false" }).optional(),
   cache: z
     .strictObject({
       mode: z.enum(["auto", "on", "off"], { error: "must be one of auto, on, off" }).optional(),
@@ -179,6 +197,14 @@ const route = z.strictObject({
   holdHeadersMs: milliseconds.optional(),
   keepAliveMs: milliseconds.optional(),
   deadlines: deadlines.optional(),
+  validateStructured: z
+    .strictObject({
+      repairs: z
+        .int({ error: "must be 0, 1 or 2" })
+        .min(0, { error: "must be 0, 1 or 2" })
+        .max(2, { error: "must be 0, 1 or 2" }),
+    })
+    .optional(),
   cancelOnDisconnect: z.boolean({ error: "must be true or false" }).optional(),
 });
 
@@ -197,6 +223,11 @@ const levelLimits = z.strictObject({
 
 const tier = z.strictObject({
   description: z.string().optional(),
+  vllmPriority: z
+    .int({ error: "must be a whole number" })
+    .min(-1000, { error: "must be from -1000 to 1000" })
+    .max(1000, { error: "must be from -1000 to 1000" })
+    .optional(),
   key: levelLimits.optional(),
   user: levelLimits.optional(),
   model: levelLimits.optional(),

@@ -41,11 +41,13 @@ export type StreamEvent =
   | { readonly type: "failure"; readonly failure: Failure };
 
 /**
- * One frame of a stream. `raw` is the frame's bytes with its closing blank line, exactly as they came. `notable` is false
- * only where the reader knows, without parsing, that the frame holds no finish, usage, failure or end: such a frame may pass unread.
+ * One frame of a stream, or several neighbours that are not notable. `raw` is the bytes with the closing blank line, exactly as they came. `notable`
+ * is false only where the reader knows, without parsing, that there is no finish, usage, failure or end in it: such a frame may pass unread.
  */
 export interface Frame {
   readonly raw: Uint8Array;
+  /** How many frames of the stream it is. */
+  readonly count: number;
   readonly notable: boolean;
   /** True for the format's own last frame (`[DONE]`, `message_stop`). It proves nothing by itself. */
   readonly terminal: boolean;
@@ -70,9 +72,9 @@ export interface AnswerChoice {
   readonly finish: FinishReason;
 }
 
-/** A complete answer to a chat, whole: every choice finished. What a stream collects to, what a cache stores. */
+/** A complete answer to a chat or a legacy completion, whole: every choice finished. What a stream collects to, what a cache stores. */
 export interface ChatAnswer {
-  readonly operation: "chat";
+  readonly operation: "chat" | "complete";
   readonly id: string;
   readonly model: string;
   /** Seconds since the epoch, as OpenAI counts them. */
@@ -92,4 +94,38 @@ export interface EmbedAnswer {
   readonly extra?: { readonly wire: string; readonly fields: JsonObject };
 }
 
-export type Answer = ChatAnswer | EmbedAnswer;
+export interface RankedDocument {
+  /** The document's place in the request. */
+  readonly index: number;
+  readonly score: number;
+  /** As the backend repeats it. */
+  readonly document?: Json;
+  /** Fields of a result that the vocabulary has no word for. */
+  readonly extra?: JsonObject;
+}
+
+/** Documents by relevance, in the backend's order. */
+export interface RerankAnswer {
+  readonly operation: "rerank";
+  readonly model: string;
+  readonly results: readonly RankedDocument[];
+  readonly usage?: Usage;
+  readonly extra?: { readonly wire: string; readonly fields: JsonObject };
+}
+
+/** What a chat would take, counted and not charged. */
+export interface TokenizeAnswer {
+  readonly operation: "tokenize";
+  readonly model: string;
+  readonly inputTokens: number;
+  /** True where the count is ours: no backend was there to count. */
+  readonly estimated: boolean;
+  readonly extra?: { readonly wire: string; readonly fields: JsonObject };
+}
+
+export type Answer = ChatAnswer | EmbedAnswer | RerankAnswer | TokenizeAnswer;
+
+/** An answer of text in choices. */
+export function isText(answer: Answer): answer is ChatAnswer {
+  return answer.operation === "chat" || answer.operation === "complete";
+}

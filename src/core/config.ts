@@ -1,6 +1,7 @@
 import type { Operation } from "./draft.ts";
 import type { LimitLevel } from "./failure.ts";
 import type { Price } from "./money.ts";
+import type { TokenizerFamily } from "./tokenizers.ts";
 import type { Quirk, WireName } from "./wire.ts";
 
 /** Milliseconds, each from the start of what it bounds. */
@@ -26,9 +27,13 @@ export interface Backend {
   readonly name: string;
   /** The formats it speaks, one an operation. */
   readonly formats: readonly WireName[];
-  readonly transport: "fetch";
+  /** `workers-ai`: Cloudflare's binding `AI` in place of a host. */
+  readonly transport: "fetch" | "workers-ai";
   /** The name of the environment variable that holds the base URL (and what stands where it is unset), or the URL itself. Ends in `/v1` or not. */
-  readonly baseUrl: { readonly env: string; readonly default?: string } | { readonly url: string };
+  readonly baseUrl:
+    | { readonly env: string; readonly default?: string }
+    | { readonly url: string }
+    | { readonly binding: "AI" };
   readonly auth: {
     readonly scheme: "bearer" | "x-api-key" | "none";
     /** Name of the secret. */
@@ -39,6 +44,10 @@ export interface Backend {
   /** Further outbound headers: fixed values, or names of secrets (an Access service token); an absent optional secret leaves the header out. */
   readonly headers: Readonly<Record<string, { readonly value: string } | { readonly secret: string }>>;
   readonly quirks: readonly Quirk[];
+  /** What may be done with the address of an image or a file in a request: the backend fetches it, from its own place in the network. */
+  readonly imageUrls: ImageUrls;
+  /** True where vLLM runs `--scheduling-policy priority`; without it vLLM refuses any priority but 0. */
+  readonly priorityScheduling: boolean;
   /** When a caller wants JSON, whether the backend is asked to stream all the same. */
   readonly collectJson: "always" | "overDeadline" | "never";
   readonly deadlines: Deadlines;
@@ -47,9 +56,13 @@ export interface Backend {
   readonly models: Readonly<Record<string, ModelInfo>>;
 }
 
+/** `pass`: http and https; `https-only`; `refuse`: none. Addresses that are private by their looks are refused always. */
+export type ImageUrls = "pass" | "https-only" | "refuse";
+
 export interface ModelInfo {
   readonly price: Price;
   readonly contextTokens?: number;
+  readonly tokenizer?: TokenizerFamily;
 }
 
 /** A backend and a model on it. `env` names a variable that holds the model's name (a vLLM's `--served-model-name`). */
@@ -58,6 +71,8 @@ export interface Target {
   readonly model: { readonly name: string } | { readonly env: string; readonly default: string };
   readonly weight: number;
   readonly price: Price;
+  /** How the model counts; absent: as the family that counts most. */
+  readonly tokenizer?: TokenizerFamily;
 }
 
 /** The backend's name for the model of a target. A variable that was not bound to the environment is known by its default. */
@@ -83,6 +98,8 @@ export interface Route {
   /** Input larger than this is refused before anything is reserved. */
   readonly maxInputTokens: number;
   readonly cache: CacheRule;
+  /** True where a chat's input is counted by the target's own tokenizer before admission, and not estimated: one call more. */
+  readonly exactTokens?: boolean;
   /** From admission to the first token, over all attempts. */
   readonly delayBudgetMs: number;
   /** Attempts at most, retries included. */
@@ -91,6 +108,8 @@ export interface Route {
   readonly holdHeadersMs: number;
   readonly keepAliveMs: number;
   readonly deadlines?: Partial<Deadlines>;
+  /** Structured answers are checked against the request's schema before any of them is sent, and an invalid one is asked for again so often at most. */
+  readonly validateStructured?: { readonly repairs: number };
   /** False: a departed client does not stop the generation (it is drained and settled whole). */
   readonly cancelOnDisconnect: boolean;
 }
@@ -115,6 +134,8 @@ export type Limits = Readonly<Partial<Record<LimitLevel, LevelLimits>>>;
 
 export interface Tier {
   readonly name: string;
+  /** The priority under which a vLLM with priority scheduling queues this tier's requests; lower runs first, absent is 0. */
+  readonly vllmPriority?: number;
   readonly limits: Limits;
 }
 

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from "./json.ts";
 
-export type Operation = "chat" | "embed";
+export type Operation = "chat" | "complete" | "embed" | "rerank" | "tokenize";
 
 /**
  * A request body: parsed once, its text kept. `members` are the spans of the top-level members in `text` (UTF-16 offsets), so
@@ -165,6 +165,8 @@ export interface CompleteDraft
   readonly prompts: readonly (string | readonly number[])[];
   readonly suffix?: string;
   readonly echo?: boolean;
+  /** So many are made for each prompt, and the best `choices` of them returned; all of them are paid for. */
+  readonly bestOf?: number;
 }
 
 /** Which of the documents answer the query best (vLLM's, Cohere's and Jina's `/rerank`). */
@@ -175,12 +177,13 @@ export interface RerankDraft {
   /** Texts in the caller's order; an answer refers to them by index. */
   readonly documents: readonly string[];
   readonly topN?: number;
-  readonly returnDocuments: boolean;
+  /** Whether the answer repeats the documents; absent: as the backend does it. */
+  readonly returnDocuments?: boolean;
   readonly endUser?: string;
   readonly unknownFields: readonly string[];
 }
 
-/** How many input tokens this chat request would take. */
+/** How many input tokens this chat request would take; answered for the aliases of chat routes. */
 export interface TokenizeDraft {
   readonly operation: "tokenize";
   readonly model: string;
@@ -199,5 +202,42 @@ export interface EmbedDraft {
   readonly unknownFields: readonly string[];
 }
 
-/** What the gateway carries today; `CompleteDraft`, `RerankDraft` and `TokenizeDraft` join with their first wire format. */
-export type Draft = ChatDraft | EmbedDraft;
+export type Draft = ChatDraft | CompleteDraft | EmbedDraft | RerankDraft | TokenizeDraft;
+
+/** A draft whose answer is text that a model writes: it has choices, output tokens, and may be streamed. */
+export type GenerativeDraft = ChatDraft | CompleteDraft;
+
+export function isGenerative(draft: Draft): draft is GenerativeDraft {
+  return draft.operation === "chat" || draft.operation === "complete";
+}
+
+/** How many choices a complete answer has: each of them must finish. */
+export function choicesOf(draft: Draft): number {
+  switch (draft.operation) {
+    case "chat":
+      return draft.choices ?? 1;
+    case "complete":
+      return draft.prompts.length * (draft.choices ?? 1);
+    case "embed":
+    case "rerank":
+    case "tokenize":
+      return 1;
+  }
+}
+
+/** How many texts the model writes at most, each up to the cap: the returned choices, and those that are made and thrown away. */
+export function sequencesOf(draft: Draft): number {
+  if (!isGenerative(draft)) return 0;
+  if (draft.operation === "chat") return choicesOf(draft);
+  return draft.prompts.length * Math.max(draft.bestOf ?? 1, draft.choices ?? 1);
+}
+
+/** Whether the caller wants the answer as a stream. */
+export function wantsStream(draft: Draft): boolean {
+  return isGenerative(draft) && draft.stream;
+}
+
+/** Whether the caller expects usage in the stream. */
+export function wantsStreamUsage(draft: Draft): boolean {
+  return isGenerative(draft) && draft.streamUsage;
+}

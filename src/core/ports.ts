@@ -130,10 +130,11 @@ export interface BreakerReport {
 }
 
 export type SettleReply =
-  | { readonly kind: "settled" | "already-settled" | "late"; readonly ioMs: number }
+  /** `handed-over`: another request's call will carry it. */
+  | { readonly kind: "settled" | "already-settled" | "late" | "handed-over"; readonly ioMs: number }
   | { readonly kind: "unavailable"; readonly detail: string; readonly ioMs: number };
 
-/** Limits, leases, budgets, exact cache and shared state: one HTTP call a method. Never throws for a store that fails. */
+/** Limits, leases, budgets, exact cache and shared state: at most one HTTP call a method. Never throws for a store that fails. */
 export interface AdmissionStore {
   admit(request: AdmissionRequest, alarm?: Alarm): Promise<AdmissionReply>;
   /** Idempotent by request id. */

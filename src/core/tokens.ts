@@ -1,4 +1,5 @@
-import type { Body, ChatDraft, ContentBlock, Draft } from "./draft.ts";
+import { type Body, type ChatDraft, type ContentBlock, type Draft, isGenerative } from "./draft.ts";
+import { TOKENIZERS, type TokenizerFamily, type TokenizerRules } from "./tokenizers.ts";
 
 /**
  * How many tokens a text takes, before any backend has counted: an upper bound that a reservation can stand on, tight enough not to
@@ -15,11 +16,16 @@ import type { Body, ChatDraft, ContentBlock, Draft } from "./draft.ts";
  * 1.6, Polish and Finnish 0.9, base64 0.9. Text made to be dense (random letters) can take up to half as much again as is said here; settlement
  * charges what the backend counted.
  */
-export function estimateTextTokens(text: string): number {
+export function estimateTextTokens(text: string, family: TokenizerFamily = "other"): number {
+  const rules = TOKENIZERS[family];
   const { length } = text;
-  let quarters = 0;
-  /** UTF-8 bytes beyond one a UTF-16 unit, and what unfinished tokens waste. */
-  let beyond = 0;
+  const scripts = SCRIPTS.fill(0);
+  let words = 0;
+  let capitals = 0;
+  let punctuation = 0;
+  let digits = 0;
+  let gaps = 0;
+  let joints = 0;
   let previous = NOTHING;
   /** Spaces since the last character that is none. */
   let gap = 0;
@@ -31,34 +37,51 @@ export function estimateTextTokens(text: string): number {
       continue;
     }
     if (gap > 0) {
-      quarters += gap > 1 ? 4 : kind <= CAPITAL ? 0 : 1;
+      gaps += gap > 1 ? 4 : kind <= CAPITAL ? 0 : 1;
       previous = SPACE;
       gap = 0;
     }
     if (kind === SMALL_VOWEL || kind === SMALL_CONSONANT) {
       const end = endOfWord(text, index + 1);
-      quarters += wordQuarters(text, index, end, previous === CAPITAL);
+      words += wordQuarters(text, index, end, previous === CAPITAL);
+      if (previous === DIGIT) joints++;
       index = end - 1;
     } else if (kind === CAPITAL) {
-      quarters += previous === CAPITAL ? 3 : 4;
+      capitals += previous === CAPITAL ? 3 : 4;
+      if (previous === DIGIT || isSmall(previous)) joints++;
     } else if (kind === PUNCTUATION) {
-      quarters += previous !== PUNCTUATION ? 4 : code === text.charCodeAt(index - 1) ? 1 : 3;
+      punctuation += previous !== PUNCTUATION ? 4 : code === text.charCodeAt(index - 1) ? 1 : 3;
     } else if (kind === DIGIT) {
-      quarters += 4;
+      digits++;
+      if (previous === CAPITAL || isSmall(previous)) joints++;
     } else if (kind === BREAK) {
-      quarters += previous === BREAK ? 1 : 4;
+      gaps += previous === BREAK ? 1 : 4;
     } else if (isHighSurrogate(code) && isLowSurrogate(text.charCodeAt(index + 1))) {
       index++;
-      quarters += 12;
-      beyond += 5;
+      scripts[ASTRAL] = (scripts[ASTRAL] ?? 0) + 1;
     } else {
-      quarters += quartersOf(code);
-      beyond += code < 0x800 ? 2 : 4;
+      const script = scriptOf(code);
+      scripts[script] = (scripts[script] ?? 0) + 1;
     }
     previous = kind;
   }
-  if (gap > 0) quarters += gap > 1 ? 4 : 1;
-  return Math.ceil(Math.max(quarters, length + beyond) / 4);
+  if (gap > 0) gaps += gap > 1 ? 4 : 1;
+  let quarters =
+    words * rules.word +
+    capitals * rules.capital +
+    punctuation * rules.punctuation +
+    digits * rules.digit +
+    gaps * rules.gap +
+    joints * rules.joint;
+  /** UTF-8 bytes beyond one a UTF-16 unit, and what unfinished tokens waste. */
+  let beyond = 0;
+  for (let script = 0; script < scripts.length; script++) {
+    const characters = scripts[script] ?? 0;
+    if (characters === 0) continue;
+    quarters += characters * rules[SCRIPT_NAMES[script] ?? "other"];
+    beyond += characters * (script <= CYRILLIC ? 2 : script === ASTRAL ? 5 : 4);
+  }
+  return Math.ceil((rules.byteFloor ? Math.max(quarters, length + beyond) : quarters) / 4);
 }
 
 /** Behind the last small letter of the run that holds `index - 1`. */
@@ -81,16 +104,50 @@ function wordQuarters(text: string, start: number, end: number, capitalised: boo
 }
 
 /**
- * The most input tokens that a request is expected to take: its texts, what each message costs around them, tools and schemas, and the members
- * that a draft has no words for, read from the `body` where it is given.
+ * The most input tokens that a request is expected to take: its texts, what each message costs around them, tools and schemas, and the
+ * members that a draft has no words for, read from the `body` where it is given. Of several `families` the one that counts most decides;
+ * each is a pass over the text.
  */
-export function estimateInputTokens(draft: Draft, body?: Body): number {
-  const unread = body === undefined ? 0 : unreadTokens(draft, body);
-  if (draft.operation === "chat") return TOKENS_PER_REQUEST + unread + wishTokens(draft) + messageTokens(draft);
-  const inputs = draft.inputs.map(
-    (input) => (typeof input === "string" ? estimateTextTokens(input) : input.length) + TOKENS_PER_INPUT,
-  );
-  return inputs.reduce((sum, tokens) => sum + tokens, unread);
+export function estimateInputTokens(
+  draft: Draft,
+  body?: Body,
+  families: readonly TokenizerFamily[] = ["other"],
+): number {
+  let most = 0;
+  for (const family of families)
+    most = Math.max(
+      most,
+      inputTokens(draft, body, (text) => estimateTextTokens(text, family)),
+    );
+  return most;
+}
+
+/** Counts one text. */
+type Count = (text: string) => number;
+
+function inputTokens(draft: Draft, body: Body | undefined, count: Count): number {
+  const unread = body === undefined ? 0 : unreadTokens(draft, body, count);
+  switch (draft.operation) {
+    case "chat":
+      return TOKENS_PER_REQUEST + unread + wishTokens(draft, count) + messageTokens(draft, count);
+    case "tokenize":
+      return TOKENS_PER_REQUEST + unread + wishTokens(draft.chat, count) + messageTokens(draft.chat, count);
+    case "complete":
+      return unread + listTokens(draft.prompts, count) + (draft.suffix === undefined ? 0 : count(draft.suffix));
+    case "embed":
+      return unread + listTokens(draft.inputs, count);
+    case "rerank":
+      // Each document is read beside the query.
+      return (
+        unread + listTokens(draft.documents, count) + draft.documents.length * (count(draft.query) + TOKENS_PER_INPUT)
+      );
+  }
+}
+
+function listTokens(inputs: readonly (string | readonly number[])[], count: Count): number {
+  let tokens = 0;
+  for (const input of inputs) tokens += (typeof input === "string" ? count(input) : input.length) + TOKENS_PER_INPUT;
+  return tokens;
 }
 
 /** UTF-8 bytes of a text, without encoding it. A lone surrogate becomes U+FFFD, three bytes. */
@@ -125,59 +182,60 @@ const TOKENS_FOR_TOOLS = 360;
 /** The names of a tool's fields. */
 const TOKENS_PER_TOOL = 24;
 
-function messageTokens(draft: ChatDraft): number {
+function messageTokens(draft: ChatDraft, count: Count): number {
   let tokens = 0;
   for (const message of draft.messages) {
-    tokens += TOKENS_PER_MESSAGE + (message.name === undefined ? 0 : estimateTextTokens(message.name));
-    for (const block of message.content) tokens += blockTokens(block);
+    tokens += TOKENS_PER_MESSAGE + (message.name === undefined ? 0 : count(message.name));
+    for (const block of message.content) tokens += blockTokens(block, count);
   }
   return tokens;
 }
 
-function blockTokens(block: ContentBlock): number {
+function blockTokens(block: ContentBlock, count: Count): number {
   switch (block.type) {
     case "text":
     case "refusal":
     case "reasoning":
-      return estimateTextTokens(block.text);
+      return count(block.text);
     case "redacted-reasoning":
-      return estimateTextTokens(block.data);
+      return count(block.data);
     case "image":
       return TOKENS_PER_IMAGE;
     case "file":
       return block.source.kind === "base64" ? Math.ceil(block.source.data.length / 4) : TOKENS_PER_FILE;
     case "tool-call":
-      return TOKENS_PER_CALL + estimateTextTokens(block.name) + estimateTextTokens(block.json);
+      return TOKENS_PER_CALL + count(block.name) + count(block.json);
     case "tool-result":
-      return block.content.reduce((sum, part) => sum + blockTokens(part), TOKENS_PER_CALL);
+      return block.content.reduce((sum, part) => sum + blockTokens(part, count), TOKENS_PER_CALL);
     case "other":
-      return block.kind.includes("image") ? TOKENS_PER_IMAGE : estimateTextTokens(JSON.stringify(block.data));
+      return block.kind.includes("image") ? TOKENS_PER_IMAGE : count(JSON.stringify(block.data));
   }
 }
 
 /** Tools and the form of the answer, as a prompt template spells them out: their JSON, and the marks around it. */
-function wishTokens({ tools, responseFormat }: ChatDraft): number {
+function wishTokens({ tools, responseFormat }: ChatDraft, count: Count): number {
   let tokens = tools === undefined ? 0 : TOKENS_FOR_TOOLS;
   for (const { name, description, schema } of tools ?? []) {
-    tokens += TOKENS_PER_TOOL + estimateTextTokens(name) + estimateTextTokens(JSON.stringify(schema));
+    tokens += TOKENS_PER_TOOL + count(name) + count(JSON.stringify(schema));
     // As JSON, in which a line end or a quote takes two characters.
-    if (description !== undefined) tokens += estimateTextTokens(JSON.stringify(description));
+    if (description !== undefined) tokens += count(JSON.stringify(description));
   }
   if (responseFormat?.kind !== "json-schema") return tokens;
   const { description = "", schema } = responseFormat;
-  return tokens + TOKENS_PER_TOOL + estimateTextTokens(description) + estimateTextTokens(JSON.stringify(schema));
+  return tokens + TOKENS_PER_TOOL + count(description) + count(JSON.stringify(schema));
 }
 
 /** Members of the body that the draft names but does not hold; of those that it names a part of (`tools[1]`), the whole. Messages are never unread. */
-function unreadTokens(draft: Draft, body: Body): number {
-  const fields = [...draft.unknownFields, ...(draft.operation === "chat" ? draft.untranslatable : [])];
+function unreadTokens(draft: Draft, body: Body, count: Count): number {
+  const asked = draft.operation === "tokenize" ? draft.chat : draft;
+  const fields = [...asked.unknownFields, ...(isGenerative(asked) ? asked.untranslatable : [])];
   if (fields.length === 0) return 0;
   const names = new Set(fields.map((field) => field.split(/[.[]/, 1)[0] ?? field));
   for (const read of ["messages", "system", "input"]) names.delete(read);
   if (names.size === 0) return 0;
   return body.members
     .filter((member) => names.has(member.key))
-    .reduce((sum, member) => sum + estimateTextTokens(body.text.slice(member.start, member.end)), 0);
+    .reduce((sum, member) => sum + count(body.text.slice(member.start, member.end)), 0);
 }
 
 const NOTHING = -1;
@@ -204,18 +262,43 @@ const KINDS: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) => {
 
 const kindOf = (code: number): number => KINDS[code] ?? BEYOND_ASCII;
 
-/** Quarters of a token for a character outside ASCII, by script. None below what its bytes cost. */
-function quartersOf(code: number): number {
-  if (code < 0x250) return 4; // Latin letters with marks
-  if (code < 0x800) return code >= 0x400 && code < 0x500 ? 3 : 5; // Cyrillic; Greek, Hebrew, Arabic, …
-  if (code >= 0x900 && code < 0xe00) return 6; // Devanagari to Malayalam
-  if (code >= 0xe00 && code < 0xe80) return 5; // Thai
-  if (code >= 0x2010 && code < 0x2030) return 5; // dashes and quotes
-  if (code >= 0x3040 && code < 0x3100) return 5; // kana
-  if (code >= 0x3000 && code < 0xa000) return 6; // Chinese characters, and their punctuation
-  if (code >= 0xac00 && code < 0xd7b0) return 6; // Hangul
-  return code >= 0xff00 && code < 0xfff0 ? 6 : 9; // full-width forms; anything else
+/** Scripts outside ASCII, by what their characters cost; those of two bytes come first. */
+const SCRIPT_NAMES = [
+  "marked",
+  "early",
+  "cyrillic",
+  "indic",
+  "kana",
+  "chinese",
+  "hangul",
+  "dash",
+  "other",
+  "astral",
+] as const satisfies readonly (keyof TokenizerRules)[];
+const MARKED = 0;
+const EARLY = 1;
+const CYRILLIC = 2;
+const INDIC = 3;
+const KANA = 4;
+const CHINESE = 5;
+const HANGUL = 6;
+const DASH = 7;
+const OTHER = 8;
+const ASTRAL = 9;
+
+/** Used by one estimate at a time, and emptied by it. */
+const SCRIPTS = new Uint32Array(SCRIPT_NAMES.length);
+
+function scriptOf(code: number): number {
+  if (code < 0x250) return MARKED;
+  if (code < 0x800) return code >= 0x400 && code < 0x500 ? CYRILLIC : EARLY;
+  if (code >= 0x900 && code < 0xe80) return INDIC;
+  if (code >= 0x2010 && code < 0x2030) return DASH;
+  if (code >= 0x3040 && code < 0x3100) return KANA;
+  if ((code >= 0x3000 && code < 0xa000) || (code >= 0xff00 && code < 0xfff0)) return CHINESE;
+  return code >= 0xac00 && code < 0xd7b0 ? HANGUL : OTHER;
 }
 
+const isSmall = (kind: number): boolean => kind === SMALL_VOWEL || kind === SMALL_CONSONANT;
 const isHighSurrogate = (code: number): boolean => (code & 0xfc00) === 0xd800;
 const isLowSurrogate = (code: number): boolean => (code & 0xfc00) === 0xdc00;

@@ -1,10 +1,20 @@
 import type { Answer, Frame, StreamEvent } from "./answer.ts";
 import type { Body, Draft, Operation } from "./draft.ts";
 import type { Failure } from "./failure.ts";
-import type { Json } from "./json.ts";
+import type { Json, JsonObject } from "./json.ts";
 import type { Result } from "./result.ts";
 
-export type WireName = "openai-chat" | "openai-embeddings" | "anthropic-messages";
+export type WireName =
+  | "openai-chat"
+  | "openai-completions"
+  | "openai-embeddings"
+  | "openai-responses"
+  | "anthropic-messages"
+  | "anthropic-count-tokens"
+  | "rerank"
+  | "vllm-tokenize"
+  | "workers-ai"
+  | "workers-ai-embeddings";
 
 /** What happened to a field on the way between two formats; named in the wide event and on request in a reply header. */
 export interface Translation {
@@ -25,20 +35,34 @@ export interface AttemptRequest {
   /** Upper bound of output tokens to send (the caller's wish, capped by the route). Undefined for operations without one. */
   readonly maxOutputTokens?: number;
   readonly quirks: ReadonlySet<Quirk>;
+  /** Top-level members that the gateway sets on this backend, whatever the caller said of them (vLLM's `cache_salt` and `priority`). */
+  readonly ownMembers?: Readonly<Record<string, Json>>;
 }
 
-/** Named options that two or more backends share; anything else about a backend is plain data. */
+/** Named options that two or more backends may share; anything else about a backend is plain data. What each does: wire/quirks.ts. */
 export type Quirk =
-  /** Strip the fields that vLLM would obey and a caller must not set (priority, cache_salt, …). */
+  /** Strip the fields that vLLM would obey and a caller must not set (priority, cache_salt, …); set the gateway's own. */
   | "vllm"
   /** Send `max_completion_tokens` instead of `max_tokens`. */
   | "max-completion-tokens"
-  /** The backend rejects `stream_options`: ask for no usage and estimate it. */
-  | "no-stream-options";
+  /** The backend rejects `stream_options`: ask for no usage, and estimate it where it does not come by itself. */
+  | "no-stream-options"
+  /** The backend gives one choice whatever `n` says, or rejects it: more than one is refused. */
+  | "no-n"
+  /** The backend rejects `logprobs` and `logit_bias`, or passes over them: refused. */
+  | "no-logprobs"
+  /** The backend rejects names of messages: dropped. */
+  | "no-names"
+  /** The backend rejects `user`: dropped. */
+  | "no-end-user"
+  /** The backend calls `seed` `random_seed`. */
+  | "random-seed";
 
 /** A request to a backend, before a transport adds the host and credentials. `path` starts behind the base URL: `/chat/completions`. */
 export interface WireRequest {
   readonly path: string;
+  /** True where the path stands beside the base URL's version segment and not below it: vLLM's `/tokenize`. */
+  readonly unversioned?: boolean;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly translations: readonly Translation[];
@@ -60,7 +84,7 @@ export interface WireFailure {
   readonly body: string;
 }
 
-/** Bytes to frames. Keeps an unfinished tail; the law: any split of the bytes gives the same frames. */
+/** Bytes to frames. Keeps an unfinished tail; the law: any split of the bytes gives the same bytes and the same events. */
 export interface FrameReader {
   /** The frames that `chunk` completes, in order. A frame larger than 1 MiB yields one `failure` frame and ends the reader. */
   push(chunk: Uint8Array): readonly Frame[];
@@ -86,6 +110,8 @@ export interface WriterContext {
   /** Seconds since the epoch. */
   readonly createdAt: number;
   readonly includeUsage: boolean;
+  /** The caller's own body, for a format whose answers repeat what was asked. */
+  readonly request?: JsonObject;
 }
 
 /** A wire format, both directions: the side that clients speak and the side that backends speak. Pure: no fetch, env, time or HTTP framework. */
@@ -99,7 +125,7 @@ export interface Wire {
   encodeRequest(attempt: AttemptRequest): Result<WireRequest>;
   decodeStream(): FrameReader;
   encodeStream(context: WriterContext): FrameWriter;
-  /** The closing frame of a complete stream whose other frames passed as bytes: `data: [DONE]`, `message_stop`; empty where the format has no streams. */
+  /** The closing frame of a complete stream whose other frames passed as bytes: `data: [DONE]`, `message_stop`. Empty where the format has no streams, or where its last frame holds the answer's end and passes like the others. */
   readonly terminator: string;
   decodeAnswer(json: Json): Result<Answer>;
   encodeAnswer(answer: Answer, context: WriterContext): Json;

@@ -21,7 +21,11 @@ export interface HttpDependencies {
 const INFERENCE: Readonly<Record<string, WireName>> = {
   "/v1/chat/completions": "openai-chat",
   "/v1/messages": "anthropic-messages",
+  "/v1/completions": "openai-completions",
   "/v1/embeddings": "openai-embeddings",
+  "/v1/rerank": "rerank",
+  "/v1/messages/count_tokens": "anthropic-count-tokens",
+  "/v1/responses": "openai-responses",
 };
 
 const READ = "GET, HEAD, OPTIONS";
@@ -68,6 +72,7 @@ export function createApp(http: HttpDependencies): Hono {
   for (const path of OUT_OF_SCOPE) {
     app.all(`${path}/*`, (context) => failed(context, NOT_OFFERED, gateway.chance.requestId()));
   }
+  app.all("/v1/responses/:id{.+}", (context) => failed(context, NOT_KEPT, gateway.chance.requestId()));
   operations(app, http.operations);
   for (const path of OPERATIONS_PATHS) close(path, READ);
   for (const [path, methods] of Object.entries(ADMIN_ROUTES)) {
@@ -90,6 +95,12 @@ const NOT_OFFERED: Failure = {
   type: "gateway_not_implemented",
   message:
     "This gateway does not offer audio, images, video, files, batches, assistants, fine-tuning or realtime sockets.",
+  retryable: false,
+};
+
+const NOT_KEPT: Failure = {
+  type: "gateway_not_implemented",
+  message: "This gateway keeps no responses: there is nothing to read, delete, count or compact under this path.",
   retryable: false,
 };
 

@@ -14,6 +14,9 @@ const AFTER_LF = 2; // a line has just ended; another line end ends the frame
 const AFTER_CR = 3; // the same, and an LF would still belong to the line end before
 const AFTER_BLANK_CR = 4; // LF or CRLF, then CR: the frame is over, and an LF would still belong to it
 
+/** A frame is `bytes[start, end)`. */
+export type FrameFound = (bytes: Uint8Array, start: number, end: number) => void;
+
 /**
  * Cuts bytes into frames. Each frame is its bytes with the closing blank line, exactly as they came (a byte order mark at the very start is left
  * out). However the bytes are cut into chunks, the frames are the same. Frames that lie whole in a chunk are views of it; what is unfinished is carried
@@ -35,23 +38,33 @@ export class SseSplitter {
   /** The frames that `chunk` completes. They may be views of `chunk`: valid as long as its memory is not written over. */
   push(chunk: Uint8Array): Uint8Array[] {
     const frames: Uint8Array[] = [];
-    if (this.overflowed) return frames;
+    this.cut(chunk, (bytes, start, end) => frames.push(bytes.subarray(start, end)));
+    return frames;
+  }
+
+  /** As `push`, told where each frame lies and not handed it: a view costs more than most readers need to look at a frame. */
+  cut(chunk: Uint8Array, found: FrameFound): void {
+    if (this.overflowed) return;
     let start = 0;
     for (let end = this.frameEnd(chunk, 0); end !== -1; end = this.frameEnd(chunk, end)) {
-      if (this.tailLength + end - start > this.maxFrameBytes) return this.overflow(frames);
-      let frame = this.tailLength === 0 ? chunk.subarray(start, end) : this.joined(chunk.subarray(start, end));
+      if (this.tailLength + end - start > this.maxFrameBytes) {
+        this.overflow();
+        return;
+      }
+      const carried = this.tailLength > 0;
+      const bytes = carried ? this.joined(chunk.subarray(start, end)) : chunk;
+      let from = carried ? 0 : start;
+      const to = carried ? bytes.length : end;
       start = end;
       if (this.first) {
         this.first = false;
-        if (startsWithMark(frame)) frame = frame.subarray(3);
+        if (startsWithMark(bytes, from)) from += 3;
       }
-      frames.push(frame);
+      found(bytes, from, to);
     }
-    if (start < chunk.length) {
-      if (this.tailLength + chunk.length - start > this.maxFrameBytes) return this.overflow(frames);
-      this.carry(start === 0 ? chunk : chunk.subarray(start));
-    }
-    return frames;
+    if (start === chunk.length) return;
+    if (this.tailLength + chunk.length - start > this.maxFrameBytes) this.overflow();
+    else this.carry(start === 0 ? chunk : chunk.subarray(start));
   }
 
   /** Whether the bytes so far end within a frame: anything but white space. */
@@ -118,16 +131,15 @@ export class SseSplitter {
     return frame;
   }
 
-  private overflow(frames: Uint8Array[]): Uint8Array[] {
+  private overflow(): void {
     this.overflowed = true;
     this.tail = new Uint8Array(0);
     this.tailLength = 0;
-    return frames;
   }
 }
 
-function startsWithMark(frame: Uint8Array): boolean {
-  return frame[0] === 0xef && frame[1] === 0xbb && frame[2] === 0xbf;
+function startsWithMark(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf;
 }
 
 /** The fields of one frame. `data` is undefined where the frame has no data line: a comment, a lone id. */

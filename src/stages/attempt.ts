@@ -1,12 +1,19 @@
+import { type Answer, isText } from "../core/answer.ts";
+import { isGenerative } from "../core/draft.ts";
 import type { Admitted, LiveAnswer } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Json } from "../core/json.ts";
-import { ok, type Result } from "../core/result.ts";
-import type { FailedResponse, Wire } from "../core/wire.ts";
+import { refusedMediaUrl } from "../core/media-urls.ts";
+import { fail, ok, type Result } from "../core/result.ts";
+import type { AttemptRequest, FailedResponse, Wire } from "../core/wire.ts";
 import { retryAfterMsOf } from "../lib/backoff.ts";
+import { toBase64 } from "../lib/hash.ts";
 import { readTextUpTo } from "../lib/read.ts";
+import { beyondBackend } from "../wire/quirks.ts";
 import { BackendStream } from "./backend-stream.ts";
 import type { Gateway } from "./gateway.ts";
+import { ownMembersOf, quirksOf } from "./own-members.ts";
+import { asAsked } from "./ranks.ts";
 import { type PlannedAttempt, protocol, RunningAttempt, timedOut } from "./running-attempt.ts";
 
 /** A backend's whole JSON answer may be this large. */
@@ -24,15 +31,22 @@ export async function attempt(
 ): Promise<Result<LiveAnswer>> {
   const { backend, wire, deadlines } = planned;
   const stream = wantsStream(planned, exchange);
-  const encoded = wire.encodeRequest({
+  const refused = refusedMediaUrl(exchange.draft, backend.imageUrls);
+  if (refused) return fail(refused);
+  const ownMembers = ownMembersOf(backend, exchange, gateway);
+  const request: AttemptRequest = {
     draft: exchange.draft,
     body: exchange.body,
     clientWire: exchange.wire.name,
     model: planned.model,
     stream,
     ...(exchange.maxOutputTokens !== undefined && { maxOutputTokens: exchange.maxOutputTokens }),
-    quirks: new Set(backend.quirks),
-  });
+    quirks: quirksOf(backend),
+    ...(ownMembers && { ownMembers: ownMembers instanceof Promise ? await ownMembers : ownMembers }),
+  };
+  const beyond = beyondBackend(request);
+  if (beyond) return fail(beyond);
+  const encoded = wire.encodeRequest(request);
   if (!encoded.ok) return encoded;
   exchange.notes.translations.push(...encoded.value.translations);
   const running = new RunningAttempt(planned, exchange, gateway);
@@ -65,7 +79,7 @@ export async function attempt(
 }
 
 function wantsStream({ backend, wire, deadlines }: PlannedAttempt, exchange: Admitted): boolean {
-  if (!wire.streams || exchange.draft.operation !== "chat") return false;
+  if (!wire.streams || !isGenerative(exchange.draft)) return false;
   if (exchange.draft.stream || backend.collectJson === "always") return true;
   // At a slow 10 tokens a second, would the answer outlast a proxy's patience with silence?
   return (
@@ -82,10 +96,11 @@ async function whole(
   streamWanted: boolean,
 ): Promise<Result<LiveAnswer>> {
   const { wire } = running.planned;
-  const { inputTokens } = running.exchange;
+  const { inputTokens, draft } = running.exchange;
   const read = await readTextUpTo(response, ANSWER_MAX_BYTES);
   /** A part of an answer was made, and is owed for, though nobody can use it. */
   const partly = () => {
+    if (draft.operation === "tokenize") return undefined;
     const outputTokens = Math.min(Math.ceil(read.bytes / 4), running.mostOutputTokens);
     return { usage: { inputTokens, outputTokens }, estimated: true };
   };
@@ -111,20 +126,42 @@ async function whole(
       detail: `${streamWanted ? "json_instead_of_stream" : "error_body_with_success_status"}`,
     });
   }
-  const { usage } = decoded.value;
-  const estimated =
-    usage?.inputTokens === undefined || (decoded.value.operation === "chat" && usage.outputTokens === undefined);
-  running.close("completed", {
+  const asked = asAsked(draft, decoded.value);
+  if (!asked.ok) return running.failed(asked.failure, partly());
+  const { changed } = asked.value;
+  const answer = inAskedEncoding(asked.value.answer, running);
+  running.close("completed", usedBy(answer, read.text, running));
+  return ok({ kind: "whole", wire, origin: running.origin, answer, ...(!changed && { text: read.text }) });
+}
+
+/** What a whole answer used, the parts that nobody reported estimated. A count of tokens uses none. */
+function usedBy(answer: Answer, text: string, { exchange, mostOutputTokens }: RunningAttempt) {
+  if (answer.operation === "tokenize") return undefined;
+  const { usage } = answer;
+  const isOutputUnknown = isText(answer) && usage?.outputTokens === undefined;
+  return {
     usage: {
       ...usage,
-      inputTokens: usage?.inputTokens ?? inputTokens,
-      ...(decoded.value.operation === "chat" && {
-        outputTokens: usage?.outputTokens ?? Math.min(Math.ceil(read.text.length / 4), running.mostOutputTokens),
-      }),
+      inputTokens: usage?.inputTokens ?? exchange.inputTokens,
+      ...(isOutputUnknown && { outputTokens: Math.min(Math.ceil(text.length / 4), mostOutputTokens) }),
     },
-    estimated,
-  });
-  return ok({ kind: "whole", wire, origin: running.origin, answer: decoded.value, text: read.text });
+    estimated: usage?.inputTokens === undefined || isOutputUnknown,
+  };
+}
+
+/** Vectors of a backend of another format that knows no base64, for a caller who asked for it (as OpenAI's own client does). */
+function inAskedEncoding(answer: Answer, { exchange, planned }: RunningAttempt): Answer {
+  const { draft, wire } = exchange;
+  if (answer.operation !== "embed" || draft.operation !== "embed") return answer;
+  if (draft.encoding !== "base64" || planned.wire.name === wire.name) return answer;
+  return { ...answer, vectors: answer.vectors.map((vector) => (typeof vector === "string" ? vector : packed(vector))) };
+}
+
+/** Little-endian float32, as OpenAI packs vectors. */
+function packed(vector: readonly number[]): string {
+  const view = new DataView(new ArrayBuffer(vector.length * 4));
+  for (const [index, number] of vector.entries()) view.setFloat32(index * 4, number, true);
+  return toBase64(new Uint8Array(view.buffer));
 }
 
 async function failureOf(response: Response, wire: Wire, gateway: Gateway): Promise<Failure> {

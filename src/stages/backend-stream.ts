@@ -1,4 +1,5 @@
 import type { Frame } from "../core/answer.ts";
+import { choicesOf } from "../core/draft.ts";
 import type { AnswerOrigin, LiveAnswer, StreamingAnswer, StreamStep } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import { ok, type Result } from "../core/result.ts";
@@ -41,7 +42,7 @@ export class BackendStream implements StreamingAnswer {
     this.#running = running;
     this.#reader = body.getReader();
     this.#frames = this.wire.decodeStream();
-    this.#meter = new Meter(draft.operation === "chat" ? (draft.choices ?? 1) : 1);
+    this.#meter = new Meter(choicesOf(draft));
     this.#openedAt = running.gateway.clock.now();
     this.expiresAt = this.#openedAt + running.planned.deadlines.totalMs;
   }
@@ -124,6 +125,8 @@ export class BackendStream implements StreamingAnswer {
       }
       if (frame.terminal) {
         this.#terminal = true;
+        // A format whose closing frame is also its finish (Workers AI): the caller's format is another, and is told.
+        if (this.wire.name !== this.#running.exchange.wire.name && frame.events().length > 0) passing.push(frame);
         // The closing frame of a stream that is not finished proves nothing; the caller's own encoder closes a finished one.
         this.#pending = this.#meter.complete
           ? { kind: "end" }

@@ -1,4 +1,4 @@
-import type { Body, ContentBlock, Draft } from "../core/draft.ts";
+import { type Body, type ContentBlock, type Draft, isGenerative } from "../core/draft.ts";
 import type { WireName } from "../core/wire.ts";
 import { sha256Hex } from "../lib/hash.ts";
 
@@ -35,14 +35,14 @@ export async function cacheKeyOf(draft: Draft, body: Body, scope: CacheScope): P
 /** Whether the draft alone says all that the request says. */
 function isWholeInDraft(draft: Draft): boolean {
   if (draft.unknownFields.length > 0) return false;
-  if (draft.operation === "embed") return true;
+  if (!isGenerative(draft)) return true;
+  if (draft.untranslatable.length > 0 || !(draft.seed === undefined || Number.isSafeInteger(draft.seed))) return false;
   return (
-    draft.untranslatable.length === 0 &&
-    (draft.seed === undefined || Number.isSafeInteger(draft.seed)) &&
+    draft.operation === "complete" ||
     // Schemas and inputs of tools hold numbers that were read as doubles.
-    draft.tools === undefined &&
-    draft.responseFormat === undefined &&
-    draft.messages.every(({ content }) => content.every(isText))
+    (draft.tools === undefined &&
+      draft.responseFormat === undefined &&
+      draft.messages.every(({ content }) => content.every(isText)))
   );
 }
 

@@ -1,3 +1,4 @@
+import { wantsStream } from "../core/draft.ts";
 import type { Decoded, Resolved } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Usage } from "../core/usage.ts";
@@ -49,7 +50,7 @@ export function eventOf(exchange: Known & Pick<Resolved, "principal">, ending: E
     operation: draft.operation,
     clientWire: exchange.wire.name,
     alias: exchange.route?.alias ?? "",
-    stream: draft.operation === "chat" && draft.stream,
+    stream: wantsStream(draft),
     startedAt: exchange.receivedAt,
     endedAt: ending.endedAt,
     outcome: ending.outcome,

@@ -44,6 +44,8 @@ export interface Gateway {
   reportBug(error: unknown, requestId: string): void;
   /** A keyed hash of the caller's own name for its end user. */
   hashEndUser(tenant: string, name: string): Promise<string>;
+  /** The tenant's salt for vLLM's prefix cache: a keyed hash, always the same. A promise only until this isolate knows it. */
+  cacheSalt(tenant: string): string | Promise<string>;
 }
 
 /** Principals by their whole token, bounded. */

@@ -32,16 +32,17 @@ export class Meter {
 
   see(frame: Frame): void {
     if (this.started && !frame.notable && this.#frameOverhead !== undefined) {
-      this.#tokenFrames++;
-      this.#textBytes += Math.max(1, frame.raw.length - this.#frameOverhead);
+      this.#tokenFrames += frame.count;
+      // A plain sum, so that it is the same however neighbours were handed on.
+      this.#textBytes += frame.raw.length - frame.count * this.#frameOverhead;
       return;
     }
     let textBytes = 0;
     for (const event of frame.events()) textBytes += this.#take(event);
     if (textBytes === 0) return;
-    this.#tokenFrames++;
+    this.#tokenFrames += frame.count;
     this.#textBytes += textBytes;
-    this.#frameOverhead = Math.max(0, frame.raw.length - textBytes);
+    this.#frameOverhead = Math.max(0, (frame.raw.length - textBytes) / frame.count);
   }
 
   /**

@@ -29,6 +29,7 @@ export function answerHeaders(exchange: Admitted, answer: LiveAnswer, gateway: G
     ...attemptHeaders(exchange),
     ...translationHeader(exchange),
     ...costHeader(exchange, answer),
+    ...countHeader(answer),
     "server-timing": serverTiming(timingOf(exchange.notes.decisions, gateway.clock.now() - exchange.receivedAt)),
   };
 }
@@ -54,6 +55,12 @@ function costHeader(exchange: Admitted, answer: LiveAnswer): Record<string, stri
   if (answer.kind !== "whole") return {};
   const nano = exchange.notes.attempts.reduce((sum, attempt) => sum + attempt.costNanoUsd, 0);
   return { "x-gateway-cost": (nano / 1e9).toFixed(9) };
+}
+
+/** Who counted, where tokens were to be counted. */
+function countHeader(answer: LiveAnswer): Record<string, string> {
+  if (answer.kind !== "whole" || answer.answer.operation !== "tokenize") return {};
+  return { "x-gateway-count": answer.answer.estimated ? "estimate" : "backend" };
 }
 
 function translationHeader({ controls, notes }: Received): Record<string, string> {

@@ -1,3 +1,5 @@
+import { isText } from "../core/answer.ts";
+import { wantsStreamUsage } from "../core/draft.ts";
 import type { Admitted, LiveAnswer, Received, Reply, WholeAnswer } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import type { RateState, WriterContext } from "../core/wire.ts";
@@ -43,7 +45,7 @@ export function jsonReply(exchange: Admitted, whole: WholeAnswer, gateway: Gatew
 
 /** A whole answer told as the stream that it would have been. */
 export function replayed(exchange: Admitted, whole: WholeAnswer, gateway: Gateway): string {
-  if (whole.answer.operation !== "chat") return "";
+  if (!isText(whole.answer)) return "";
   const writer = exchange.wire.encodeStream(writerContext(exchange, gateway, whole));
   const frames = replay(whole.answer).map((event) => writer.write(event));
   return frames.join("") + writer.end();
@@ -52,11 +54,12 @@ export function replayed(exchange: Admitted, whole: WholeAnswer, gateway: Gatewa
 /** The model is the one that answered, as in frames that pass unchanged; the alias only while nobody has. */
 export function writerContext(exchange: Admitted, gateway: Gateway, live?: LiveAnswer): WriterContext {
   const { draft } = exchange;
-  const known = live?.kind === "whole" && live.answer.operation === "chat" ? live.answer : undefined;
+  const known = live?.kind === "whole" && isText(live.answer) ? live.answer : undefined;
   return {
     id: known?.id ?? exchange.requestId,
     model: known?.model ?? live?.origin.model ?? exchange.route.alias,
     createdAt: known?.createdAt ?? Math.floor(gateway.clock.now() / 1_000),
-    includeUsage: draft.operation === "chat" && draft.streamUsage,
+    includeUsage: wantsStreamUsage(draft),
+    request: exchange.body.value,
   };
 }

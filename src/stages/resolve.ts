@@ -1,50 +1,71 @@
 import { findRoute } from "../config/resolve.ts";
 import { modelNameOf, type Route } from "../core/config.ts";
+import { type Draft, isGenerative, type Operation, sequencesOf } from "../core/draft.ts";
 import type { Authenticated, CachePlan, Resolved } from "../core/exchange.ts";
 import { badRequest, type Failure } from "../core/failure.ts";
 import type { Principal } from "../core/identity.ts";
-import { ceilingNanoUsd } from "../core/money.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import { estimateInputTokens } from "../core/tokens.ts";
 import { drawTarget } from "../routing/plan.ts";
 import { cacheKeyOf } from "./cache-key.ts";
+import { countingRoute } from "./counting.ts";
+import { exactInputTokens } from "./exact-tokens.ts";
 import type { Gateway } from "./gateway.ts";
 import { levelsOf } from "./levels.ts";
+import { repairsOf, reservationFor } from "./reservation.ts";
 import { standingOf } from "./standing.ts";
 
 /** What the alias means under the config version that this isolate holds, and the most that the request may use. No I/O. */
 export function resolve(exchange: Authenticated, gateway: Gateway): Result<Resolved> | Promise<Result<Resolved>> {
   const { draft, principal } = exchange;
   const config = gateway.config();
-  const route = findRoute(config, draft.model);
-  if (!route) return fail(modelNotFound(draft.model));
-  if (!mayUse(principal, route.alias)) return fail(modelForbidden(route.alias));
-  if (route.operation !== draft.operation) {
-    return fail(
-      badRequest(
-        `The model \`${route.alias}\` does not support this operation (it is for: ${route.operation}).`,
-        "model",
-      ),
-    );
-  }
-  const inputTokens = estimateInputTokens(draft, exchange.body);
+  const found = findRoute(config, draft.model);
+  if (!found) return fail(modelNotFound(draft.model));
+  if (!mayUse(principal, found.alias)) return fail(modelForbidden(found.alias));
+  const route = routeFor(draft, found);
+  if (!route) return fail(wrongOperation(found));
+  const { availableBackends } = gateway;
+  const standing = standingOf(route, config, availableBackends);
+  const drawn = drawTarget(route, { config, availableBackends, random: () => gateway.chance.random() });
+  const estimate = estimateInputTokens(draft, exchange.body, standing.tokenizers);
+  const target = route.exactTokens ? (drawn ?? route.targets[0]) : undefined;
+  const known = { config, route, drawn, priceCeiling: standing.priceCeiling };
+  if (!target) return reserved(exchange, known, estimate, gateway);
+  return exactInputTokens(exchange, target, config.backends[target.backend], gateway).then((counted) =>
+    reserved(exchange, known, counted ?? estimate, gateway),
+  );
+}
+
+/** What the route would have to be for the draft: a chat's tokens can be counted, and nothing else is another operation. */
+function routeFor(draft: Draft, route: Route): Route | undefined {
+  if (route.operation === draft.operation) return route;
+  return draft.operation === "tokenize" && route.operation === "chat" ? countingRoute(route) : undefined;
+}
+
+/** The most that the request may use, refused where its input alone is too much. */
+function reserved(
+  exchange: Authenticated,
+  known: Pick<Resolved, "config" | "route" | "drawn" | "priceCeiling">,
+  inputTokens: number,
+  gateway: Gateway,
+): Result<Resolved> | Promise<Result<Resolved>> {
+  const { draft, principal } = exchange;
+  const { config, route, priceCeiling, drawn } = known;
   if (inputTokens > route.maxInputTokens) {
     return fail(
       badRequest(
         `The input is about ${inputTokens} tokens; \`${route.alias}\` takes at most ${route.maxInputTokens}.`,
-        draft.operation === "chat" ? "messages" : "input",
+        INPUT_FIELD[draft.operation],
         "context_length_exceeded",
       ),
     );
   }
-  const maxOutputTokens =
-    draft.operation === "chat"
-      ? Math.min(draft.maxOutputTokens ?? route.maxOutputTokens, route.maxOutputTokens)
-      : undefined;
-  const outputTokens = (maxOutputTokens ?? 0) * (draft.operation === "chat" ? (draft.choices ?? 1) : 1);
-  const { availableBackends } = gateway;
-  const { priceCeiling } = standingOf(route, config, availableBackends);
-  const drawn = drawTarget(route, { config, availableBackends, random: () => gateway.chance.random() });
+  const maxOutputTokens = isGenerative(draft)
+    ? Math.min(draft.maxOutputTokens ?? route.maxOutputTokens, route.maxOutputTokens)
+    : undefined;
+  const outputTokens = (maxOutputTokens ?? 0) * sequencesOf(draft);
+  // Counting charges a request and no tokens.
+  const charged = draft.operation === "tokenize" ? 0 : inputTokens;
   const resolved = (cache: CachePlan): Result<Resolved> =>
     ok({
       ...exchange,
@@ -53,10 +74,7 @@ export function resolve(exchange: Authenticated, gateway: Gateway): Result<Resol
       inputTokens,
       maxOutputTokens,
       levels: levelsOf(principal, config, route.alias),
-      reservation: {
-        tokens: inputTokens + outputTokens,
-        costNanoUsd: ceilingNanoUsd(priceCeiling, inputTokens, outputTokens),
-      },
+      reservation: reservationFor(priceCeiling, charged, outputTokens, repairsOf(exchange, route)),
       priceCeiling,
       drawn,
       cache,
@@ -65,6 +83,30 @@ export function resolve(exchange: Authenticated, gateway: Gateway): Result<Resol
   // Only a cache key takes time (it is hashed).
   return planned instanceof Promise ? planned.then(resolved) : resolved(planned);
 }
+
+/** The field that holds the input, as a caller of the operation knows it. */
+const INPUT_FIELD: Readonly<Record<Operation, string>> = {
+  chat: "messages",
+  complete: "prompt",
+  embed: "input",
+  rerank: "documents",
+  tokenize: "messages",
+};
+
+/** Where each operation is asked for; no operation is translated into another. */
+const ASKED_AT: Readonly<Record<Operation, string>> = {
+  chat: "/v1/chat/completions or /v1/messages",
+  complete: "/v1/completions",
+  embed: "/v1/embeddings",
+  rerank: "/v1/rerank",
+  tokenize: "/v1/messages/count_tokens",
+};
+
+const wrongOperation = ({ alias, operation }: Route): Failure =>
+  badRequest(
+    `The model \`${alias}\` does not support this operation (it is for: ${operation}); use ${ASKED_AT[operation]}.`,
+    "model",
+  );
 
 export function mayUse(principal: Principal, alias: string): boolean {
   return principal.allowedModels === undefined || principal.allowedModels.has(alias);
@@ -112,6 +154,6 @@ function cacheWish({ controls, draft }: Authenticated, { cache }: Route): { want
   if (cache.mode === "off") return { wanted: false, reason: "route" };
   if (controls.cache !== undefined) return { wanted: controls.cache !== "off", reason: "header" };
   if (cache.mode === "on") return { wanted: true, reason: "route" };
-  const deterministic = draft.operation === "embed" || draft.temperature === 0 || draft.seed !== undefined;
+  const deterministic = !isGenerative(draft) || draft.temperature === 0 || draft.seed !== undefined;
   return { wanted: deterministic, reason: deterministic ? "deterministic" : "not_deterministic" };
 }

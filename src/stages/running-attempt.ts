@@ -1,4 +1,5 @@
 import type { Backend, Deadlines } from "../core/config.ts";
+import { sequencesOf } from "../core/draft.ts";
 import type { Admitted, AnswerOrigin } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import { costNanoUsd, type Price } from "../core/money.ts";
@@ -16,6 +17,7 @@ export interface PlannedAttempt {
   readonly price: Price;
   readonly deadlines: Deadlines;
   readonly chosenTarget: boolean;
+  readonly kind?: AttemptRecord["kind"];
 }
 
 /** The running attempt: its clock, its way to stop the backend, and the one record that it leaves. */
@@ -56,7 +58,7 @@ export class RunningAttempt {
   /** What the backend was told to stop at, over all choices, and what was reserved: no estimate of ours is larger. */
   get mostOutputTokens(): number {
     const { draft, maxOutputTokens = 0 } = this.exchange;
-    return draft.operation === "chat" ? maxOutputTokens * (draft.choices ?? 1) : 0;
+    return maxOutputTokens * sequencesOf(draft);
   }
 
   /** Stops the backend's generation. A request's own signal is not passed on to a subrequest by the runtime; this one is. */
@@ -73,9 +75,10 @@ export class RunningAttempt {
     if (this.#closed) return;
     this.#closed = true;
     this.#forget();
-    const { backend, model, wire, price } = this.planned;
+    const { backend, model, wire, price, kind } = this.planned;
     this.exchange.notes.attempts.push({
       ordinal: this.#ordinal,
+      ...(kind && { kind }),
       backend: backend.name,
       model,
       wire: wire.name,

@@ -1,4 +1,4 @@
-import type { Frame } from "../core/answer.ts";
+import { type Frame, isText } from "../core/answer.ts";
 import type { Admitted, LiveAnswer, StreamingAnswer, StreamStep, WholeAnswer } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import type { AnswerStepper, Policy } from "../core/policy.ts";
@@ -10,7 +10,7 @@ import { writerContext } from "./reply.ts";
 
 /**
  * Response policies, frame by frame inside the one read loop; a whole answer (from the cache, or from a backend that did not stream) is stepped
- * through as the stream that it would have been. Without any such policy the answer passes as it is, unparsed. Vectors are not screened.
+ * through as the stream that it would have been. Without any such policy the answer passes as it is, unparsed. Vectors, ranks and counts are not screened.
  */
 export function screen(exchange: Admitted, answer: LiveAnswer, gateway: Gateway): Result<LiveAnswer> {
   if (!gateway.policies.some((policy) => policy.onAnswer)) return ok(answer);
@@ -48,7 +48,7 @@ function screenedWhole(
   steppers: Steppers,
   gateway: Gateway,
 ): Result<WholeAnswer> {
-  if (whole.answer.operation !== "chat") return ok(whole);
+  if (!isText(whole.answer)) return ok(whole);
   const frames = replayFrames(whole.answer, whole.wire, writerContext(exchange, gateway, whole));
   const passed = steppers.frames(frames);
   if (!passed.ok) return passed;
@@ -56,7 +56,7 @@ function screenedWhole(
   if (!last.ok) return last;
   const screened = [...passed.value, ...last.value];
   if (screened.length === frames.length && screened.every((frame, index) => frame === frames[index])) return ok(whole);
-  const sink = collector(whole.answer.choices.length);
+  const sink = collector(whole.answer.choices.length, whole.answer.operation);
   for (const frame of screened) for (const event of frame.events()) sink.push(event);
   const collected = sink.result();
   return collected.ok

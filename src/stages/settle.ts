@@ -1,12 +1,14 @@
 import type { Answer, Frame } from "../core/answer.ts";
+import { wantsStream } from "../core/draft.ts";
 import type { Admitted, LiveAnswer, StreamingAnswer, StreamStep } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
-import type { BreakerReport, Settlement as SettlementCall } from "../core/ports.ts";
+import type { BreakerReport } from "../core/ports.ts";
 import { fail, type Result } from "../core/result.ts";
 import type { WideEvent } from "../core/wide-event.ts";
-import { collector, replay } from "../wire/collect.ts";
+import { replay } from "../wire/collect.ts";
 import { AnswerLosses } from "../wire/losses.ts";
 import { CACHE_MAX_BYTES, cacheEntry } from "./cache-entry.ts";
+import { collectorFor } from "./collector-for.ts";
 import { eventOf } from "./event.ts";
 import type { Gateway } from "./gateway.ts";
 import { WatchedStream } from "./watched-stream.ts";
@@ -19,7 +21,7 @@ export type Finish =
 
 /**
  * The one exit behind `admit`. Opening it registers the settlement with `waitUntil`, before the first byte; the first
- * `finish` counts, every later one is ignored. One Redis call (a second where the first got no answer), one event.
+ * `finish` counts, every later one is ignored. One settlement for Redis, one event.
  */
 export class Settlement {
   readonly #exchange: Admitted;
@@ -59,8 +61,7 @@ export class Settlement {
       return;
     }
     const { wire, requestId, draft } = this.#exchange;
-    const streams = draft.operation === "chat" && draft.stream;
-    const status = streams && begun ? 200 : wire.encodeFailure(failure, requestId).status;
+    const status = wantsStream(draft) && begun ? 200 : wire.encodeFailure(failure, requestId).status;
     this.finish({ kind: "failed", failure, status });
   }
 
@@ -114,29 +115,21 @@ export class Settlement {
     gateway.log(event);
     const breakers = this.#breakerReports();
     const unusedProbes = exchange.shared.probes?.filter((held) => !breakers.some(({ backend }) => backend === held));
-    await this.#tell({
-      requestId: exchange.requestId,
-      tenant: exchange.principal.tenant,
-      levels: exchange.levels,
-      reservation: exchange.unleased ? { tokens: 0, costNanoUsd: 0 } : exchange.reservation,
-      actual: { tokens, costNanoUsd: event.costNanoUsd },
-      event,
-      eventText,
-      ...(cacheWrite && { cacheWrite }),
-      breakers,
-      ...(unusedProbes && unusedProbes.length > 0 && { unusedProbes }),
-    });
-  }
-
-  /**
-   * Once more where Redis did not answer: the first call may have been lost, and settling is idempotent. A breaker's report is not,
-   * so it goes with the first call only. Whatever fails then is left to the queue's event and the sweep.
-   */
-  async #tell(settlement: SettlementCall): Promise<void> {
-    const { admission } = this.#gateway;
-    const { alarm } = this.#exchange;
-    const reply = await admission.settle(settlement, alarm);
-    if (reply.kind === "unavailable") await admission.settle({ ...settlement, breakers: [] }, alarm);
+    await gateway.admission.settle(
+      {
+        requestId: exchange.requestId,
+        tenant: exchange.principal.tenant,
+        levels: exchange.levels,
+        reservation: exchange.unleased ? { tokens: 0, costNanoUsd: 0 } : exchange.reservation,
+        actual: { tokens, costNanoUsd: event.costNanoUsd },
+        event,
+        eventText,
+        ...(cacheWrite && { cacheWrite }),
+        breakers,
+        ...(unusedProbes && unusedProbes.length > 0 && { unusedProbes }),
+      },
+      exchange.alarm,
+    );
   }
 
   #eventOf(finish: Finish, endedAt: number, endUserHash: string | undefined): WideEvent {
@@ -163,7 +156,9 @@ export class Settlement {
 
   /** Each backend's last word counts; a client's departure says nothing about a backend. */
   #breakerReports(): readonly BreakerReport[] {
-    const { config, notes } = this.#exchange;
+    const { config, notes, draft } = this.#exchange;
+    // Counting has a deadline of its own and says nothing about how well a backend answers.
+    if (draft.operation === "tokenize") return [];
     const reports = new Map<string, BreakerReport>();
     for (const attempt of notes.attempts) {
       const backend = config.backends[attempt.backend];
@@ -192,7 +187,7 @@ class Memory {
   #bytes = 0;
 
   constructor(exchange: Admitted) {
-    this.#collector = collector(exchange.draft.operation === "chat" ? (exchange.draft.choices ?? 1) : 1);
+    this.#collector = collectorFor(exchange.draft);
   }
 
   take(step: StreamStep): void {

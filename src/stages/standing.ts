@@ -1,12 +1,15 @@
 import type { Config, Route } from "../core/config.ts";
 import type { Price } from "../core/money.ts";
+import type { TokenizerFamily } from "../core/tokenizers.ts";
 import { dearestPrice } from "../routing/plan.ts";
 
 /** What a route means under a config, whoever asks: worked out once. */
 export interface Standing {
   readonly priceCeiling: Price;
-  /** The longest that a request can run: its slowest permitted attempt behind the whole delay budget. */
+  /** The longest that a request can run: its slowest permitted attempt and the repairs of its answer, behind the whole delay budget. */
   readonly leaseMs: number;
+  /** By which the permitted targets count; the input is as long as the one says that says most. */
+  readonly tokenizers: readonly TokenizerFamily[];
   readonly targetBackends: readonly string[];
   /** Those of the targets and of the fallbacks. */
   readonly backends: readonly string[];
@@ -40,8 +43,14 @@ function workOut(route: Route, config: Config, available: ReadonlySet<string>): 
     ({ backend }) => route.deadlines?.totalMs ?? config.backends[backend]?.deadlines.totalMs ?? 0,
   );
   return {
+    tokenizers: [
+      ...new Set(targets.filter(({ backend }) => available.has(backend)).map(({ tokenizer }) => tokenizer ?? "other")),
+    ],
     priceCeiling: dearestPrice(route, config, available),
-    leaseMs: Math.max(...totalsMs) + route.delayBudgetMs + config.leaseMarginMs,
+    leaseMs:
+      Math.max(...totalsMs) * (1 + (route.validateStructured?.repairs ?? 0)) +
+      route.delayBudgetMs +
+      config.leaseMarginMs,
     targetBackends: [...new Set(route.targets.map(({ backend }) => backend))],
     backends: [...new Set(targets.map(({ backend }) => backend))],
   };

@@ -1,3 +1,4 @@
+import { wantsStream } from "../core/draft.ts";
 import type { Admitted, AnswerOrigin, StreamingAnswer, StreamStep } from "../core/exchange.ts";
 import { type Failure, INTERNAL } from "../core/failure.ts";
 import type { Wire } from "../core/wire.ts";
@@ -43,7 +44,7 @@ export class WatchedStream implements StreamingAnswer {
     this.#gateway = gateway;
     this.#listener = listener;
     const { draft, route } = exchange;
-    const isCollected = draft.operation !== "chat" || !draft.stream;
+    const isCollected = !wantsStream(draft);
     // The backend's own deadline counts while somebody reads; this one also ends a stream that nobody reads any more.
     const leftMs = this.expiresAt + EXPIRY_GRACE_MS - gateway.clock.now();
     this.#disarm = exchange.alarm.after(leftMs, () => this.#expire());

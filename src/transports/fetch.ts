@@ -20,7 +20,7 @@ export function fetchTransport(access: ReadonlyMap<string, BackendAccess>): Tran
       const door = doors.get(call.backend.name);
       if (!door) return fail(unreachable("not_configured"));
       try {
-        const response = await fetch(door.baseUrl + call.request.path, {
+        const response = await fetch((call.request.unversioned ? door.rootUrl : door.baseUrl) + call.request.path, {
           method: "POST",
           headers: {
             ...(call.stream ? door.streamHeaders : door.jsonHeaders),
@@ -45,6 +45,8 @@ export function fetchTransport(access: ReadonlyMap<string, BackendAccess>): Tran
 function doorOf({ baseUrl, headers }: BackendAccess) {
   return {
     baseUrl,
+    /** Where a server keeps what is beside its API. */
+    rootUrl: baseUrl.replace(/\/v\d+[a-z0-9]*$/, ""),
     jsonHeaders: { ...FIXED, ...headers, accept: "application/json" },
     streamHeaders: { ...FIXED, ...headers, accept: "text/event-stream" },
   };

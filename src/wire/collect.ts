@@ -46,7 +46,7 @@ const SPOKEN_TYPES = ["text", "reasoning", "refusal"] as const;
  * Collects the events of one stream of `choices` choices. Law: `collect(replay(x)) = x`. Of usage it keeps what the vocabulary has words for: what a
  * stream's usage frame says beyond it (audio tokens, accepted predictions) is lost to a caller who asked for JSON.
  */
-export function collector(choices = 1): Collector {
+export function collector(choices = 1, operation: ChatAnswer["operation"] = "chat"): Collector {
   const byIndex = new Map<number, ChoiceCollector>();
   let start: Extract<StreamEvent, { type: "start" }> | undefined;
   let usage: Usage | undefined;
@@ -140,7 +140,7 @@ export function collector(choices = 1): Collector {
       if (finish) finished.push({ index, blocks, finish });
     }
     return ok({
-      operation: "chat",
+      operation,
       id: start?.id ?? "",
       model: start?.model ?? "",
       ...(start?.createdAt !== undefined && { createdAt: start.createdAt }),

@@ -15,6 +15,8 @@ export interface StreamFormat {
   read(raw: Uint8Array): ParsedFrame;
   /** The keys of the strings in which two plain frames of a stream may differ. */
   readonly textKeys: readonly string[];
+  /** The keys of the whole numbers in which they may differ too. */
+  readonly numberKeys?: readonly string[];
 }
 
 export const NOTHING: ParsedFrame = { events: [], terminal: false };
@@ -32,13 +34,15 @@ export function failed(failure: Failure): ParsedFrame {
 
 class SseFrame implements Frame {
   readonly raw: Uint8Array;
+  readonly count: number;
   readonly notable: boolean;
   readonly terminal: boolean;
   private parsed: readonly StreamEvent[] | undefined;
   private readonly format: StreamFormat;
 
-  constructor(raw: Uint8Array, format: StreamFormat, parsed: ParsedFrame | undefined) {
+  constructor(raw: Uint8Array, format: StreamFormat, parsed: ParsedFrame | undefined, count = 1) {
     this.raw = raw;
+    this.count = count;
     this.format = format;
     this.notable = parsed !== undefined && !isText(parsed.events);
     this.terminal = parsed?.terminal ?? false;
@@ -46,8 +50,12 @@ class SseFrame implements Frame {
   }
 
   events(): readonly StreamEvent[] {
-    this.parsed ??= this.format.read(this.raw).events;
+    this.parsed ??= this.count === 1 ? this.format.read(this.raw).events : this.readEach();
     return this.parsed;
+  }
+
+  private readEach(): readonly StreamEvent[] {
+    return new SseSplitter().push(this.raw).flatMap((frame) => this.format.read(frame).events);
   }
 }
 
@@ -57,8 +65,9 @@ function isText(events: readonly StreamEvent[]): boolean {
 }
 
 /**
- * Cuts a stream of server-sent events and tells plain frames from notable ones. Plain frames are recognised by their bytes (`PlainFrames`); all
- * others are parsed at once, since whoever reads a stream has to look at them.
+ * Cuts a stream of server-sent events and tells plain frames from notable ones. Plain frames are recognised by their bytes (`PlainFrames`), and
+ * those that lie side by side are handed on as one: nobody looks into them, and each would cost an object and a view. All others are
+ * parsed at once, since whoever reads a stream has to look at them.
  */
 export class SseFrameReader implements FrameReader {
   private readonly splitter = new SseSplitter();
@@ -68,15 +77,35 @@ export class SseFrameReader implements FrameReader {
 
   constructor(format: StreamFormat) {
     this.format = format;
-    this.plain = new PlainFrames(format.textKeys);
+    this.plain = new PlainFrames(format.textKeys, format.numberKeys);
   }
 
   push(chunk: Uint8Array): readonly Frame[] {
     if (this.ended) return [];
     const frames: Frame[] = [];
-    for (const raw of this.splitter.push(chunk)) {
-      frames.push(new SseFrame(raw, this.format, this.plain.matches(raw) ? undefined : this.parse(raw)));
-    }
+    /** Plain frames side by side: `run.bytes[run.start, run.end)`. */
+    const run = { bytes: chunk, start: 0, end: 0, count: 0 };
+    const flush = () => {
+      if (run.count === 0) return;
+      frames.push(new SseFrame(run.bytes.subarray(run.start, run.end), this.format, undefined, run.count));
+      run.count = 0;
+    };
+    this.splitter.cut(chunk, (bytes, start, end) => {
+      if (this.plain.matches(bytes, start, end)) {
+        if (run.count === 0 || run.bytes !== bytes || run.end !== start) {
+          flush();
+          run.bytes = bytes;
+          run.start = start;
+        }
+        run.end = end;
+        run.count++;
+        return;
+      }
+      flush();
+      const raw = bytes.subarray(start, end);
+      frames.push(new SseFrame(raw, this.format, this.parse(raw)));
+    });
+    flush();
     if (this.splitter.overflowed) {
       this.ended = true;
       frames.push(new SseFrame(new Uint8Array(0), this.format, failed(protocolFailure("frame_too_large"))));

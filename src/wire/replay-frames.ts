@@ -12,10 +12,11 @@ export function replayFrames(answer: ChatAnswer, wire: Wire, context: WriterCont
   const frames = replay(answer).map(
     (event): Frame => ({
       raw: encoder.encode(writer.write(event)),
+      count: 1,
       notable: true,
       terminal: false,
       events: () => [event],
     }),
   );
-  return [...frames, { raw: encoder.encode(writer.end()), notable: true, terminal: true, events: () => [] }];
+  return [...frames, { raw: encoder.encode(writer.end()), count: 1, notable: true, terminal: true, events: () => [] }];
 }

@@ -3,7 +3,7 @@ import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CallerFormat, chatRequest, readFailure, readStream, textOfAnswer } from "../support/caller.ts";
 import { type Player, promptOf, type Recording, startPlayer } from "../support/player.ts";
-import { type RecordedCase, recordedCases } from "../support/recorded.ts";
+import { type RecordedCase, socketCases } from "../support/recorded.ts";
 import { pastStores, startTestStack, type TestStack } from "../support/stack.ts";
 import { seeded, together } from "../support/together.ts";
 import { truthOf } from "../support/truth.ts";
@@ -36,7 +36,7 @@ afterAll(async () => {
 });
 
 interface Probe {
-  readonly recorded: RecordedCase;
+  readonly recorded: RecordedCase<CallerFormat>;
   readonly stream: boolean;
   readonly recording: Recording;
 }
@@ -61,7 +61,7 @@ async function ask({ recorded, stream, recording }: Probe, headers: Record<strin
   };
 }
 
-function probesOf(recorded: RecordedCase, index: number): Probe[] {
+function probesOf(recorded: RecordedCase<CallerFormat>, index: number): Probe[] {
   const { backend, fixture } = recorded;
   const { completeAt = fixture.bytes.length + 1 } = truthOf(backend, fixture);
   const random = seeded(SEED + index);
@@ -133,7 +133,7 @@ async function judge(probe: Probe, index: number): Promise<"failed" | "complete"
 describe("a recorded stream that is cut on the wire", () => {
   // planted: the end of the bytes taken for the end of the answer once it had begun
   it("is an error before its last finish and complete behind it: to the caller, in the ledger, in the cache", async () => {
-    const probes = recordedCases.flatMap(probesOf);
+    const probes = socketCases.flatMap(probesOf);
     const seen = await together(probes, AT_ONCE, (probe, index) =>
       judge(probe, index).catch((error) => {
         throw new Error(`${nameOf(probe)}: ${String(error)}`, { cause: error });
@@ -151,7 +151,7 @@ describe("a recorded stream that is cut on the wire", () => {
 
   // planted: where the splitter stands forgotten between two chunks
   it("gives the same bytes however it is split", async () => {
-    const probes = recordedCases.flatMap((recorded, index) =>
+    const probes = socketCases.flatMap((recorded, index) =>
       [true, false].map((stream) => ({ recorded, stream, random: seeded(SEED + index) })),
     );
     await together(probes, AT_ONCE, async ({ recorded, stream, random }) => {
@@ -172,7 +172,7 @@ describe("a recorded stream that is cut on the wire", () => {
 
 describe("a recorded stream that falls silent with its connection open", () => {
   // Of the fixtures whose usage comes in a frame of its own, behind the finish.
-  const cases = recordedCases.filter(({ name }) => name === "text" || name === "usage-last");
+  const cases = socketCases.filter(({ name }) => name === "text" || name === "usage-last");
 
   // planted: silence that counts against a stream that has finished
   it("is complete behind its finish, with what it said of its usage, and a failure before it", async () => {
@@ -218,7 +218,7 @@ describe("the official SDKs", () => {
 
   /** Bytes of `multibyte` up to the middle of its third quarter: some text has been said by then. */
   const recordingOf = (backend: CallerFormat, by: (typeof ENDINGS)[number]): Recording => {
-    const fixture = recordedCases.find((one) => one.backend === backend && one.name === "multibyte")?.fixture;
+    const fixture = socketCases.find((one) => one.backend === backend && one.name === "multibyte")?.fixture;
     const { completeAt = 0 } = fixture ? truthOf(backend, fixture) : {};
     return { format: backend, fixture: "multibyte", cut: Math.floor(completeAt * 0.7), by, lingerMs: 50 };
   };

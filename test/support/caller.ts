@@ -1,7 +1,8 @@
 import type { Json } from "../../src/core/json.ts";
 
-/** The two formats that stream, as a caller sees them. Read here without any of the gateway's own code. */
+/** The formats of chats, as a caller sees them. Read here without any of the gateway's own code. */
 export type CallerFormat = "openai-chat" | "anthropic-messages";
+export type AnyFormat = CallerFormat | "openai-responses";
 
 /** What a stream told its caller. */
 export interface Told {
@@ -24,7 +25,7 @@ interface Fields {
 }
 
 /** Reads a whole stream body. Throws where it breaks the format: a frame that is no JSON, or anything behind the end. */
-export function readStream(format: CallerFormat, body: string): Told {
+export function readStream(format: AnyFormat, body: string): Told {
   const state = {
     text: "",
     finished: 0,
@@ -59,6 +60,7 @@ export function readStream(format: CallerFormat, body: string): Told {
       .trim();
     const json = JSON.parse(data) as Fields;
     if (format === "openai-chat") readChunk(json, state);
+    else if (format === "openai-responses") readResponseEvent(json, event, state);
     else readEvent(json, event, state);
   }
   const { error, usage, silentCall: _, ...rest } = state;
@@ -74,6 +76,13 @@ type State = { -readonly [K in keyof Told]: Told[K] | undefined } & {
 
 interface ToolCall {
   readonly function?: { readonly name?: string; readonly arguments?: string };
+}
+
+interface ResponseItem {
+  readonly content?: readonly { readonly text?: string; readonly refusal?: string }[];
+  readonly summary?: readonly { readonly text?: string; readonly refusal?: string }[];
+  readonly name?: string;
+  readonly arguments?: string;
 }
 
 const callText = (calls: readonly ToolCall[] = []) =>
@@ -131,25 +140,54 @@ function readEvent(json: Fields, event: string | undefined, state: State): void 
   }
 }
 
+function readResponseEvent(json: Fields, event: string | undefined, state: State): void {
+  if (event !== undefined && json.type !== event) throw new Error("an event under another's name");
+  switch (json.type) {
+    case "error":
+      state.error = json.error as unknown as NonNullable<Told["error"]>;
+      return;
+    case "response.output_item.added":
+      state.text += (json.item as ResponseItem | undefined)?.name ?? "";
+      return;
+    case "response.output_text.delta":
+    case "response.refusal.delta":
+    case "response.function_call_arguments.delta":
+    case "response.reasoning_summary_text.delta":
+    case "response.reasoning_text.delta":
+      state.text += json.delta as string;
+      return;
+    case "response.completed":
+    case "response.incomplete": {
+      const { usage } = json.response as unknown as { usage?: Record<string, unknown> };
+      state.finished++;
+      state.closed = true;
+      if (usage) state.usage = usage;
+    }
+  }
+}
+
 /** A failure told as a JSON body in the caller's format; throws where it is not that. */
-export function readFailure(format: CallerFormat, body: string): { readonly type: string; readonly message: string } {
+export function readFailure(format: AnyFormat, body: string): { readonly type: string; readonly message: string } {
   const json = JSON.parse(body) as { type?: string; error?: { type?: unknown; message?: unknown; code?: unknown } };
   const { type, message, code } = json.error ?? {};
   if (typeof type !== "string" || typeof message !== "string") throw new Error(`no error of ${format}: ${body}`);
-  const fits = format === "openai-chat" ? json.type === undefined && code !== undefined : json.type === "error";
+  const fits = format !== "anthropic-messages" ? json.type === undefined && code !== undefined : json.type === "error";
   if (!fits) throw new Error(`an error, but not of ${format}: ${body}`);
   return { type, message };
 }
 
 /** A chat request of the format. `more` goes over it. */
 export function chatRequest(
-  format: CallerFormat,
+  format: AnyFormat,
   model: string,
   prompt: string,
   stream: boolean,
   more: Readonly<Record<string, unknown>> = {},
 ): { readonly path: string; readonly body: Readonly<Record<string, unknown>> } {
   const messages = [{ role: "user", content: prompt }];
+  if (format === "openai-responses") {
+    return { path: "/v1/responses", body: { model, input: prompt, max_output_tokens: 512, stream, ...more } };
+  }
   return format === "openai-chat"
     ? {
         path: "/v1/chat/completions",
@@ -159,11 +197,20 @@ export function chatRequest(
 }
 
 /** Text, reasoning, refusals and calls of tools of a JSON answer, in order. */
-export function textOfAnswer(format: CallerFormat, body: string): string {
+export function textOfAnswer(format: AnyFormat, body: string): string {
   const json = JSON.parse(body) as {
     choices?: { message: Record<string, string | null> & { tool_calls?: ToolCall[] } }[];
     content?: { text?: string; thinking?: string; type: string; name?: string; input?: unknown }[];
+    output?: ResponseItem[];
   };
+  if (format === "openai-responses") {
+    return (json.output ?? [])
+      .map(({ summary = [], content = [], name = "", arguments: json = "" }) => {
+        const parts = [...summary, ...content].map(({ text, refusal }) => text ?? refusal ?? "");
+        return `${parts.join("")}${name}${json}`;
+      })
+      .join("");
+  }
   return format === "openai-chat"
     ? (json.choices ?? [])
         .map(({ message }) => {

@@ -16,7 +16,7 @@ import { principalCache } from "../../src/stores/isolate/principals.ts";
 import { refusalTally } from "../../src/stores/isolate/refusals.ts";
 import { strangerList } from "../../src/stores/isolate/strangers.ts";
 import { wires } from "../../src/wire/registry.ts";
-import { type CallerFormat, chatRequest } from "./caller.ts";
+import { type AnyFormat, chatRequest } from "./caller.ts";
 
 /**
  * The whole pipeline in this process: every stage, wire and policy is the real one. What stands outside of it is played: a transport that
@@ -36,12 +36,21 @@ backends:
     collectJson: always
     deadlines: *deadlines
     price: *price
+  responses:
+    formats: [openai-responses]
+    baseUrl: {url: "http://127.0.0.1:2"}
+    collectJson: always
+    deadlines: *deadlines
+    price: *price
 routes:
   openai-chat:
     targets: [{backend: openai, model: played}]
     cache: {mode: "on", ttlSeconds: 60}
   anthropic-messages:
     targets: [{backend: claude, model: played}]
+    cache: {mode: "on", ttlSeconds: 60}
+  openai-responses:
+    targets: [{backend: responses, model: played}]
     cache: {mode: "on", ttlSeconds: 60}
   spare:
     targets: [{backend: openai, model: played}]
@@ -85,9 +94,9 @@ export interface Played {
 }
 
 export interface PlayedRequest {
-  readonly caller: CallerFormat;
+  readonly caller: AnyFormat;
   /** The format of the backend that answers; also the alias. */
-  readonly backend: CallerFormat;
+  readonly backend: AnyFormat;
   /** Another alias of that backend. */
   readonly alias?: string;
   readonly stream: boolean;
@@ -148,6 +157,7 @@ export function playedGateway(answering: Answering, recorder: Recorder, more: Pa
     log: () => undefined,
     reportBug: (bug) => recorder.bugs.push(bug),
     hashEndUser: async () => "",
+    cacheSalt: (tenant) => `salt of ${tenant}`,
     ...more,
   };
 }

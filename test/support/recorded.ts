@@ -1,22 +1,34 @@
 import { type StreamFixture, streamFixtures } from "../contract/wire/fixtures.ts";
-import type { CallerFormat } from "./caller.ts";
+import type { AnyFormat, CallerFormat } from "./caller.ts";
 import type { PlayedRequest } from "./pipeline.ts";
 
-const FORMATS = ["openai-chat", "anthropic-messages"] as const;
+const FORMATS = ["openai-chat", "anthropic-messages", "openai-responses"] as const;
+/** Streams of this format are long, and each is cut at each of its bytes: of the pairs that it is in, those that differ. */
+const WITH_RESPONSES = new Set(["short", "tools", "error-frame", "usage-last"]);
 
-export interface RecordedCase {
-  readonly backend: CallerFormat;
-  readonly caller: CallerFormat;
+export interface RecordedCase<Format extends AnyFormat = AnyFormat> {
+  readonly backend: Format;
+  readonly caller: Format;
   readonly name: string;
   readonly fixture: StreamFixture;
 }
 
-/** Every recorded stream with callers of both formats. Anthropic's format has one choice: its callers never ask for two. */
+/** Every recorded stream with callers of all formats. Only OpenAI's chat has several choices: callers of others never ask for two. */
 export const recordedCases: readonly RecordedCase[] = FORMATS.flatMap((backend) =>
   streamFixtures(backend).flatMap((fixture) =>
     FORMATS.map((caller) => ({ backend, caller, fixture, name: fixture.name })),
   ),
-).filter(({ caller, fixture }) => caller === "openai-chat" || fixture.choices === 1);
+).filter(
+  ({ caller, backend, fixture }) =>
+    (caller === "openai-chat" || fixture.choices === 1) &&
+    ((caller !== "openai-responses" && backend !== "openai-responses") || WITH_RESPONSES.has(fixture.name)),
+);
+
+const isNotResponses = (recorded: RecordedCase): recorded is RecordedCase<CallerFormat> =>
+  recorded.caller !== "openai-responses" && recorded.backend !== "openai-responses";
+
+/** Those that are also played over sockets. */
+export const socketCases: readonly RecordedCase<CallerFormat>[] = recordedCases.filter(isNotResponses);
 
 export function requestOf({ caller, backend, fixture }: RecordedCase, stream: boolean): PlayedRequest {
   return { caller, backend, stream, ...(fixture.choices > 1 && { more: { n: fixture.choices } }) };

@@ -1,5 +1,5 @@
 import type { StreamFixture } from "../contract/wire/fixtures.ts";
-import type { CallerFormat } from "./caller.ts";
+import type { AnyFormat } from "./caller.ts";
 
 /** What the bytes of a fixture prove, read without the gateway's own code. Offsets are ends of frames, blank line included. */
 export interface Truth {
@@ -15,7 +15,7 @@ interface Json {
   readonly [name: string]: Json & string;
 }
 
-export function truthOf(format: CallerFormat, { bytes, choices }: StreamFixture): Truth {
+export function truthOf(format: AnyFormat, { bytes, choices }: StreamFixture): Truth {
   const latin = Buffer.from(bytes).toString("latin1");
   const counts = new Set<string>();
   let finished = 0;
@@ -36,7 +36,9 @@ export function truthOf(format: CallerFormat, { bytes, choices }: StreamFixture)
       .join("\n");
     if (data.trim() === "" || data.trim() === "[DONE]") continue;
     const json = JSON.parse(data) as Json;
-    failed ||= json.error !== undefined;
+    failed ||= json.error !== undefined || json.type === "error" || json.type === "response.failed";
+    if (/^response\.(output|reasoning\w*)_text\.delta$/.test(json.type ?? "")) text += json.delta;
+    if (json.type === "response.completed" || json.type === "response.incomplete") finished++;
     for (const choice of ((json.choices as unknown) ?? []) as Json[]) {
       text += `${choice.delta?.reasoning ?? choice.delta?.reasoning_content ?? ""}${choice.delta?.content ?? ""}`;
       text += choice.delta?.refusal ?? "";
@@ -58,7 +60,7 @@ export function truthOf(format: CallerFormat, { bytes, choices }: StreamFixture)
       isSilentCall = false;
     }
     if (json.type === "message_delta" && json.delta?.stop_reason) finished++;
-    for (const usage of [json.usage, json.message?.usage]) {
+    for (const usage of [json.usage, json.message?.usage, json.response?.usage]) {
       if (!usage) continue;
       if ((format === "openai-chat" ? usage.prompt_tokens : usage.input_tokens) !== undefined) counts.add("input");
       if ((format === "openai-chat" ? usage.completion_tokens : usage.output_tokens) !== undefined)

@@ -54,6 +54,38 @@ const embeddings = z.looseObject({
   user: z.exactOptional(text),
 });
 
+const completion = z.looseObject({
+  model: text,
+  prompt: z.union([text, z.array(text), z.array(z.int()), z.array(z.array(z.int()))]),
+  suffix: z.exactOptional(text),
+  max_tokens: z.exactOptional(z.int().check(z.minimum(0))),
+  temperature: z.exactOptional(temperature),
+  top_p: z.exactOptional(share),
+  n: z.exactOptional(atLeastOne),
+  best_of: z.exactOptional(atLeastOne),
+  echo: z.exactOptional(z.boolean()),
+  logprobs: z.exactOptional(z.int().check(z.minimum(0))),
+  stop: z.exactOptional(z.union([text, z.array(text)])),
+  seed: z.exactOptional(z.int()),
+  user: z.exactOptional(text),
+  stream: z.exactOptional(z.boolean()),
+  stream_options: z.exactOptional(z.looseObject({ include_usage: z.exactOptional(z.boolean()) })),
+});
+
+const ranking = z.looseObject({
+  model: text,
+  query: text,
+  documents: z.array(z.union([text, z.looseObject({ text })])).check(z.minLength(1)),
+  top_n: z.exactOptional(atLeastOne),
+  return_documents: z.exactOptional(z.boolean()),
+});
+
+const counting = z.looseObject({
+  model: text,
+  messages: z.array(z.looseObject({ role: z.enum(["user", "assistant"]), content })).check(z.minLength(1)),
+  system: z.exactOptional(content),
+});
+
 /** Request headers under our own prefix, for every inference route. */
 const CONTROLS: Operation["headers"] = {
   "x-gateway-cache": { schema: z.enum(["on", "off", "refresh"]), description: "Whether the exact cache may answer." },
@@ -98,6 +130,35 @@ export const PUBLIC_OPERATIONS: readonly Operation[] = [
     summary: "Vectors in OpenAI's format.",
     body: embeddings,
     reply: { status: 200, description: "The vectors, in the order of the inputs." },
+  },
+  {
+    ...INFERENCE,
+    method: "post",
+    path: "/v1/completions",
+    id: "createCompletion",
+    summary: "A legacy completion in OpenAI's format, whole or as a stream.",
+    body: completion,
+    reply: { status: 200, description: "The completion.", streams: true },
+  },
+  {
+    ...INFERENCE,
+    method: "post",
+    path: "/v1/rerank",
+    id: "createRanking",
+    summary: "Documents by relevance to a query, in the form that vLLM, Cohere and Jina share.",
+    body: ranking,
+    reply: { status: 200, description: "The documents' places and scores, best first." },
+  },
+  {
+    ...INFERENCE,
+    method: "post",
+    path: "/v1/messages/count_tokens",
+    errors: [...INFERENCE.errors, 402, 529],
+    id: "countTokens",
+    summary:
+      "What a message in Anthropic's format would take; `x-gateway-count` says whether a backend counted or our estimate did.",
+    body: counting,
+    reply: { status: 200, description: "The count." },
   },
   {
     method: "get",

@@ -56,25 +56,22 @@ export class UpstashAdmission implements AdmissionStore {
   }
 
   async settle(settlement: Settlement, alarm?: Alarm): Promise<SettleReply> {
-    const { cacheWrite, breakers, tenant } = settlement;
-    const levels = encodeLevels(tenant, settlement.levels);
-    const calls: Call[] = [settleCall({ ...settlement, levels }), ...breakers.filter(isNews).map(reportCall)];
-    for (const backend of settlement.unusedProbes ?? []) calls.push(returnProbeCall(settlement.requestId, backend));
-    if (cacheWrite && fits(cacheWrite.value)) {
-      const { key, value, ttlSeconds } = cacheWrite;
-      calls.push(["SET", cacheEntryKey(tenant, key), value, "EX", String(ttlSeconds)]);
-    }
+    const [reply] = await this.settleAll([settlement], alarm);
+    return reply ?? { kind: "unavailable", detail: "protocol", ioMs: 0 };
+  }
+
+  /** Several in one pipeline, each with a reply of its own. */
+  async settleAll(settlements: readonly Settlement[], alarm?: Alarm): Promise<readonly SettleReply[]> {
+    const calls: Call[] = [];
+    const places = settlements.map((settlement) => {
+      const place = calls.length;
+      addCalls(settlement, calls);
+      return place;
+    });
     const answer = await this.#link.run(calls, alarm);
-    if (!answer.ok) return { kind: "unavailable", detail: answer.detail, ioMs: answer.ioMs };
-    const [script] = answer.replies;
-    switch (script?.result) {
-      case "settled":
-      case "already-settled":
-      case "late":
-        return { kind: script.result, ioMs: answer.ioMs };
-      default:
-        return { kind: "unavailable", detail: errorWord(script?.error ?? ""), ioMs: answer.ioMs };
-    }
+    const { ioMs } = answer;
+    if (!answer.ok) return settlements.map(() => ({ kind: "unavailable", detail: answer.detail, ioMs }));
+    return places.map((place) => settleReply(answer.replies[place], ioMs));
   }
 
   #shared(
@@ -101,6 +98,27 @@ export class UpstashAdmission implements AdmissionStore {
       ...(probes.length > 0 && { probes }),
       ...(Number.isSafeInteger(overlayVersion) && { overlayVersion }),
     };
+  }
+}
+
+function addCalls(settlement: Settlement, calls: Call[]): void {
+  const { cacheWrite, breakers, tenant, unusedProbes } = settlement;
+  calls.push(settleCall({ ...settlement, levels: encodeLevels(tenant, settlement.levels) }));
+  for (const report of breakers) if (isNews(report)) calls.push(reportCall(report));
+  for (const backend of unusedProbes ?? []) calls.push(returnProbeCall(settlement.requestId, backend));
+  if (!cacheWrite || !fits(cacheWrite.value)) return;
+  const { key, value, ttlSeconds } = cacheWrite;
+  calls.push(["SET", cacheEntryKey(tenant, key), value, "EX", String(ttlSeconds)]);
+}
+
+function settleReply(script: CommandReply | undefined, ioMs: number): SettleReply {
+  switch (script?.result) {
+    case "settled":
+    case "already-settled":
+    case "late":
+      return { kind: script.result, ioMs };
+    default:
+      return { kind: "unavailable", detail: errorWord(script?.error ?? ""), ioMs };
   }
 }
 

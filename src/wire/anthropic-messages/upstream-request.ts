@@ -3,7 +3,7 @@ import { badRequest } from "../../core/failure.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { AttemptRequest, WireRequest } from "../../core/wire.ts";
 import type { Word } from "../names.ts";
-import { BodyPatches } from "../quirks.ts";
+import { BodyPatches, withQuirks } from "../quirks.ts";
 import { given } from "../read.ts";
 import { Draftsman, Translations, untranslatable } from "../translations.ts";
 import { encodeThinking } from "./thinking.ts";
@@ -71,7 +71,7 @@ export function built(attempt: AttemptRequest, draft: ChatDraft, translations: T
     ...encodeWishes(draft),
     ...(attempt.stream && { stream: true }),
   };
-  return ok(JSON.stringify(body));
+  return ok(JSON.stringify(withQuirks(body, attempt, translations)));
 }
 
 /** What cannot be said here without changing its meaning, by the name that the caller used. */

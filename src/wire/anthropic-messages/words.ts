@@ -5,6 +5,19 @@ import { count, given, isList, rest } from "../read.ts";
 
 export const NAME = "anthropic-messages";
 
+/** Kinds of citations that clients of this format know; another format's annotations are none of them. */
+const CITATIONS: ReadonlySet<Json | undefined> = new Set([
+  "char_location",
+  "page_location",
+  "content_block_location",
+  "web_search_result_location",
+  "search_result_location",
+]);
+
+export function isCitation(data: Json): boolean {
+  return isJsonObject(data) && CITATIONS.has(data.type);
+}
+
 const KINDS: Readonly<Record<string, FinishReason["kind"]>> = {
   end_turn: "stop",
   stop_sequence: "stop",

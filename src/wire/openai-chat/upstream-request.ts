@@ -2,7 +2,7 @@ import type { ChatDraft, ReasoningWish } from "../../core/draft.ts";
 import { isJsonObject } from "../../core/json.ts";
 import { ok, type Result } from "../../core/result.ts";
 import type { AttemptRequest, WireRequest } from "../../core/wire.ts";
-import { BodyPatches } from "../quirks.ts";
+import { BodyPatches, withQuirks } from "../quirks.ts";
 import { given } from "../read.ts";
 import { effortOf, effortWord } from "../reasoning.ts";
 import { Draftsman, Translations, untranslatable } from "../translations.ts";
@@ -94,7 +94,7 @@ export function built(attempt: AttemptRequest, draft: ChatDraft, translations: T
     ...(stream && { stream }),
     ...(stream && !quirks.has("no-stream-options") && { stream_options: { include_usage: true } }),
   };
-  return ok(JSON.stringify(body));
+  return ok(JSON.stringify(withQuirks(body, attempt, translations)));
 }
 
 function noteWishes(draft: ChatDraft, draftsman: Draftsman): void {

@@ -1,4 +1,5 @@
 import type { Wire } from "../../core/wire.ts";
+import { doesNotStream } from "../does-not-stream.ts";
 import { decodeFailure, encodeFailure, rateHeaders } from "../openai-chat/error.ts";
 import { decodeRequest, encodeRequest } from "./request.ts";
 import { decodeAnswer, encodeAnswer } from "./response.ts";
@@ -19,7 +20,3 @@ export const openAiEmbeddings: Wire = {
   encodeFailure,
   rateHeaders,
 };
-
-function doesNotStream(): never {
-  throw new Error("embeddings do not stream");
-}

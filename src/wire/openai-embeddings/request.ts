@@ -1,15 +1,13 @@
 import type { Body, EmbedDraft } from "../../core/draft.ts";
-import type { Json } from "../../core/json.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { AttemptRequest, WireRequest } from "../../core/wire.ts";
-import { BodyPatches } from "../quirks.ts";
-import { type Complaint, Fields, given, isList } from "../read.ts";
+import { readInputs } from "../inputs.ts";
+import { BodyPatches, withQuirks } from "../quirks.ts";
+import { type Complaint, Fields, given } from "../read.ts";
 import { Translations } from "../translations.ts";
 import { NAME } from "./words.ts";
 
 const SPOKEN = new Set(["model", "input", "dimensions", "encoding_format", "user"]);
-/** OpenAI's own limit. */
-const MAX_INPUTS = 2048;
 
 /** Reads a body of `POST /embeddings`. `input` is a text, a list of texts, a list of tokens, or a list of lists of tokens. */
 export function decodeRequest(body: Body): Result<EmbedDraft> {
@@ -22,7 +20,7 @@ export function decodeRequest(body: Body): Result<EmbedDraft> {
   const draft: EmbedDraft = {
     operation: "embed",
     model: fields.alias("model"),
-    inputs: readInputs(fields),
+    inputs: readInputs(fields, "input"),
     encoding: encoding === "base64" ? "base64" : "float",
     ...given({
       dimensions: fields.number("dimensions", { min: 1, integer: true }),
@@ -33,30 +31,6 @@ export function decodeRequest(body: Body): Result<EmbedDraft> {
   return complaint.failure ? fail(complaint.failure) : ok(draft);
 }
 
-function readInputs(fields: Fields): EmbedDraft["inputs"] {
-  const input = fields.value("input");
-  if (input === undefined) fields.missing("input");
-  if (input === undefined || typeof input === "string") return [input ?? ""];
-  const wrong = "must be a string, or a list of strings or of tokens";
-  if (!isList(input)) {
-    fields.complain("input", wrong, "invalid_type");
-    return [];
-  }
-  if (input.length === 0) fields.complain("input", "must not be empty", "invalid_value");
-  if (isTokens(input)) return [input];
-  if (input.length > MAX_INPUTS) fields.complain("input", `must hold at most ${MAX_INPUTS} inputs`, "invalid_value");
-  const inputs: (string | readonly number[])[] = [];
-  for (const [i, item] of input.entries()) {
-    if (typeof item === "string" || (isList(item) && item.length > 0 && isTokens(item))) inputs.push(item);
-    else fields.complain(`input[${i}]`, "must be a string or a list of tokens", "invalid_type");
-  }
-  return inputs;
-}
-
-function isTokens(list: readonly Json[]): list is readonly number[] {
-  return list.every((token) => typeof token === "number" && Number.isInteger(token) && token >= 0);
-}
-
 /** The caller's own text, patched; no other format carries this operation, but a caller of one would be built for. */
 export function encodeRequest(attempt: AttemptRequest): Result<WireRequest> {
   const { draft } = attempt;
@@ -65,12 +39,18 @@ export function encodeRequest(attempt: AttemptRequest): Result<WireRequest> {
   const body =
     attempt.clientWire === NAME
       ? new BodyPatches(attempt, translations).text()
-      : JSON.stringify({
-          model: attempt.model,
-          input: draft.inputs,
-          encoding_format: draft.encoding,
-          ...given({ dimensions: draft.dimensions, user: draft.endUser }),
-        });
+      : JSON.stringify(
+          withQuirks(
+            {
+              model: attempt.model,
+              input: draft.inputs,
+              encoding_format: draft.encoding,
+              ...given({ dimensions: draft.dimensions, user: draft.endUser }),
+            },
+            attempt,
+            translations,
+          ),
+        );
   return ok({
     path: "/embeddings",
     headers: { "content-type": "application/json", accept: "application/json" },

@@ -1,3 +1,4 @@
+/** What holds for every format. Long, because the answers that each of them can say without loss are described here. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AnswerBlock, ChatAnswer, FinishReason } from "../../../src/core/answer.ts";
@@ -70,8 +71,12 @@ function answers(
   );
 }
 
-function collect(events: Iterable<Parameters<ReturnType<typeof collector>["push"]>[0]>, choices: number) {
-  const collected = collector(choices);
+function collect(
+  events: Iterable<Parameters<ReturnType<typeof collector>["push"]>[0]>,
+  choices: number,
+  operation: ChatAnswer["operation"] = "chat",
+) {
+  const collected = collector(choices, operation);
   for (const event of events) collected.push(event);
   return collected.result();
 }
@@ -98,32 +103,41 @@ describe("collect", () => {
   });
 });
 
+const openAiAnswers = answers(
+  fc
+    .tuple(
+      fc.option(fc.record({ type: fc.constant("reasoning" as const), text: someText })),
+      fc.option(fc.record({ type: fc.constant("text" as const), text: someText })),
+      fc.option(fc.record({ type: fc.constant("refusal" as const), text: someText })),
+      fc.array(tool, { maxLength: 3 }),
+    )
+    .map(([reasoning, said, refusal, tools]) => [reasoning, said, refusal, ...tools].filter((block) => block !== null)),
+  { maxLength: 3 },
+  fc.constantFrom<FinishReason[]>(
+    { kind: "stop", raw: "stop" },
+    { kind: "length", raw: "length" },
+    { kind: "tool", raw: "tool_calls" },
+    { kind: "other", raw: "eos" },
+  ),
+).map(({ extra: _, ...answer }) => ({ createdAt: 7, ...answer }));
+
+const citation = fields.map((more) => ({ ...more, type: "char_location" }));
+
 /** What each format can say without loss: its own order of blocks, its own words for a finish. */
 const sayable: Partial<Record<WireName, fc.Arbitrary<ChatAnswer>>> = {
-  "openai-chat": answers(
-    fc
-      .tuple(
-        fc.option(fc.record({ type: fc.constant("reasoning" as const), text: someText })),
-        fc.option(fc.record({ type: fc.constant("text" as const), text: someText })),
-        fc.option(fc.record({ type: fc.constant("refusal" as const), text: someText })),
-        fc.array(tool, { maxLength: 3 }),
-      )
-      .map(([reasoning, said, refusal, tools]) =>
-        [reasoning, said, refusal, ...tools].filter((block) => block !== null),
-      ),
-    { maxLength: 3 },
-    fc.constantFrom<FinishReason[]>(
-      { kind: "stop", raw: "stop" },
-      { kind: "length", raw: "length" },
-      { kind: "tool", raw: "tool_calls" },
-      { kind: "other", raw: "eos" },
-    ),
-  ).map(({ extra: _, ...answer }) => ({ createdAt: 7, ...answer })),
+  "openai-chat": openAiAnswers,
+  // What is written is OpenAI's shape, which its newer models answer in.
+  "workers-ai": openAiAnswers,
+  "openai-completions": answers(
+    someText.map((said) => [{ type: "text" as const, text: said }]),
+    { maxLength: 4 },
+    fc.constantFrom<FinishReason[]>({ kind: "stop", raw: "stop" }, { kind: "length", raw: "length" }),
+  ).map(({ extra: _, ...answer }) => ({ createdAt: 7, ...answer, operation: "complete" as const })),
   "anthropic-messages": answers(
     fc.array(
       fc.oneof(
         fc.record(
-          { type: fc.constant("text" as const), text: someText, citations: fc.array(fields, { minLength: 1 }) },
+          { type: fc.constant("text" as const), text: someText, citations: fc.array(citation, { minLength: 1 }) },
           { requiredKeys: ["type", "text"] },
         ),
         fc.record({ type: fc.constant("reasoning" as const), text: someText, signature: someText }),
@@ -158,11 +172,56 @@ const sayable: Partial<Record<WireName, fc.Arbitrary<ChatAnswer>>> = {
     };
     return { ...answer, usage: whole };
   }),
+  "openai-responses": responsesAnswers(),
 };
+
+/** A text or refusal behind another is the next part of the same message; the status says of the end what the format has words for. */
+function responsesAnswers(): fc.Arbitrary<ChatAnswer> {
+  const annotation = fc.record({ type: fc.constant("url_citation"), url: someText, title: text });
+  const block: fc.Arbitrary<AnswerBlock> = fc.oneof(
+    fc.record(
+      { type: fc.constant("text" as const), text: someText, citations: fc.array(annotation, { minLength: 1 }) },
+      { requiredKeys: ["type", "text"] },
+    ),
+    fc.record({ type: fc.constant("refusal" as const), text: someText }),
+    fc.record(
+      {
+        type: fc.constant("reasoning" as const),
+        text: someText,
+        signature: fc.oneof(
+          someText,
+          someText.map((own) => `openai-responses:${own}`),
+        ),
+      },
+      { requiredKeys: ["type", "text"] },
+    ),
+    tool,
+    fields.map((action) => ({
+      type: "other" as const,
+      data: { wire: "openai-responses", block: { type: "web_search_call", id: "ws", action } },
+    })),
+  );
+  const ends = fc.constantFrom<FinishReason[]>(
+    { kind: "stop", raw: "completed" },
+    { kind: "length", raw: "max_output_tokens" },
+    { kind: "filter", raw: "content_filter" },
+  );
+  return answers(fc.array(block, { maxLength: 5 }), { maxLength: 1 }, ends).map(({ extra: _, ...answer }) => {
+    const zeros = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 };
+    const choices = answer.choices.map((choice) => {
+      const called = choice.finish.raw === "completed" && choice.blocks.some(({ type }) => type === "tool");
+      return { ...choice, finish: called ? { kind: "tool" as const, raw: "completed" } : choice.finish };
+    });
+    const { createdAt = 7, usage: counts } = answer;
+    return { ...answer, createdAt, choices, ...(counts && { usage: { ...zeros, ...counts } }) };
+  });
+}
 
 const chats = Object.values(wires).filter((wire) => wire.operation === "chat");
 
-describe.each(chats.map((wire) => [wire.name, wire] as const))("%s", (name, wire) => {
+const streaming = Object.values(wires).filter((wire) => wire.streams);
+
+describe.each(streaming.map((wire) => [wire.name, wire] as const))("%s", (name, wire) => {
   const arbitrary = sayable[name];
   const contextOf = ({ id, model, createdAt = 0 }: ChatAnswer): WriterContext => ({
     id,
@@ -192,7 +251,7 @@ describe.each(chats.map((wire) => [wire.name, wire] as const))("%s", (name, wire
           for (const frame of reader.push(bytes.subarray(at, at + size))) events.push(...frame.events());
         }
         expect(reader.hasTail()).toBe(false);
-        expect(collect(events, answer.choices.length)).toEqual({ ok: true, value: answer });
+        expect(collect(events, answer.choices.length, answer.operation)).toEqual({ ok: true, value: answer });
       }),
       { numRuns: 300 },
     );
@@ -219,7 +278,13 @@ describe.each(chats.map((wire) => [wire.name, wire] as const))("%s", (name, wire
         const writer = wire.encodeStream(contextOf(answer));
         const written = events.map((event) => writer.write(event)).join("") + writer.end();
         expect(written).toContain("error");
-        expect(written).not.toContain(wire.terminator);
+        if (wire.terminator !== "") expect(written).not.toContain(wire.terminator);
+        const read = wire.decodeStream().push(new TextEncoder().encode(written));
+        const told = collect(
+          read.flatMap((frame) => [...frame.events()]),
+          answer.choices.length,
+        );
+        expect(told.ok).toBe(false);
       }),
     );
   });

@@ -1,27 +1,23 @@
 import { describe, expect, it } from "vitest";
 import type { Frame, StreamEvent } from "../../../src/core/answer.ts";
+import type { Operation } from "../../../src/core/draft.ts";
+import type { Wire } from "../../../src/core/wire.ts";
 import { collector } from "../../../src/wire/collect.ts";
 import { wires } from "../../../src/wire/registry.ts";
 import { type StreamFixture, streamFixtures } from "./fixtures.ts";
 
 /** What every format that streams must bring along. */
-const REQUIRED = [
-  "text",
-  "multibyte",
-  "reasoning",
-  "tools",
-  "tools-reasoning",
-  "tools-error-frame",
-  "usage-last",
-  "no-usage",
-  "error-frame",
-  "crlf",
-  "short",
-];
+const REQUIRED = ["text", "multibyte", "usage-last", "no-usage", "error-frame", "crlf", "short"];
+/** What only some operations can say. */
+const ALSO_REQUIRED: Readonly<Partial<Record<Operation, readonly string[]>>> = {
+  chat: ["reasoning", "tools", "tools-reasoning", "tools-error-frame"],
+  complete: ["four-choices", "logprobs"],
+};
 /** Fixtures up to this size are cut at every pair of bytes. */
 const SHORT_BYTES = 256;
 
 const streaming = Object.values(wires).filter((wire) => wire.streams);
+const kindOf = ({ operation }: Wire) => (operation === "complete" ? "complete" : "chat");
 
 function read(fixture: StreamFixture, format: (typeof streaming)[number], cuts: readonly number[]): Frame[] {
   const reader = format.decodeStream();
@@ -41,7 +37,9 @@ describe.each(streaming.map((wire) => [wire.name, wire] as const))("streams of %
   const fixtures = streamFixtures(name);
 
   it("have a fixture for each required feature", () => {
-    expect(fixtures.map((fixture) => fixture.name)).toEqual(expect.arrayContaining(REQUIRED));
+    expect(fixtures.map((fixture) => fixture.name)).toEqual(
+      expect.arrayContaining([...REQUIRED, ...(ALSO_REQUIRED[wire.operation] ?? [])]),
+    );
   });
 
   describe.each(fixtures.map((fixture) => [fixture.name, fixture] as const))("%s", (_, fixture) => {
@@ -50,7 +48,7 @@ describe.each(streaming.map((wire) => [wire.name, wire] as const))("streams of %
       const frames = read(fixture, wire, []);
       expect(eventsOf(frames)).toEqual(fixture.events);
       expect(frames.filter((frame) => frame.terminal).length).toBe(fixture.terminals);
-      const collected = collector(fixture.choices);
+      const collected = collector(fixture.choices, kindOf(wire));
       for (const event of eventsOf(frames)) collected.push(event);
       expect(collected.result()).toEqual(
         fixture.failure ? { ok: false, failure: fixture.failure } : { ok: true, value: fixture.answer },
@@ -78,7 +76,7 @@ describe.each(streaming.map((wire) => [wire.name, wire] as const))("streams of %
       for (const cuts of [[], Array.from(fixture.bytes.keys())]) {
         const frames = read(fixture, wire, cuts);
         const plain = frames.filter((frame) => !frame.notable);
-        expect(plain.length).toBe(fixture.plainFrames);
+        expect(plain.reduce((sum, frame) => sum + frame.count, 0)).toBe(fixture.plainFrames);
         for (const { type } of eventsOf(plain)) expect(["text", "reasoning", "refusal"]).toContain(type);
         for (const frame of plain) expect([frame.terminal, frame.events().length > 0]).toEqual([false, true]);
       }
@@ -88,7 +86,7 @@ describe.each(streaming.map((wire) => [wire.name, wire] as const))("streams of %
     it("is no answer when it is cut anywhere before its last finish, and the whole answer after it", () => {
       const { bytes, choices, answer } = fixture;
       const reader = wire.decodeStream();
-      const collected = collector(choices);
+      const collected = collector(choices, kindOf(wire));
       const finished = new Set<number>();
       for (const [i, byte] of bytes.entries()) {
         expect(collected.result().ok, `cut at byte ${i}`).toBe(finished.size >= choices && answer !== undefined);

@@ -12,6 +12,8 @@ export function backend(name: string, formats: Backend["formats"] = ["openai-cha
     auth: { scheme: "none", optional: true },
     headers: {},
     quirks: [],
+    imageUrls: "https-only",
+    priorityScheduling: false,
     collectJson: "never",
     deadlines: { connectMs: 5_000, firstTokenMs: 30_000, silenceMs: 20_000, totalMs: 900_000 },
     breaker: { failures: 3, openMs: 10_000, maxOpenMs: 120_000 },

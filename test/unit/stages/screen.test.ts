@@ -79,7 +79,7 @@ function shouting(frame: Frame): readonly Frame[] {
       (event): StreamEvent => (event.type === "text" ? { ...event, text: event.text.replace("two", "TWO") } : event),
     );
   const raw = encoder.encode(new TextDecoder().decode(frame.raw).replace("two", "TWO"));
-  return [{ raw, notable: frame.notable, terminal: frame.terminal, events: () => events }];
+  return [{ raw, count: 1, notable: frame.notable, terminal: frame.terminal, events: () => events }];
 }
 
 const broken = (): never => {

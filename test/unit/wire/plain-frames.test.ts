@@ -45,6 +45,26 @@ describe("plain frames", () => {
     ).toBe(0);
   });
 
+  // planted: the run not ended by a frame that is notable; the carried frame taken for a neighbour
+  it("that lie side by side are handed on as one, up to the next that is not", () => {
+    const reader = taught();
+    const [first, second, third] = ["a", "b", "c"].map((text) => chunk(`{"content":"${text}"}`));
+    const last = chunk("{}", '"stop"');
+    const bytes = Buffer.concat([first, second, last, third].filter((one) => one !== undefined));
+    const cut = 7;
+    const frames = [...reader.push(bytes.subarray(0, cut)), ...reader.push(bytes.subarray(cut))];
+    // The first was carried over from another chunk, so its bytes lie elsewhere.
+    expect(frames.map(({ count }) => count)).toEqual([1, 1, 1, 1]);
+    const whole = taught().push(bytes);
+    expect(whole.map(({ count, notable }) => [count, notable])).toEqual([
+      [2, false],
+      [1, true],
+      [1, false],
+    ]);
+    expect(whole[0]?.events()).toMatchObject([{ text: "a" }, { text: "b" }]);
+    expect(Buffer.concat(whole.map(({ raw }) => raw)).equals(bytes)).toBe(true);
+  });
+
   // planted: the tail of the template not compared; an escape taken for the end of the string
   it.each([
     ["a finish", chunk('{"content":"x"}', '"stop"')],

@@ -27,7 +27,7 @@ const duration = z.number().check(z.minimum(0));
 const outcome = z.enum(
   words<Outcome>({ completed: true, failed: true, cancelled: true, refused: true, abandoned: true }),
 );
-const operation = z.enum(words<Operation>({ chat: true, embed: true }));
+const operation = z.enum(words<Operation>({ chat: true, complete: true, embed: true, rerank: true, tokenize: true }));
 const wire = z.enum(WIRE_NAMES);
 const limitUnit = z.enum(words<LimitUnit>({ requests: true, tokens: true, concurrency: true, money: true }));
 const limitLevel = z.enum(words<LimitLevel>({ key: true, user: true, model: true, tenant: true }));
@@ -73,6 +73,7 @@ const usage = z.object({
 
 const attempt = z.object({
   ordinal: count.check(z.maximum(1_000)),
+  kind: z.exactOptional(z.literal("repair")),
   backend: identifier,
   model: text,
   wire,

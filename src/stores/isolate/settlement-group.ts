@@ -1,0 +1,92 @@
+import type {
+  AdmissionReply,
+  AdmissionRequest,
+  AdmissionStore,
+  Alarm,
+  Clock,
+  Settlement,
+  SettleReply,
+} from "../../core/ports.ts";
+
+/** A store that settles several requests in one call, one reply each. */
+export interface GroupStore extends Pick<AdmissionStore, "admit"> {
+  settleAll(settlements: readonly Settlement[], alarm?: Alarm): Promise<readonly SettleReply[]>;
+}
+
+/** What one call may carry: Upstash takes 1 MB, and a settlement is some 3 KB beside what it has for the cache. */
+const MOST_A_CALL = 64;
+const MOST_CHARS_A_CALL = 400_000;
+/** What the isolate holds while a call is under way; the oldest are let go (the queue's events and the sweep cover them). */
+const MOST_HELD = 2_000;
+/** A request calls for others no longer than this: the runtime ends what runs 30 s behind its response. */
+const LEADS_MS = 10_000;
+/** After this long without a sign, the request that calls for all is taken for dead: the runtime cut it off. */
+const LEADER_LIMIT_MS = 5_000;
+
+/**
+ * Group commit: the first request to settle calls at once; whoever settles while that call is under way leaves its settlement to it, and all
+ * that gathered go with the next call. A quiet gateway makes one call a request; a busy one makes fewer, when they cost most. Only plain
+ * data crosses between requests: the runtime lets none wait for another's I/O.
+ *
+ * What Redis did not answer is asked once more, without the breakers' reports: settling is idempotent, a report is not. What fails then is left
+ * to the queue's events and the sweep.
+ */
+export class SettlementGroup implements AdmissionStore {
+  readonly #store: GroupStore;
+  readonly #clock: Clock;
+  #held: Settlement[] = [];
+  #leaderSeenAt: number | undefined;
+
+  constructor(store: GroupStore, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  admit(request: AdmissionRequest, alarm?: Alarm): Promise<AdmissionReply> {
+    return this.#store.admit(request, alarm);
+  }
+
+  async settle(settlement: Settlement, alarm?: Alarm): Promise<SettleReply> {
+    const now = this.#clock.now();
+    if (this.#leaderSeenAt !== undefined && now - this.#leaderSeenAt < LEADER_LIMIT_MS) {
+      this.#held.push(settlement);
+      if (this.#held.length > MOST_HELD) this.#held.shift();
+      return { kind: "handed-over", ioMs: 0 };
+    }
+    this.#leaderSeenAt = now;
+    try {
+      const [own = UNHEARD] = await this.#call([settlement], alarm);
+      while (this.#held.length > 0 && this.#clock.now() - now < LEADS_MS) {
+        this.#leaderSeenAt = this.#clock.now();
+        await this.#call(this.#taken(), alarm);
+      }
+      return own;
+    } finally {
+      // From here on another leads; what is left goes with this one all the same.
+      this.#leaderSeenAt = undefined;
+      while (this.#held.length > 0) await this.#call(this.#taken(), alarm);
+    }
+  }
+
+  #taken(): readonly Settlement[] {
+    let chars = 0;
+    const most = this.#held.findIndex((settlement, index) => {
+      chars += (settlement.cacheWrite?.value.length ?? 0) + (settlement.eventText?.length ?? 0);
+      return index > 0 && (index >= MOST_A_CALL || chars > MOST_CHARS_A_CALL);
+    });
+    return this.#held.splice(0, most === -1 ? this.#held.length : most);
+  }
+
+  async #call(settlements: readonly Settlement[], alarm: Alarm | undefined): Promise<readonly SettleReply[]> {
+    const replies = await this.#store.settleAll(settlements, alarm);
+    const unheard = settlements.filter((_, index) => replies[index]?.kind === "unavailable");
+    if (unheard.length === 0) return replies;
+    const again = await this.#store.settleAll(
+      unheard.map((settlement) => ({ ...settlement, breakers: [] })),
+      alarm,
+    );
+    return settlements.map((settlement, index) => again[unheard.indexOf(settlement)] ?? replies[index] ?? UNHEARD);
+  }
+}
+
+const UNHEARD: SettleReply = { kind: "unavailable", detail: "protocol", ioMs: 0 };

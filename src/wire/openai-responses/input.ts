@@ -1,0 +1,175 @@
+import type { ContentBlock, MediaSource, Message, Role } from "../../core/draft.ts";
+import { type Fields, given, isList } from "../read.ts";
+import type { Findings } from "../translations.ts";
+import { noteOthers } from "./wishes.ts";
+import { decodeSignature } from "./words.ts";
+
+const ROLES: Readonly<Record<string, Role>> = {
+  system: "system",
+  developer: "developer",
+  user: "user",
+  assistant: "assistant",
+};
+
+/** A message that grows: what the model said in one turn stands in several items here and in one message elsewhere. */
+interface Turn {
+  readonly role: Role;
+  readonly content: ContentBlock[];
+}
+
+/** `input`: a text, or items. What the model said, thought and called in a row becomes one message. */
+export function decodeInput(body: Fields, findings: Findings): readonly Message[] {
+  const value = body.value("input");
+  if (typeof value === "string") return [{ role: "user", content: [{ type: "text", text: value }] }];
+  if (value === undefined) {
+    // A prompt that the provider keeps may be the whole question.
+    if (body.value("prompt") === undefined) body.missing("input");
+    return [];
+  }
+  if (!isList(value)) {
+    body.complain("input", "must be a string or a list of items", "invalid_type");
+    return [];
+  }
+  const turns: Turn[] = [];
+  body.each("input", (item) => readItem(item, turns, findings));
+  if (value.length === 0) body.complain("input", "must hold at least one item", "invalid_value");
+  return turns;
+}
+
+function readItem(item: Fields, turns: Turn[], findings: Findings): void {
+  const type = item.text("type") ?? "message";
+  switch (type) {
+    case "message":
+      readMessage(item, turns, findings);
+      return;
+    case "function_call": {
+      const call = { id: required(item, "call_id"), name: required(item, "name"), json: item.text("arguments") ?? "" };
+      noteOthers(item, ["type", "id", "status", "call_id", "name", "arguments"], "input[]", findings);
+      modelsTurn(turns).content.push({ type: "tool-call", ...call });
+      return;
+    }
+    case "function_call_output": {
+      const content = readContent(item, "output", findings);
+      noteOthers(item, ["type", "id", "status", "call_id", "output"], "input[]", findings);
+      turns.push({ role: "tool", content: [{ type: "tool-result", id: required(item, "call_id"), content }] });
+      return;
+    }
+    case "reasoning":
+      readReasoning(item, turns, findings);
+      return;
+    case "item_reference":
+      item.complain(
+        "type",
+        "refers to an item that was kept, and this gateway keeps none: send the item itself",
+        "invalid_value",
+      );
+      return;
+    default:
+      findings.untranslatable.push(item.path);
+      modelsTurn(turns).content.push({ type: "other", kind: type, data: item.object });
+  }
+}
+
+function readMessage(item: Fields, turns: Turn[], findings: Findings): void {
+  const word = item.text("role");
+  const role = word !== undefined && Object.hasOwn(ROLES, word) ? ROLES[word] : undefined;
+  if (word === undefined) item.missing("role");
+  else if (!role) item.complain("role", `must be one of ${Object.keys(ROLES).join(", ")}`, "invalid_value");
+  const content = readContent(item, "content", findings);
+  noteOthers(item, ["type", "id", "status", "role", "content"], "input[]", findings);
+  if (role === "assistant") modelsTurn(turns).content.push(...content);
+  else turns.push({ role: role ?? "user", content: [...content] });
+}
+
+function modelsTurn(turns: Turn[]): Turn {
+  const last = turns.at(-1);
+  if (last?.role === "assistant") return last;
+  const turn: Turn = { role: "assistant", content: [] };
+  turns.push(turn);
+  return turn;
+}
+
+function readContent(item: Fields, field: string, findings: Findings): readonly ContentBlock[] {
+  const value = item.value(field);
+  if (typeof value === "string") return [{ type: "text", text: value }];
+  if (isList(value)) return item.each(field, (part) => readPart(part, findings));
+  if (value === undefined) item.missing(field);
+  else item.complain(field, "must be a string or a list of parts", "invalid_type");
+  return [];
+}
+
+/** The words mean the same without them: log probabilities of an earlier answer, and marks for the provider's prompt cache. */
+const TEXT_FIELDS = ["type", "text", "annotations", "logprobs"];
+
+function readPart(part: Fields, findings: Findings): ContentBlock {
+  const type = part.text("type");
+  const note = (known: readonly string[]) => noteOthers(part, known, "input[].content[]", findings);
+  switch (type) {
+    case "input_text":
+    case "output_text": {
+      note(TEXT_FIELDS);
+      const annotations = part.value("annotations");
+      const citations = isList(annotations) && annotations.length > 0 ? annotations : undefined;
+      return { type: "text", text: required(part, "text"), ...given({ citations }) };
+    }
+    case "refusal":
+      note(["type", "refusal"]);
+      return { type: "refusal", text: required(part, "refusal") };
+    case "input_image": {
+      note(["type", "image_url", "file_id", "detail"]);
+      const source = sourceOf(part, "image_url", "image_url");
+      return { type: "image", source, ...given({ detail: part.text("detail") }) };
+    }
+    case "input_file": {
+      note(["type", "file_data", "file_url", "file_id", "filename"]);
+      return {
+        type: "file",
+        source: sourceOf(part, "file_url", "file_data"),
+        ...given({ name: part.text("filename") }),
+      };
+    }
+    case undefined:
+      part.missing("type");
+  }
+  findings.untranslatable.push(part.path);
+  return { type: "other", kind: type ?? "", data: part.object };
+}
+
+const DATA_URL = /^data:([^;,]{1,127});base64,/i;
+
+/** Bytes as a data URL (or, for a file, as base64 alone), a place, or an id under which the provider holds it. */
+function sourceOf(part: Fields, urlField: string, dataField: string): MediaSource {
+  const data = part.text(dataField);
+  const url = part.text(urlField);
+  const id = part.text("file_id");
+  const [prefix, mediaType] = DATA_URL.exec(data ?? "") ?? [];
+  if (data !== undefined && prefix !== undefined && mediaType !== undefined) {
+    return { kind: "base64", mediaType, data: data.slice(prefix.length) };
+  }
+  if (url !== undefined) {
+    if (/^data:/i.test(url)) part.complain(urlField, "must be a URL, or base64 in a data URL", "invalid_value");
+    return { kind: "url", url };
+  }
+  if (data !== undefined) return { kind: "base64", mediaType: "application/octet-stream", data };
+  if (id === undefined) part.missing(dataField);
+  return { kind: "id", id: id ?? "" };
+}
+
+/** What the model thought: in its own words where it gave them, else in summary; and what only its provider can read. */
+function readReasoning(item: Fields, turns: Turn[], findings: Findings): void {
+  noteOthers(item, ["type", "id", "status", "summary", "content", "encrypted_content"], "input[]", findings);
+  const textsOf = (field: string) =>
+    item.value(field) === undefined ? [] : item.each(field, (part) => required(part, "text"));
+  const summary = textsOf("summary");
+  const content = textsOf("content");
+  const text = (content.length > 0 ? content : summary).join("\n\n");
+  const signature = decodeSignature(item.text("encrypted_content"));
+  const turn = modelsTurn(turns);
+  if (text !== "" || signature !== undefined) turn.content.push({ type: "reasoning", text, ...given({ signature }) });
+}
+
+function required(fields: Fields, field: string): string {
+  const value = fields.text(field);
+  if (value === undefined) fields.missing(field);
+  return value ?? "";
+}

@@ -1,0 +1,22 @@
+import type { Wire } from "../../core/wire.ts";
+import { doesNotStream } from "../does-not-stream.ts";
+import { decodeFailure, encodeFailure, rateHeaders } from "../openai-chat/error.ts";
+import { decodeRequest, encodeRequest } from "./request.ts";
+import { decodeAnswer, encodeAnswer } from "./response.ts";
+
+/** `/rerank`, as vLLM, Cohere (version 2) and Jina speak it. Its errors are told as OpenAI's, which vLLM's are. */
+export const rerank: Wire = {
+  name: "rerank",
+  operation: "rerank",
+  streams: false,
+  terminator: "",
+  decodeRequest,
+  encodeRequest,
+  decodeStream: doesNotStream,
+  encodeStream: doesNotStream,
+  decodeAnswer,
+  encodeAnswer,
+  decodeFailure,
+  encodeFailure,
+  rateHeaders,
+};

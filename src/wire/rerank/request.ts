@@ -1,0 +1,78 @@
+import type { Body, RerankDraft } from "../../core/draft.ts";
+import { isJsonObject } from "../../core/json.ts";
+import { fail, ok, type Result } from "../../core/result.ts";
+import type { AttemptRequest, WireRequest } from "../../core/wire.ts";
+import { BodyPatches, withQuirks } from "../quirks.ts";
+import { type Complaint, Fields, given, isList } from "../read.ts";
+import { Translations } from "../translations.ts";
+import { NAME } from "./words.ts";
+
+const SPOKEN = new Set(["model", "query", "documents", "top_n", "return_documents", "user"]);
+/** Cohere's advice, and more than any of the three takes at once in practice. */
+const MAX_DOCUMENTS = 1000;
+
+/** Reads a body of `POST /rerank`. A document is a text, or an object with one. */
+export function decodeRequest(body: Body): Result<RerankDraft> {
+  const complaint: Complaint = { failure: undefined };
+  const fields = new Fields(body.value, "", complaint);
+  const query = fields.text("query");
+  if (query === undefined) fields.missing("query");
+  const draft: RerankDraft = {
+    operation: "rerank",
+    model: fields.alias("model"),
+    query: query ?? "",
+    documents: readDocuments(fields),
+    ...given({
+      topN: fields.number("top_n", { min: 1, integer: true }),
+      returnDocuments: fields.boolean("return_documents"),
+      endUser: fields.displayName("user"),
+    }),
+    unknownFields: Object.keys(body.value).filter((field) => !SPOKEN.has(field)),
+  };
+  return complaint.failure ? fail(complaint.failure) : ok(draft);
+}
+
+function readDocuments(fields: Fields): readonly string[] {
+  const value = fields.value("documents");
+  if (value === undefined) fields.missing("documents");
+  else if (!isList(value)) fields.complain("documents", "must be a list", "invalid_type");
+  if (!isList(value)) return [];
+  if (value.length === 0) fields.complain("documents", "must not be empty", "invalid_value");
+  if (value.length > MAX_DOCUMENTS)
+    fields.complain("documents", `must hold at most ${MAX_DOCUMENTS} documents`, "invalid_value");
+  const texts: string[] = [];
+  for (const [i, item] of value.entries()) {
+    const text = isJsonObject(item) ? item.text : item;
+    if (typeof text === "string") texts.push(text);
+    else fields.complain(`documents[${i}]`, "must be a string or an object with a text", "invalid_type");
+  }
+  return texts;
+}
+
+/** The caller's own text, patched; no other format carries this operation, but a caller of one would be built for. */
+export function encodeRequest(attempt: AttemptRequest): Result<WireRequest> {
+  const { draft } = attempt;
+  if (draft.operation !== "rerank") throw new Error("a reranking format was asked to carry another operation");
+  const translations = new Translations();
+  const body =
+    attempt.clientWire === NAME
+      ? new BodyPatches(attempt, translations).text()
+      : JSON.stringify(
+          withQuirks(
+            {
+              model: attempt.model,
+              query: draft.query,
+              documents: draft.documents,
+              ...given({ top_n: draft.topN, return_documents: draft.returnDocuments }),
+            },
+            attempt,
+            translations,
+          ),
+        );
+  return ok({
+    path: "/rerank",
+    headers: { "content-type": "application/json", accept: "application/json" },
+    body,
+    translations: translations.list(),
+  });
+}

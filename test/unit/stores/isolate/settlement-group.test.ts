@@ -1,0 +1,121 @@
+import { describe, expect, it } from "vitest";
+import type { Settlement, SettleReply } from "../../../../src/core/ports.ts";
+import { SettlementGroup } from "../../../../src/stores/isolate/settlement-group.ts";
+import { settledEvent } from "../../../support/events.ts";
+
+const away: SettleReply = { kind: "unavailable", detail: "timeout", ioMs: 150 };
+const settled: SettleReply = { kind: "settled", ioMs: 1 };
+const report = { backend: "b", healthy: false, hadFailures: false, failures: 3, openMs: 1, maxOpenMs: 2 };
+
+const settlement = (requestId: string, more: Partial<Settlement> = {}): Settlement => ({
+  requestId,
+  tenant: "t",
+  levels: [],
+  reservation: { tokens: 0, costNanoUsd: 0 },
+  actual: { tokens: 0, costNanoUsd: 0 },
+  event: settledEvent({ requestId }),
+  breakers: [report],
+  ...more,
+});
+
+/** A store whose calls are answered by hand. */
+function byHand() {
+  const calls: { readonly carried: readonly Settlement[]; answer(reply?: SettleReply): Promise<void> }[] = [];
+  const clock = { at: 1_000, now: () => clock.at };
+  const group = new SettlementGroup(
+    {
+      admit: async () => ({ kind: "stale-key", ioMs: 0 }),
+      settleAll: (carried) =>
+        new Promise((resolve) => {
+          calls.push({
+            carried,
+            async answer(reply = settled) {
+              resolve(carried.map(() => reply));
+              for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+            },
+          });
+        }),
+    },
+    clock,
+  );
+  const ids = () => calls.map(({ carried }) => carried.map(({ requestId }) => requestId));
+  return { group, calls, clock, ids };
+}
+
+describe("settlements of one isolate", () => {
+  // planted: every settlement waits for company
+  it("go alone and at once while no call is under way", async () => {
+    const { group, calls, ids } = byHand();
+    const first = group.settle(settlement("a"));
+    expect(ids()).toEqual([["a"]]);
+    await calls[0]?.answer();
+    expect(await first).toEqual(settled);
+    const second = group.settle(settlement("b"));
+    await calls[1]?.answer({ kind: "late", ioMs: 2 });
+    expect(await second).toEqual({ kind: "late", ioMs: 2 });
+    expect(ids()).toEqual([["a"], ["b"]]);
+  });
+
+  // planted: what gathered while the last call was under way left behind
+  it("that come while a call is under way go together with the next, in order, and none is left", async () => {
+    const { group, calls, ids } = byHand();
+    const first = group.settle(settlement("a"));
+    expect(await group.settle(settlement("b"))).toEqual({ kind: "handed-over", ioMs: 0 });
+    expect(await group.settle(settlement("c"))).toEqual({ kind: "handed-over", ioMs: 0 });
+    await calls[0]?.answer();
+    await group.settle(settlement("d"));
+    await calls[1]?.answer();
+    await calls[2]?.answer();
+    expect(await first).toEqual(settled);
+    expect(ids()).toEqual([["a"], ["b", "c"], ["d"]]);
+  });
+
+  // planted: an unanswered settlement was left to the sweep at once; the breaker heard of the failure twice
+  it("are asked once more where Redis did not answer, without the reports that would count twice, and then given up", async () => {
+    const { group, calls, ids } = byHand();
+    const own = group.settle(settlement("a"));
+    await calls[0]?.answer(away);
+    expect(calls[1]?.carried).toEqual([{ ...settlement("a"), breakers: [] }]);
+    await calls[1]?.answer(away);
+    expect(await own).toEqual(away);
+    expect(ids()).toEqual([["a"], ["a"]]);
+  });
+
+  // planted: a call without bound
+  it("are at most 64 a call, and fewer where they carry much for the cache", async () => {
+    const { group, calls } = byHand();
+    const value = "x".repeat(150_000);
+    void group.settle(settlement("first"));
+    for (let index = 0; index < 70; index++) await group.settle(settlement(`s${index}`));
+    for (let index = 0; index < 5; index++)
+      await group.settle(settlement(`c${index}`, { cacheWrite: { key: "k", value, ttlSeconds: 1 } }));
+    for (let index = 0; index < 6; index++) await calls[index]?.answer();
+    expect(calls.map(({ carried }) => carried.length)).toEqual([1, 64, 8, 2, 1]);
+  });
+
+  // planted: a leader that is never given up
+  it("are led by another once the one that called was cut off, or has led long enough", async () => {
+    const cutOff = byHand();
+    void cutOff.group.settle(settlement("dead"));
+    await cutOff.group.settle(settlement("waiting"));
+    cutOff.clock.at += 5_001;
+    void cutOff.group.settle(settlement("next"));
+    await cutOff.calls[1]?.answer();
+    expect(cutOff.ids()).toEqual([["dead"], ["next"], ["waiting"]]);
+
+    const busy = byHand();
+    const leader = busy.group.settle(settlement("a"));
+    await busy.group.settle(settlement("b"));
+    busy.clock.at += 4_000;
+    await busy.calls[0]?.answer();
+    busy.clock.at += 4_000;
+    await busy.group.settle(settlement("c"));
+    busy.clock.at += 4_000;
+    await busy.calls[1]?.answer();
+    // Ten seconds are over: what is held still goes, and whoever comes now calls by itself.
+    void busy.group.settle(settlement("d"));
+    expect(busy.ids()).toEqual([["a"], ["b"], ["c"], ["d"]]);
+    await busy.calls[2]?.answer();
+    expect(await leader).toEqual(settled);
+  });
+});
