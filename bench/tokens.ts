@@ -80,7 +80,9 @@ async function counters(): Promise<Readonly<Record<Exclude<TokenizerFamily, "oth
 /** Written for this, one kind of text each; and of the project's own files what is code, data and prose. */
 function corpus(): readonly (readonly [kind: string, text: string])[] {
   const folder = join(ROOT, "test", "fixtures", "tokens");
-  const written = readdirSync(folder).filter((name) => name !== COUNTED).map((name) => [name.replace(/\.txt$/, ""), read(join(folder, name))] as const);
+  const written = readdirSync(folder)
+    .filter((name) => name !== COUNTED)
+    .map((name) => [name.replace(/\.txt$/, ""), read(join(folder, name))] as const);
   const own = [
     "src/stages/dispatch.ts",
     "src/stores/upstash/lua/admit.ts",

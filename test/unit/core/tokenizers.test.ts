@@ -36,7 +36,9 @@ test("of several families the one that counts most decides", () => {
     unknownFields: [],
     untranslatable: [],
   };
-  const each = (["o200k", "mistral", "gemma"] as const).map((family) => estimateInputTokens(draft, undefined, [family]));
+  const each = (["o200k", "mistral", "gemma"] as const).map((family) =>
+    estimateInputTokens(draft, undefined, [family]),
+  );
   expect(new Set(each).size).toBeGreaterThan(1);
   expect(estimateInputTokens(draft, undefined, ["o200k", "mistral", "gemma"])).toBe(Math.max(...each));
 });
