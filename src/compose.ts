@@ -7,7 +7,7 @@ import { resolve } from "./config/resolve.ts";
 import type { TenantAdministration } from "./core/admin.ts";
 import type { BaseConfig } from "./core/config.ts";
 import type { KeySnapshot } from "./core/identity.ts";
-import type { Clock, EventQueue } from "./core/ports.ts";
+import type { Clock, EventQueue, Transport } from "./core/ports.ts";
 import { createApp } from "./http/app.ts";
 import type { AdminDependencies } from "./http/routes/admin.ts";
 import type { OperationsDependencies } from "./http/routes/operations.ts";
@@ -47,6 +47,7 @@ import { UpstashOverlay } from "./stores/upstash/overlay.ts";
 import { bugLine, logLine } from "./telemetry/log-line.ts";
 import { prometheusText } from "./telemetry/prometheus.ts";
 import { fetchTransport } from "./transports/fetch.ts";
+import { type AiBinding, aiBindingOf, workersAiTransport } from "./transports/workers-ai.ts";
 
 /** The bindings that are not text; settings and secrets are read by the names that the config gives them. */
 export interface WorkerEnvironment {
@@ -75,13 +76,25 @@ function compose(env: WorkerEnvironment, base: BaseConfig): Pick<Hono, "fetch"> 
   const { environment } = parsed;
   const bound = bindEnvironment(base, environment);
   const stores = openStores(environment, bound);
-  const gateway = composeGateway(environment, bound, stores, queueOf(env.LEDGER_QUEUE), env.LOG_REQUESTS === "all");
+  const transport = composeTransport(environment, aiBindingOf(env));
+  const logsAll = env.LOG_REQUESTS === "all";
+  const gateway = composeGateway(environment, bound, stores, transport, queueOf(env.LEDGER_QUEUE), logsAll);
   return createApp({
     gateway,
     origins: stores.origins,
     admin: composeAdmin(environment, bound, stores, gateway),
     operations: composeOperations(environment, stores),
   });
+}
+
+/** Over the network, and for backends behind Cloudflare's binding over that, where there is one. */
+function composeTransport(environment: Environment, binding: AiBinding | undefined): Transport {
+  const network = fetchTransport(environment.backends);
+  if (!binding) return network;
+  const ai = workersAiTransport(binding);
+  return {
+    send: (call, signal) => (call.backend.transport === "workers-ai" ? ai : network).send(call, signal),
+  };
 }
 
 /** One link to Redis; Postgres as `app` for what a request may need and as `admin` for operators. */
@@ -121,6 +134,7 @@ function composeGateway(
   environment: Environment,
   base: BaseConfig,
   stores: GatewayStores,
+  transport: Transport,
   queue: EventQueue,
   logsAll: boolean,
 ): Gateway {
@@ -147,7 +161,7 @@ function composeGateway(
     budgets: stores.money,
     breakers: new BreakerView((backend) => base.backends[backend]?.breaker, clock.now),
     policies,
-    transport: fetchTransport(environment.backends),
+    transport,
     enqueue: eventBatcher(queue, clock),
     log: (event) => {
       if (logsAll || event.outcome !== "completed") console.log(logLine(event));

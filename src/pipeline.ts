@@ -15,6 +15,7 @@ import { refuse } from "./stages/refuse.ts";
 import { resolve } from "./stages/resolve.ts";
 import { screen } from "./stages/screen.ts";
 import { Settlement } from "./stages/settle.ts";
+import { validate } from "./stages/validate.ts";
 
 /**
  * The system in one function. A request is decoded into one neutral draft, its caller is named, its alias is resolved to a route and a
@@ -32,11 +33,32 @@ export async function run(received: Received, gateway: Gateway): Promise<Reply> 
   const resolved = await resolve(authenticated.value, gateway);
   if (!resolved.ok) return refuse(authenticated.value, resolved.failure, gateway);
 
-  const admitted = await admit(resolved.value, gateway);
-  if (!admitted.ok) return refuse(resolved.value, admitted.failure.failure, gateway, admitted.failure);
+  // From the asking on: of a client that leaves before Redis has answered, what Redis reserved is given back all the same.
+  const settled = Promise.withResolvers<void>();
+  resolved.value.waitUntil(settled.promise);
+  let admitted: Awaited<ReturnType<typeof admit>>;
+  try {
+    admitted = await admit(resolved.value, gateway);
+  } catch (bug) {
+    settled.resolve();
+    throw bug;
+  }
+  if (!admitted.ok) {
+    settled.resolve();
+    return refuse(resolved.value, admitted.failure.failure, gateway, admitted.failure);
+  }
 
-  const settlement = new Settlement(admitted.value, gateway);
+  const settlement = new Settlement(admitted.value, gateway, settled.resolve);
   return encode(admitted.value, answer(admitted.value, settlement, gateway), gateway);
+}
+
+/** plan → dispatch, and on routes that promise it: validate. */
+async function asked(exchange: Admitted, gateway: Gateway): Promise<Result<LiveAnswer>> {
+  const attempts = planAttempts(exchange, gateway);
+  const found = orEstimate(exchange, await dispatch(exchange, attempts, gateway));
+  return found.ok && exchange.route.validateStructured
+    ? validate(exchange, found.value, exchange.route.validateStructured.repairs, attempts, gateway)
+    : found;
 }
 
 /** guard → recall ?? (plan → dispatch) → screen → settle. Never rejects: a bug leaves as a failure, settled like any other. */
@@ -45,9 +67,7 @@ async function answer(exchange: Admitted, settlement: Settlement, gateway: Gatew
     const guarded = await guard(exchange, gateway);
     if (!guarded.ok) return settlement.failed(guarded.failure);
     const recalled = recall(guarded.value);
-    const found = recalled
-      ? ok(recalled)
-      : orEstimate(exchange, await dispatch(exchange, planAttempts(exchange, gateway), gateway));
+    const found = recalled ? ok(recalled) : await asked(exchange, gateway);
     if (!found.ok) return settlement.failed(found.failure);
     const screened = screen(exchange, found.value, gateway);
     return screened.ok ? ok(settlement.wrap(screened.value)) : settlement.failed(screened.failure);

@@ -21,6 +21,7 @@ export interface Directives {
   redacted?: boolean;
   refusal?: string;
   citations?: boolean;
+  strict?: boolean;
   cached?: number;
   finish?: string;
   readonly faults: FaultCall[];
@@ -151,6 +152,12 @@ export const MARKERS: Readonly<Record<string, Marker>> = {
     summary: "the finish reason, word for word",
     apply: (directives, value) => {
       directives.finish = value;
+    },
+  },
+  strict: {
+    summary: "the request is checked as the provider's own service checks it; by rule or in the model name alone",
+    apply: (directives, value) => {
+      directives.strict = value !== "0";
     },
   },
   fault: {

@@ -40,7 +40,8 @@ export function longestAnswerMs(file: ConfigFile): number {
   const totals = Object.values(file.routes).flatMap((route) =>
     candidatesOf(route).map(
       ({ backend }) =>
-        deadlinesOf(file.backends[backend], route).totalMs + (route.delayBudgetMs ?? DEFAULT_ROUTE.delayBudgetMs),
+        deadlinesOf(file.backends[backend], route).totalMs * (1 + (route.validateStructured?.repairs ?? 0)) +
+        (route.delayBudgetMs ?? DEFAULT_ROUTE.delayBudgetMs),
     ),
   );
   return Math.max(0, ...totals);
@@ -85,7 +86,6 @@ export function mostOutputTokens({ operation = "chat", maxOutputTokens }: RouteF
 }
 
 function buildBackend(backend: BackendFile, name: string): Backend {
-  const { env, default: fallbackUrl, url } = backend.baseUrl;
   const models = Object.entries(backend.models ?? {}).flatMap(([model, info]) => {
     const price = priceOf({ backend: name, model: { name: model } }, backend);
     return price
@@ -95,9 +95,8 @@ function buildBackend(backend: BackendFile, name: string): Backend {
   return {
     name,
     formats: backend.formats,
-    transport: "fetch",
-    baseUrl:
-      env === undefined ? { url: url ?? "" } : { env, ...(fallbackUrl !== undefined && { default: fallbackUrl }) },
+    transport: backend.transport ?? "fetch",
+    baseUrl: buildBaseUrl(backend),
     auth: {
       scheme: backend.auth?.scheme ?? "none",
       ...(backend.auth?.secret !== undefined && { secret: backend.auth.secret }),
@@ -118,6 +117,12 @@ function buildBackend(backend: BackendFile, name: string): Backend {
     breaker: { ...DEFAULT_BREAKER, ...defined(backend.breaker) },
     models: Object.fromEntries(models),
   };
+}
+
+function buildBaseUrl({ baseUrl, transport }: BackendFile): Backend["baseUrl"] {
+  if (transport === "workers-ai" || baseUrl === undefined) return { binding: "AI" };
+  const { env, default: unset, url } = baseUrl;
+  return env === undefined ? { url: url ?? "" } : { env, ...(unset !== undefined && { default: unset }) };
 }
 
 function buildRoute(route: RouteFile, alias: string, file: ConfigFile): Route {
@@ -150,6 +155,7 @@ function buildRoute(route: RouteFile, alias: string, file: ConfigFile): Route {
     holdHeadersMs: route.holdHeadersMs ?? DEFAULT_ROUTE.holdHeadersMs,
     keepAliveMs: route.keepAliveMs ?? DEFAULT_ROUTE.keepAliveMs,
     ...(Object.keys(deadlines).length > 0 && { deadlines }),
+    ...(route.validateStructured && { validateStructured: route.validateStructured }),
     cancelOnDisconnect: route.cancelOnDisconnect ?? DEFAULT_ROUTE.cancelOnDisconnect,
   };
 }

@@ -48,6 +48,7 @@ function checkBackend(name: string, backend: BackendFile): Finding[] {
     }
   });
   findings.push(...checkDeadlines([...at, "deadlines"], backend));
+  findings.push(...checkTransport(at, backend));
   if (backend.priorityScheduling === true && !backend.quirks?.includes("vllm"))
     findings.push({ path: [...at, "priorityScheduling"], reason: "is vLLM's; the backend has no quirk `vllm`" });
   const breaker = { ...DEFAULT_BREAKER, ...defined(backend.breaker) };
@@ -56,6 +57,20 @@ function checkBackend(name: string, backend: BackendFile): Finding[] {
       path: [...at, "breaker"],
       reason: `maxOpenMs (${breaker.maxOpenMs}) is less than openMs (${breaker.openMs})`,
     });
+  }
+  return findings;
+}
+
+/** A host is what `fetch` needs and the binding has not; the binding speaks its own formats and no other does. */
+function checkTransport(at: Path, { transport = "fetch", baseUrl, auth, formats }: BackendFile): Finding[] {
+  const findings: Finding[] = [];
+  const bound = transport === "workers-ai";
+  if (!bound && baseUrl === undefined) findings.push({ path: [...at, "baseUrl"], reason: "is missing" });
+  if (bound && (baseUrl ?? auth) !== undefined)
+    findings.push({ path: at, reason: "the binding of workers-ai has neither a `baseUrl` nor an `auth`" });
+  for (const [index, format] of formats.entries()) {
+    if (format.startsWith("workers-ai") !== bound)
+      findings.push({ path: [...at, "formats", index], reason: `${format} is not spoken over ${transport}` });
   }
   return findings;
 }
@@ -93,7 +108,7 @@ function checkVariables(file: ConfigFile): Finding[] {
     else settings.set(variable, meaning);
   };
   for (const [name, { baseUrl }] of Object.entries(file.backends)) {
-    if (baseUrl.env !== undefined) note(["backends", name, "baseUrl", "env"], baseUrl.env, `url ${baseUrl.default}`);
+    if (baseUrl?.env !== undefined) note(["backends", name, "baseUrl", "env"], baseUrl.env, `url ${baseUrl.default}`);
   }
   for (const [alias, route] of Object.entries(file.routes)) {
     for (const { model, list, index } of candidatesOf(route)) {
@@ -138,6 +153,11 @@ function checkRoute(alias: string, route: RouteFile, file: ConfigFile): Finding[
     findings.push(...checkContext([...at, "maxOutputTokens"], route, name, backend));
     findings.push(...checkReach(at, route, candidate.list, candidates.length, backend));
   }
+  if (operation !== "chat" && route.validateStructured !== undefined)
+    findings.push({
+      path: [...at, "validateStructured"],
+      reason: `only chat has structured answers, not ${operation}`,
+    });
   if ((operation === "embed" || operation === "rerank") && route.maxOutputTokens !== undefined) {
     const what = operation === "embed" ? "embeddings have" : "reranking has";
     findings.push({ path: [...at, "maxOutputTokens"], reason: `${what} no output tokens` });

@@ -73,7 +73,7 @@ export function parseEnvironment(env: unknown, base: BaseConfig): ParsedEnvironm
   const pepperText = variables.get("KEY_PEPPER");
   const peppers = pepperText === undefined ? undefined : readPeppers(pepperText);
   if (peppers?.ok === false) problems.push({ name: "KEY_PEPPER", reason: peppers.reason });
-  const reach = readBackends(base, variables, problems);
+  const reach = readBackends(base, variables, bindingsOf(env), problems);
   const modelNames = readModelNames(base, variables, problems);
   if (!own.success || !peppers?.ok || problems.length > 0) return { ok: false, problems };
   const { data } = own;
@@ -109,13 +109,17 @@ type Variables = ReadonlyMap<string, string>;
 function readBackends(
   base: BaseConfig,
   variables: Variables,
+  bindings: ReadonlySet<string>,
   problems: EnvironmentProblem[],
 ): Pick<Environment, "backends" | "absentBackends"> {
   const backends = new Map<string, BackendAccess>();
   const absentBackends = new Map<string, readonly string[]>();
   const problemsBefore = problems.length;
   for (const backend of Object.values(base.backends)) {
-    const { access, missing } = readBackend(backend, variables, problems);
+    const { access, missing } =
+      "binding" in backend.baseUrl
+        ? bound(backend.baseUrl.binding, bindings)
+        : readBackend(backend, variables, problems);
     if (access) backends.set(backend.name, access);
     else absentBackends.set(backend.name, missing);
   }
@@ -127,7 +131,19 @@ function readBackends(
   return { backends, absentBackends };
 }
 
-function readBackend(
+/** Nothing of a backend behind a binding is a host or a header. */
+function bound(name: string, bindings: ReadonlySet<string>): ReturnType<typeof readBackend> {
+  return bindings.has(name) ? { access: { baseUrl: "", headers: {} }, missing: [] } : { missing: [name] };
+}
+
+/** Names of what the environment holds that is no text. */
+function bindingsOf(env: unknown): ReadonlySet<string> {
+  const entries = typeof env === "object" && env !== null ? Object.entries(env) : [];
+  return new Set(entries.flatMap(([name, value]) => (typeof value === "object" && value !== null ? [name] : [])));
+}
+
+/** What calls to one backend need, or what of it is missing. Problems are added to the list. */
+export function readBackend(
   backend: Backend,
   variables: Variables,
   problems: EnvironmentProblem[],
@@ -152,14 +168,15 @@ function readBackend(
   } else if (secret !== undefined && !optional) {
     missing.push(secret);
   }
-  const url =
-    "url" in backend.baseUrl ? backend.baseUrl.url : (variables.get(backend.baseUrl.env) ?? backend.baseUrl.default);
+  const { baseUrl: place } = backend;
+  if ("binding" in place) return { missing: [place.binding] };
+  const url = "url" in place ? place.url : (variables.get(place.env) ?? place.default);
   const baseUrl = url === undefined ? undefined : normaliseBaseUrl(url);
-  if ("env" in backend.baseUrl) {
-    if (url === undefined) missing.push(backend.baseUrl.env);
+  if ("env" in place) {
+    if (url === undefined) missing.push(place.env);
     else if (baseUrl === undefined) {
       problems.push({
-        name: backend.baseUrl.env,
+        name: place.env,
         reason: "must be an http(s) URL without credentials, query or fragment",
       });
     }

@@ -86,6 +86,14 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     quirks: ["max-completion-tokens"],
     deadlines: HEADERS_WITH_FIRST_TOKEN,
   },
+  /** Cloudflare's binding `AI`: no host and no key. Without the binding the backend is left out. */
+  "workers-ai": {
+    formats: ["workers-ai", "workers-ai-embeddings"],
+    transport: "workers-ai",
+    collectJson: "never",
+    imageUrls: "https-only",
+    deadlines: HEADERS_WITH_FIRST_TOKEN,
+  },
   anthropic: {
     ...hosted("ANTHROPIC", "https://api.anthropic.com"),
     formats: ["anthropic-messages", "anthropic-count-tokens"],

@@ -112,11 +112,13 @@ const backend = z.strictObject({
   formats: z
     .array(z.enum(WIRE_NAMES, { error: `must be one of ${WIRE_NAMES.join(", ")}` }))
     .min(1, { error: "needs at least one format" }),
-  transport: z.literal("fetch", { error: "must be fetch" }).optional(),
+  transport: z.enum(["fetch", "workers-ai"], { error: "must be one of fetch, workers-ai" }).optional(),
+  /** Needed by `fetch` alone. */
   baseUrl: z
     .strictObject({ env: variableName.optional(), default: baseUrlText.optional(), url: baseUrlText.optional() })
     .refine((url) => (url.env === undefined) !== (url.url === undefined), { error: "needs either `env` or `url`" })
-    .refine((url) => url.url === undefined || url.default === undefined, { error: "`default` belongs to `env`" }),
+    .refine((url) => url.url === undefined || url.default === undefined, { error: "`default` belongs to `env`" })
+    .optional(),
   auth: z
     .strictObject({
       scheme: z.enum(["bearer", "x-api-key", "none"], { error: "must be one of bearer, x-api-key, none" }),
@@ -195,6 +197,14 @@ const route = z.strictObject({
   holdHeadersMs: milliseconds.optional(),
   keepAliveMs: milliseconds.optional(),
   deadlines: deadlines.optional(),
+  validateStructured: z
+    .strictObject({
+      repairs: z
+        .int({ error: "must be 0, 1 or 2" })
+        .min(0, { error: "must be 0, 1 or 2" })
+        .max(2, { error: "must be 0, 1 or 2" }),
+    })
+    .optional(),
   cancelOnDisconnect: z.boolean({ error: "must be true or false" }).optional(),
 });
 

@@ -27,9 +27,13 @@ export interface Backend {
   readonly name: string;
   /** The formats it speaks, one an operation. */
   readonly formats: readonly WireName[];
-  readonly transport: "fetch";
+  /** `workers-ai`: Cloudflare's binding `AI` in place of a host. */
+  readonly transport: "fetch" | "workers-ai";
   /** The name of the environment variable that holds the base URL (and what stands where it is unset), or the URL itself. Ends in `/v1` or not. */
-  readonly baseUrl: { readonly env: string; readonly default?: string } | { readonly url: string };
+  readonly baseUrl:
+    | { readonly env: string; readonly default?: string }
+    | { readonly url: string }
+    | { readonly binding: "AI" };
   readonly auth: {
     readonly scheme: "bearer" | "x-api-key" | "none";
     /** Name of the secret. */
@@ -104,6 +108,8 @@ export interface Route {
   readonly holdHeadersMs: number;
   readonly keepAliveMs: number;
   readonly deadlines?: Partial<Deadlines>;
+  /** Structured answers are checked against the request's schema before any of them is sent, and an invalid one is asked for again so often at most. */
+  readonly validateStructured?: { readonly repairs: number };
   /** False: a departed client does not stop the generation (it is drained and settled whole). */
   readonly cancelOnDisconnect: boolean;
 }

@@ -12,6 +12,8 @@ export const OPERATION_OF: Readonly<Record<WireName, Operation>> = {
   rerank: "rerank",
   "anthropic-count-tokens": "tokenize",
   "vllm-tokenize": "tokenize",
+  "workers-ai": "chat",
+  "workers-ai-embeddings": "embed",
 };
 
 /** All wire formats, in the order of `OPERATION_OF`. */

@@ -9,6 +9,8 @@ export type Outcome = "completed" | "failed" | "cancelled" | "refused" | "abando
 /** One try at a backend, with what it cost. `ordinal` counts from 0 and is part of the charge's key. */
 export interface AttemptRecord {
   readonly ordinal: number;
+  /** Absent: an attempt to answer. `repair`: an invalid structured answer was asked for again. */
+  readonly kind?: "repair";
   readonly backend: string;
   readonly model: string;
   readonly wire: WireName;

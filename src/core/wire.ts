@@ -12,7 +12,9 @@ export type WireName =
   | "anthropic-messages"
   | "anthropic-count-tokens"
   | "rerank"
-  | "vllm-tokenize";
+  | "vllm-tokenize"
+  | "workers-ai"
+  | "workers-ai-embeddings";
 
 /** What happened to a field on the way between two formats; named in the wide event and on request in a reply header. */
 export interface Translation {

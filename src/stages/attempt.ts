@@ -7,6 +7,7 @@ import { refusedMediaUrl } from "../core/media-urls.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import type { AttemptRequest, FailedResponse, Wire } from "../core/wire.ts";
 import { retryAfterMsOf } from "../lib/backoff.ts";
+import { toBase64 } from "../lib/hash.ts";
 import { readTextUpTo } from "../lib/read.ts";
 import { beyondBackend } from "../wire/quirks.ts";
 import { BackendStream } from "./backend-stream.ts";
@@ -127,7 +128,8 @@ async function whole(
   }
   const asked = asAsked(draft, decoded.value);
   if (!asked.ok) return running.failed(asked.failure, partly());
-  const { answer, changed } = asked.value;
+  const { changed } = asked.value;
+  const answer = inAskedEncoding(asked.value.answer, running);
   running.close("completed", usedBy(answer, read.text, running));
   return ok({ kind: "whole", wire, origin: running.origin, answer, ...(!changed && { text: read.text }) });
 }
@@ -145,6 +147,21 @@ function usedBy(answer: Answer, text: string, { exchange, mostOutputTokens }: Ru
     },
     estimated: usage?.inputTokens === undefined || isOutputUnknown,
   };
+}
+
+/** Vectors of a backend of another format that knows no base64, for a caller who asked for it (as OpenAI's own client does). */
+function inAskedEncoding(answer: Answer, { exchange, planned }: RunningAttempt): Answer {
+  const { draft, wire } = exchange;
+  if (answer.operation !== "embed" || draft.operation !== "embed") return answer;
+  if (draft.encoding !== "base64" || planned.wire.name === wire.name) return answer;
+  return { ...answer, vectors: answer.vectors.map((vector) => (typeof vector === "string" ? vector : packed(vector))) };
+}
+
+/** Little-endian float32, as OpenAI packs vectors. */
+function packed(vector: readonly number[]): string {
+  const view = new DataView(new ArrayBuffer(vector.length * 4));
+  for (const [index, number] of vector.entries()) view.setFloat32(index * 4, number, true);
+  return toBase64(new Uint8Array(view.buffer));
 }
 
 async function failureOf(response: Response, wire: Wire, gateway: Gateway): Promise<Failure> {

@@ -1,7 +1,7 @@
 import { wantsStream } from "../core/draft.ts";
-import type { Admitted, LiveAnswer, Reply, StreamingAnswer, WholeAnswer } from "../core/exchange.ts";
-import { fail, ok, type Result } from "../core/result.ts";
-import { collectorFor } from "./collector-for.ts";
+import type { Admitted, LiveAnswer, Reply } from "../core/exchange.ts";
+import { ok, type Result } from "../core/result.ts";
+import { collected } from "./collected.ts";
 import type { Gateway } from "./gateway.ts";
 import { holdHeaders } from "./hold.ts";
 import { failureReply, jsonReply } from "./reply.ts";
@@ -18,18 +18,4 @@ export async function encode(
   if (!answer.ok) return failureReply(exchange, answer.failure, exchange.rate);
   const whole = answer.value.kind === "whole" ? ok(answer.value) : await collected(exchange, answer.value);
   return whole.ok ? jsonReply(exchange, whole.value, gateway) : failureReply(exchange, whole.failure, exchange.rate);
-}
-
-/** Reads a stream to its end for a caller who wants JSON. A cut is an error, never a short answer. */
-async function collected(exchange: Admitted, answer: StreamingAnswer): Promise<Result<WholeAnswer>> {
-  const { draft } = exchange;
-  const sink = collectorFor(draft);
-  for (let step = await answer.next(); step.kind !== "end"; step = await answer.next()) {
-    if (step.kind === "failure") return fail(step.failure);
-    for (const frame of step.frames) {
-      for (const event of frame.events()) sink.push(event);
-    }
-  }
-  const result = sink.result();
-  return result.ok ? ok({ kind: "whole", wire: answer.wire, origin: answer.origin, answer: result.value }) : result;
 }

@@ -4,7 +4,6 @@ import { type Draft, isGenerative, type Operation, sequencesOf } from "../core/d
 import type { Authenticated, CachePlan, Resolved } from "../core/exchange.ts";
 import { badRequest, type Failure } from "../core/failure.ts";
 import type { Principal } from "../core/identity.ts";
-import { ceilingNanoUsd } from "../core/money.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import { estimateInputTokens } from "../core/tokens.ts";
 import { drawTarget } from "../routing/plan.ts";
@@ -13,6 +12,7 @@ import { countingRoute } from "./counting.ts";
 import { exactInputTokens } from "./exact-tokens.ts";
 import type { Gateway } from "./gateway.ts";
 import { levelsOf } from "./levels.ts";
+import { repairsOf, reservationFor } from "./reservation.ts";
 import { standingOf } from "./standing.ts";
 
 /** What the alias means under the config version that this isolate holds, and the most that the request may use. No I/O. */
@@ -74,10 +74,7 @@ function reserved(
       inputTokens,
       maxOutputTokens,
       levels: levelsOf(principal, config, route.alias),
-      reservation: {
-        tokens: charged + outputTokens,
-        costNanoUsd: ceilingNanoUsd(priceCeiling, charged, outputTokens),
-      },
+      reservation: reservationFor(priceCeiling, charged, outputTokens, repairsOf(exchange, route)),
       priceCeiling,
       drawn,
       cache,

@@ -17,6 +17,7 @@ export interface PlannedAttempt {
   readonly price: Price;
   readonly deadlines: Deadlines;
   readonly chosenTarget: boolean;
+  readonly kind?: AttemptRecord["kind"];
 }
 
 /** The running attempt: its clock, its way to stop the backend, and the one record that it leaves. */
@@ -74,9 +75,10 @@ export class RunningAttempt {
     if (this.#closed) return;
     this.#closed = true;
     this.#forget();
-    const { backend, model, wire, price } = this.planned;
+    const { backend, model, wire, price, kind } = this.planned;
     this.exchange.notes.attempts.push({
       ordinal: this.#ordinal,
+      ...(kind && { kind }),
       backend: backend.name,
       model,
       wire: wire.name,

@@ -6,7 +6,7 @@ import { dearestPrice } from "../routing/plan.ts";
 /** What a route means under a config, whoever asks: worked out once. */
 export interface Standing {
   readonly priceCeiling: Price;
-  /** The longest that a request can run: its slowest permitted attempt behind the whole delay budget. */
+  /** The longest that a request can run: its slowest permitted attempt and the repairs of its answer, behind the whole delay budget. */
   readonly leaseMs: number;
   /** By which the permitted targets count; the input is as long as the one says that says most. */
   readonly tokenizers: readonly TokenizerFamily[];
@@ -47,7 +47,10 @@ function workOut(route: Route, config: Config, available: ReadonlySet<string>): 
       ...new Set(targets.filter(({ backend }) => available.has(backend)).map(({ tokenizer }) => tokenizer ?? "other")),
     ],
     priceCeiling: dearestPrice(route, config, available),
-    leaseMs: Math.max(...totalsMs) + route.delayBudgetMs + config.leaseMarginMs,
+    leaseMs:
+      Math.max(...totalsMs) * (1 + (route.validateStructured?.repairs ?? 0)) +
+      route.delayBudgetMs +
+      config.leaseMarginMs,
     targetBackends: [...new Set(route.targets.map(({ backend }) => backend))],
     backends: [...new Set(targets.map(({ backend }) => backend))],
   };

@@ -7,6 +7,8 @@ import { openAiEmbeddings } from "./openai-embeddings/index.ts";
 import { openAiResponses } from "./openai-responses/index.ts";
 import { rerank } from "./rerank/index.ts";
 import { vllmTokenize } from "./vllm-tokenize/index.ts";
+import { workersAi } from "./workers-ai/index.ts";
+import { workersAiEmbeddings } from "./workers-ai-embeddings/index.ts";
 
 /** Every wire format: one folder and one line. */
 export const wires: Readonly<Record<WireName, Wire>> = {
@@ -18,4 +20,6 @@ export const wires: Readonly<Record<WireName, Wire>> = {
   "anthropic-count-tokens": anthropicCountTokens,
   "vllm-tokenize": vllmTokenize,
   "openai-responses": openAiResponses,
+  "workers-ai": workersAi,
+  "workers-ai-embeddings": workersAiEmbeddings,
 };

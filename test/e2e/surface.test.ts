@@ -2,7 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createApp, type HttpDependencies } from "../../src/http/app.ts";
 import { eventually, prompt } from "../support/received.ts";
+import { answerViolations, errorViolations } from "../support/sdk-forms.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
+import { chatViolations, readingViolations, SUBJECT_NAMES } from "../support/typed-replies.ts";
 
 let stack: TestStack;
 
@@ -52,7 +54,7 @@ describe("/openapi.json", () => {
     const ids = new Set<string>();
     for (const [path, operations] of Object.entries(document.paths)) {
       for (const [method, { operationId, parameters = [], responses, requestBody }] of Object.entries(operations)) {
-        expect(["get", "post", "put", "delete"]).toContain(method);
+        expect(["get", "post", "put", "patch", "delete"]).toContain(method);
         expect(ids.has(operationId)).toBe(false);
         ids.add(operationId);
         const inPath = parameters.filter((parameter) => parameter.in === "path").map(({ name }) => `{${name}}`);
@@ -89,6 +91,7 @@ describe("/openapi.json", () => {
     await stack.stored(requestId);
     const ids: Named = {
       "/v1/models/{id}": "home",
+      "/admin/v1/tenants/{id}": "local",
       "/admin/v1/keys/{id}": id,
       "/admin/v1/requests/{id}": requestId,
     };
@@ -101,7 +104,7 @@ describe("/openapi.json", () => {
       // An empty body is wrong in most places, and says so: that is an answer.
       expect({ operation, status: response.status }).toEqual({
         operation,
-        status: method === "POST" || method === "PUT" ? expect.toBeOneOf([200, 400]) : 200,
+        status: ["POST", "PUT", "PATCH"].includes(method) ? expect.toBeOneOf([200, 400]) : 200,
       });
     }
   });
@@ -121,6 +124,7 @@ describe("methods", () => {
     ["/admin/v1/keys", "GET, HEAD, POST, OPTIONS", false],
     ["/admin/v1/keys/abcdefghijklmnop", "DELETE, OPTIONS", false],
     ["/admin/v1/tenants", "GET, HEAD, POST, OPTIONS", false],
+    ["/admin/v1/tenants/local", "PATCH, OPTIONS", false],
     ["/admin/v1/usage", "GET, HEAD, OPTIONS", false],
     ["/admin/v1/requests/req_x", "GET, HEAD, OPTIONS", false],
     ["/admin/v1/overlay", "GET, HEAD, PUT, OPTIONS", false],
@@ -320,4 +324,45 @@ describe("CORS", () => {
     const reply = await call("POST", "/v1/chat/completions", headers, chat("home"));
     expect(reply.headers.get("access-control-allow-origin")).toBe(anywhere);
   });
+});
+
+describe.each(["openai-chat", "anthropic-messages"] as const)("what a client of %s is sent", (format) => {
+  // planted: `stop_details` left out of a message; `logprobs` left out of a chunk; an error type that Anthropic's SDK does not have
+  test.each(["home", "cloud", "claude"])(
+    "from a backend like %s is what the types of its SDK promise",
+    async (alias) => {
+      for (const subject of SUBJECT_NAMES)
+        expect({ subject, found: await chatViolations(stack, format, alias, subject) }).toEqual({ subject, found: [] });
+    },
+  );
+
+  // planted: `lifecycle` left out of a model in Anthropic's form
+  test("before any backend is what the types of its SDK promise", async () => {
+    const isAnthropic = format === "anthropic-messages";
+    const path = isAnthropic ? "/v1/messages" : "/v1/chat/completions";
+    const headers = { ...bearer(stack.apiKey), ...(isAnthropic && { "anthropic-version": "2023-06-01" }) };
+    const refusals = await Promise.all([
+      call("POST", path, { ...headers, ...json }, "{"),
+      call("POST", path, { ...headers, ...json }, chat("nowhere")),
+      call("POST", path, { ...headers, "content-type": "text/plain" }, "x"),
+      call("POST", path, json, chat("home")),
+      call("PUT", path, headers),
+      call("GET", "/v1/no/such/route", headers),
+    ]);
+    for (const refusal of refusals) {
+      expect(refusal.ok).toBe(false);
+      expect([refusal.status, await errorViolations(format, await refusal.json())]).toEqual([refusal.status, []]);
+    }
+    const type = isAnthropic ? "anthropic ModelInfo" : "openai Model";
+    for (const models of ["/v1/models", "/v1/models/home"])
+      expect(await readingViolations(`${stack.gateway}${models}`, headers, type)).toEqual([]);
+  });
+});
+
+// planted: `index` left out of an embedding
+test("embeddings are what the types of OpenAI's SDK promise", async () => {
+  for (const encoding_format of ["float", "base64"]) {
+    const reply = await stack.post("/v1/embeddings", { model: "embed", input: [prompt("a boat")], encoding_format });
+    expect(await answerViolations("openai-embeddings", await reply.json())).toEqual([]);
+  }
 });

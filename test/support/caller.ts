@@ -34,7 +34,7 @@ export function readStream(format: AnyFormat, body: string): Told {
     usage: undefined as Told["usage"],
     frames: 0,
     keepAlives: 0,
-    silentCall: false,
+    call: "none" as State["call"],
   };
   const frames = body.replace(/^\uFEFF/, "").split(/\r\n\r\n|\n\n|\r\r/);
   if (frames.pop() !== "") throw new Error("the stream ends inside a frame");
@@ -63,15 +63,15 @@ export function readStream(format: AnyFormat, body: string): Told {
     else if (format === "openai-responses") readResponseEvent(json, event, state);
     else readEvent(json, event, state);
   }
-  const { error, usage, silentCall: _, ...rest } = state;
+  const { error, usage, call: _, ...rest } = state;
   return { ...rest, ...(error && { error }), ...(usage && { usage }) };
 }
 
 type State = { -readonly [K in keyof Told]: Told[K] | undefined } & {
   text: string;
   finished: number;
-  /** A call of a tool is open of whose input nothing has come; nothing may come, and then it is empty. */
-  silentCall: boolean;
+  /** Whether a call of a tool is open, and whether any of its input has come; where none comes, it is empty. Tools that run at the provider are none. */
+  call: "none" | "silent" | "told";
 };
 
 interface ToolCall {
@@ -119,19 +119,21 @@ function readEvent(json: Fields, event: string | undefined, state: State): void 
       return;
     case "content_block_start": {
       const { type, name = "" } = (json.content_block ?? {}) as { type?: string; name?: string };
-      state.silentCall = type === "tool_use";
-      if (state.silentCall) state.text += name;
+      state.call = type === "tool_use" ? "silent" : "none";
+      if (type === "tool_use") state.text += name;
       return;
     }
     case "content_block_delta": {
       const delta = (json.delta ?? {}) as { text?: string; thinking?: string; partial_json?: string };
-      if (delta.partial_json) state.silentCall = false;
-      state.text += `${delta.text ?? ""}${delta.thinking ?? ""}${delta.partial_json ?? ""}`;
+      state.text += `${delta.text ?? ""}${delta.thinking ?? ""}`;
+      if (state.call === "none" || !delta.partial_json) return;
+      state.call = "told";
+      state.text += delta.partial_json;
       return;
     }
     case "content_block_stop":
-      if (state.silentCall) state.text += "{}";
-      state.silentCall = false;
+      if (state.call === "silent") state.text += "{}";
+      state.call = "none";
       return;
     case "message_delta":
       if ((json.delta as { stop_reason?: string | null } | undefined)?.stop_reason) state.finished++;

@@ -125,7 +125,10 @@ export function clientSuite(clients: readonly ClientOf[]): void {
 }
 
 /** A backend of each format. */
-export const FORMATS = KINDS.filter(({ alias }) => alias !== "cloud");
+export const FORMATS: readonly BackendKind[] = [
+  ...KINDS.filter(({ alias }) => alias !== "cloud"),
+  { alias: "responses", process: "cloud", model: "simulated-large", format: "responses", collects: false },
+];
 
 /** The calls that hold `text`, as the backend understood them, in order of arrival. */
 export async function receivedChats(stack: TestStack, { format }: BackendKind, text: string) {
@@ -208,7 +211,7 @@ export function carriesContent(
   of: (stack: TestStack) => Pick<Client, "chat" | "useTools" | "structured">,
   kind: BackendKind,
 ): void {
-  // planted: the second call's index not counted up; results left out of the second turn
+  // planted: every call under one id; results left out of the second turn
   test("tools: parallel calls in fragments, and a second turn with their results", async () => {
     const text = prompt("When may I sail? [[sim:tools=tide,wind]] [[sim:fragments=3]]");
     const { calls, text: answer } = await of(stackOf()).useTools(question(kind, text), TOOLS);

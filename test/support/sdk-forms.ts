@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from "../../src/core/json.ts";
+import type { WireName } from "../../src/core/wire.ts";
 import { type SdkType, violations } from "./sdk-schemas.ts";
 
 /** The SDK's types for what a format's clients are sent. */
@@ -11,8 +12,8 @@ interface Forms {
 
 const openai = { error: "openai" } as const;
 
-/** By the name of the wire format. */
-export const FORMS: Readonly<Record<string, Forms>> = {
+/** Undefined for formats that backends alone speak. */
+export const FORMS: Readonly<Record<WireName, Forms | undefined>> = {
   "openai-chat": { answer: "openai ChatCompletion", frame: "openai ChatCompletionChunk", ...openai },
   "openai-completions": { answer: "openai Completion", frame: "openai Completion", ...openai },
   "openai-responses": { answer: "openai Response", frame: "openai ResponseStreamEvent", ...openai },
@@ -20,17 +21,19 @@ export const FORMS: Readonly<Record<string, Forms>> = {
   "anthropic-messages": { answer: "anthropic Message", frame: "anthropic RawMessageStreamEvent", error: "anthropic" },
   "anthropic-count-tokens": { answer: "anthropic MessageTokensCount", error: "anthropic" },
   rerank: openai,
-  "vllm-tokenize": openai,
+  "vllm-tokenize": undefined,
+  "workers-ai": undefined,
+  "workers-ai-embeddings": undefined,
 };
 
-function formsOf(format: string): Forms {
+function formsOf(format: WireName): Forms {
   const forms = FORMS[format];
-  if (!forms) throw new Error(`${format} has no line in FORMS: which types of an SDK do its clients read?`);
+  if (!forms) throw new Error(`${format} has no clients`);
   return forms;
 }
 
 /** What is wrong with a JSON answer for clients of this format. */
-export async function answerViolations(format: string, answer: unknown): Promise<readonly string[]> {
+export async function answerViolations(format: WireName, answer: unknown): Promise<readonly string[]> {
   const { answer: type } = formsOf(format);
   if (!type) return [];
   if (type === "openai Response") return violations(type, withText(answer as JsonObject));
@@ -59,14 +62,14 @@ function withFinishes(frame: JsonObject): JsonObject {
 const withText = (response: JsonObject): JsonObject => ({ output_text: "", ...response });
 
 /** What is wrong with a JSON failure for clients of this format. */
-export async function errorViolations(format: string, body: unknown): Promise<readonly string[]> {
+export async function errorViolations(format: WireName, body: unknown): Promise<readonly string[]> {
   if (formsOf(format).error === "anthropic") return violations("anthropic ErrorResponse", body);
   const error = (body as { readonly error?: unknown } | null)?.error;
   return (await violations("openai ErrorObject", error)).map((line) => `/error${line}`);
 }
 
 /** What is wrong with the frames of a stream's text for clients of this format, each line beginning with its frame. */
-export async function streamViolations(format: string, text: string): Promise<readonly string[]> {
+export async function streamViolations(format: WireName, text: string): Promise<readonly string[]> {
   const { frame: type } = formsOf(format);
   if (!type) throw new Error(`${format} has no streams that an SDK knows`);
   const lines: string[] = [];
@@ -82,7 +85,7 @@ export async function streamViolations(format: string, text: string): Promise<re
   return lines;
 }
 
-async function frameViolations(format: string, type: SdkType, frame: Json): Promise<readonly string[]> {
+async function frameViolations(format: WireName, type: SdkType, frame: Json): Promise<readonly string[]> {
   const { type: kind, error, response } = frame as JsonObject;
   if (response !== undefined)
     return violations(type, { ...(frame as JsonObject), response: withText(response as JsonObject) });

@@ -50,7 +50,7 @@ export function chargeRowsOf(event: WideEvent): readonly (typeof charges.$inferI
     requestId: event.requestId,
     ordinal: attempt.ordinal,
     tenantId: event.tenant,
-    kind: "attempt",
+    kind: attempt.kind ?? "attempt",
     backend: attempt.backend,
     model: attempt.model,
     wire: attempt.wire,
@@ -113,7 +113,8 @@ function attemptFrom(charge: typeof charges.$inferSelect): object {
     charge;
   const startedAt = charge.startedAt.getTime();
   const told = { ordinal, backend, model, wire, outcome, failure, detail, startedAt, durationMs, firstTokenMs };
-  return known({ ...told, usage: usageFrom(charge), estimated, costNanoUsd });
+  const kind = charge.kind === "repair" ? charge.kind : undefined;
+  return known({ ...told, kind, usage: usageFrom(charge), estimated, costNanoUsd });
 }
 
 type Counted = Pick<

@@ -13,6 +13,7 @@ import {
   encodeUsage,
   extras,
   extrasOf,
+  isCitation,
   NAME,
   UsageReader,
   unspokenUsage,
@@ -83,10 +84,10 @@ export function encodeAnswer(answer: Answer, context: WriterContext): Json {
 function encodeBlock(block: AnswerBlock): JsonObject[] {
   switch (block.type) {
     case "text":
-    case "refusal":
-      return [
-        { type: "text", text: block.text, ...ABSENT.text, ...(block.citations && { citations: block.citations }) },
-      ];
+    case "refusal": {
+      const citations = block.citations?.filter(isCitation) ?? [];
+      return [{ type: "text", text: block.text, ...ABSENT.text, ...(citations.length > 0 && { citations }) }];
+    }
     case "reasoning":
       return [{ type: "thinking", thinking: block.text, signature: block.signature ?? "" }];
     case "tool":

@@ -8,7 +8,7 @@ import { mergeExtra } from "../extra.ts";
 import { protocolFailure, UNFINISHED } from "../frames.ts";
 import { ABSENT } from "./absent.ts";
 import { errorBody } from "./error.ts";
-import { encodeFinish, encodeUsage, extrasOf } from "./words.ts";
+import { encodeFinish, encodeUsage, extrasOf, isCitation } from "./words.ts";
 
 function frame(event: { readonly type: string } & JsonObject): string {
   return sseFrame(JSON.stringify(event), event.type);
@@ -74,6 +74,7 @@ export class AnthropicWriter implements FrameWriter {
       case "signature":
         return this.opened("thinking", event.block) + this.delta({ type: "signature_delta", signature: event.data });
       case "citation":
+        if (!isCitation(event.data)) return "";
         return this.opened("text", event.block) + this.delta({ type: "citations_delta", citation: event.data });
       case "tool-start":
         return this.toolStart(event.block, event.id, event.name);

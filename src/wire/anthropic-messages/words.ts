@@ -110,6 +110,19 @@ export function encodeUsage(usage: Usage, unspoken: JsonObject = {}): JsonObject
   };
 }
 
+const CITATIONS: ReadonlySet<Json | undefined> = new Set([
+  "char_location",
+  "page_location",
+  "content_block_location",
+  "web_search_result_location",
+  "search_result_location",
+]);
+
+/** Whether a citation is of this format: another's points at its sources in another way. */
+export function isCitation(citation: Json): boolean {
+  return isJsonObject(citation) && CITATIONS.has(citation.type);
+}
+
 /**
  * What has no word in the vocabulary, kept for callers of this format: a whole content block, pieces of it (`deltas`, and `inputJson` for
  * the input of a tool that runs at Anthropic), or fields of the message.

@@ -8,8 +8,10 @@ import { isList, rest } from "../read.ts";
 import { streamFailure } from "../upstream-failure.ts";
 import {
   decodeFinish,
+  decodeLogprobs,
   decodeUsage,
   encodeFinish,
+  encodeLogprobs,
   encodeUsage,
   extras,
   extrasOf,
@@ -19,7 +21,7 @@ import {
 } from "./words.ts";
 
 const KNOWN_TOP = new Set(["id", "object", "created", "model", "choices", "usage"]);
-const KNOWN_CHOICE = new Set(["index", "message", "finish_reason"]);
+const KNOWN_CHOICE = new Set(["index", "message", "finish_reason", "logprobs"]);
 const KNOWN_MESSAGE = new Set(["role", "content", "reasoning", "reasoning_content", "refusal", "tool_calls"]);
 
 /** Reads a `chat.completion`. One without a finish for each choice is no answer; an error under a success status is a failure. */
@@ -67,7 +69,9 @@ function decodeChoice(json: Json): Result<AnswerChoice> {
     blocks.push(block);
   }
   const besideContent = rest(message, KNOWN_MESSAGE);
-  const beside = rest(json, KNOWN_CHOICE);
+  const logprobs = decodeLogprobs(json.logprobs);
+  const others = rest(json, KNOWN_CHOICE);
+  const beside = logprobs ? { ...others, logprobs } : others;
   if (besideContent || beside) {
     const data = extras({ ...(besideContent && { message: besideContent }), ...(beside && { choice: beside }) });
     blocks.push({ type: "other", data });
@@ -124,5 +128,6 @@ function encodeChoice({ index, blocks, finish }: AnswerChoice): JsonObject {
     if (extra?.choice) beside = mergeExtra(beside, extra.choice);
     if (extra?.message) message = mergeExtra(message, extra.message);
   }
-  return { index, message, logprobs: null, ...beside, finish_reason: encodeFinish(finish) };
+  const logprobs = encodeLogprobs(beside.logprobs);
+  return { index, message, ...beside, logprobs, finish_reason: encodeFinish(finish) };
 }

@@ -6,7 +6,7 @@ import type { FrameWriter, WriterContext } from "../../core/wire.ts";
 import { sseComment, sseFrame } from "../../lib/sse.ts";
 import { UNFINISHED } from "../frames.ts";
 import { errorBody } from "./error.ts";
-import { encodeFinish, encodeUsage, extrasOf } from "./words.ts";
+import { encodeFinish, encodeLogprobs, encodeUsage, extrasOf } from "./words.ts";
 
 export const TERMINATOR = sseFrame("[DONE]");
 const KEEP_ALIVE = sseComment("keep-alive");
@@ -46,7 +46,9 @@ export class OpenAiChatWriter implements FrameWriter {
         return this.delta(event.choice, { tool_calls: [call] });
       }
       case "tool-input": {
-        const index = this.callIndex(event.choice, event.block);
+        // Input of a block that is no call here: of a tool that runs at the provider.
+        const index = this.calls.get(event.choice)?.indexOf(event.block) ?? -1;
+        if (index === -1) return "";
         return this.delta(event.choice, { tool_calls: [{ index, function: { arguments: event.json } }] });
       }
       case "logprobs":
@@ -99,7 +101,8 @@ export class OpenAiChatWriter implements FrameWriter {
   }
 
   private delta(choice: number, delta: JsonObject, beside?: JsonObject): string {
-    return this.begin(choice) + this.chunk([{ index: choice, delta, logprobs: null, ...beside, finish_reason: null }]);
+    const logprobs = encodeLogprobs(beside?.logprobs);
+    return this.begin(choice) + this.chunk([{ index: choice, delta, ...beside, logprobs, finish_reason: null }]);
   }
 
   private begin(choice: number): string {

@@ -4,7 +4,7 @@ import { sseData, sseFields } from "../../lib/sse.ts";
 import { failed, NOTHING, type ParsedFrame, protocolFailure, type StreamFormat } from "../frames.ts";
 import { isList, rest } from "../read.ts";
 import { streamFailure } from "../upstream-failure.ts";
-import { decodeFinish, decodeUsage, extras, isBroken } from "./words.ts";
+import { decodeFinish, decodeLogprobs, decodeUsage, extras, isBroken } from "./words.ts";
 
 /** Positions of the content blocks in a choice; tool calls follow from `TOOL_BLOCK` on. */
 export const TEXT_BLOCK = 0;
@@ -72,8 +72,9 @@ export class OpenAiChatStream implements StreamFormat {
         if (isJsonObject(call)) calls.read(call, position, events);
       }
     }
-    if (isJsonObject(fields.logprobs)) {
-      events.push({ type: "logprobs", choice, block: EXTRA_BLOCK, data: fields.logprobs });
+    const logprobs = decodeLogprobs(fields.logprobs);
+    if (logprobs) {
+      events.push({ type: "logprobs", choice, block: EXTRA_BLOCK, data: logprobs });
     }
     const message = rest(delta, KNOWN_DELTA);
     const beside = rest(fields, KNOWN_CHOICE);

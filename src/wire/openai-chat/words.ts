@@ -97,6 +97,17 @@ export function encodeUsage(usage: Usage, unspoken: JsonObject = {}): JsonObject
   return mergeExtra(spoken, unspoken);
 }
 
+/** Log probabilities of text and of refusals: clients find both, null where there are none. */
+export function encodeLogprobs(value: Json | undefined): Json {
+  return isJsonObject(value) ? { content: null, refusal: null, ...value } : null;
+}
+
+/** The other way: what is null was not told. */
+export function decodeLogprobs(value: Json | undefined): JsonObject | undefined {
+  return isJsonObject(value) ? rest(value, NOTHING_KNOWN) : undefined;
+}
+const NOTHING_KNOWN: ReadonlySet<string> = new Set();
+
 /** What has no word in the vocabulary, kept for callers of this format: fields of the choice, of its message or delta, or of the whole. */
 export interface Extras {
   readonly choice?: JsonObject;

@@ -48,14 +48,13 @@ export function encodeAnswer(answer: Answer, context: WriterContext): Json {
     throw new Error("an embedding format was asked to write another operation's answer");
   const own: JsonObject = answer.extra?.wire === NAME ? answer.extra.fields : {};
   const { usage, ...fields } = own;
-  const tokens = answer.usage?.inputTokens;
+  // Clients rely on these two counts: what is unknown to us is 0 here, and here alone.
+  const tokens = answer.usage?.inputTokens ?? 0;
   return {
     object: "list",
     data: answer.vectors.map((embedding, index) => ({ object: "embedding", index, embedding })),
     model: context.model,
-    ...(tokens !== undefined && {
-      usage: { ...(isJsonObject(usage) && usage), prompt_tokens: tokens, total_tokens: tokens },
-    }),
+    usage: { ...(isJsonObject(usage) && usage), prompt_tokens: tokens, total_tokens: tokens },
     ...fields,
   };
 }

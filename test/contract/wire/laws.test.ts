@@ -103,27 +103,31 @@ describe("collect", () => {
   });
 });
 
+const openAiAnswers = answers(
+  fc
+    .tuple(
+      fc.option(fc.record({ type: fc.constant("reasoning" as const), text: someText })),
+      fc.option(fc.record({ type: fc.constant("text" as const), text: someText })),
+      fc.option(fc.record({ type: fc.constant("refusal" as const), text: someText })),
+      fc.array(tool, { maxLength: 3 }),
+    )
+    .map(([reasoning, said, refusal, tools]) => [reasoning, said, refusal, ...tools].filter((block) => block !== null)),
+  { maxLength: 3 },
+  fc.constantFrom<FinishReason[]>(
+    { kind: "stop", raw: "stop" },
+    { kind: "length", raw: "length" },
+    { kind: "tool", raw: "tool_calls" },
+    { kind: "other", raw: "eos" },
+  ),
+).map(({ extra: _, ...answer }) => ({ createdAt: 7, ...answer }));
+
+const citation = fields.map((more) => ({ ...more, type: "char_location" }));
+
 /** What each format can say without loss: its own order of blocks, its own words for a finish. */
 const sayable: Partial<Record<WireName, fc.Arbitrary<ChatAnswer>>> = {
-  "openai-chat": answers(
-    fc
-      .tuple(
-        fc.option(fc.record({ type: fc.constant("reasoning" as const), text: someText })),
-        fc.option(fc.record({ type: fc.constant("text" as const), text: someText })),
-        fc.option(fc.record({ type: fc.constant("refusal" as const), text: someText })),
-        fc.array(tool, { maxLength: 3 }),
-      )
-      .map(([reasoning, said, refusal, tools]) =>
-        [reasoning, said, refusal, ...tools].filter((block) => block !== null),
-      ),
-    { maxLength: 3 },
-    fc.constantFrom<FinishReason[]>(
-      { kind: "stop", raw: "stop" },
-      { kind: "length", raw: "length" },
-      { kind: "tool", raw: "tool_calls" },
-      { kind: "other", raw: "eos" },
-    ),
-  ).map(({ extra: _, ...answer }) => ({ createdAt: 7, ...answer })),
+  "openai-chat": openAiAnswers,
+  // What is written is OpenAI's shape, which its newer models answer in.
+  "workers-ai": openAiAnswers,
   "openai-completions": answers(
     someText.map((said) => [{ type: "text" as const, text: said }]),
     { maxLength: 4 },
@@ -133,7 +137,7 @@ const sayable: Partial<Record<WireName, fc.Arbitrary<ChatAnswer>>> = {
     fc.array(
       fc.oneof(
         fc.record(
-          { type: fc.constant("text" as const), text: someText, citations: fc.array(fields, { minLength: 1 }) },
+          { type: fc.constant("text" as const), text: someText, citations: fc.array(citation, { minLength: 1 }) },
           { requiredKeys: ["type", "text"] },
         ),
         fc.record({ type: fc.constant("reasoning" as const), text: someText, signature: someText }),

@@ -117,8 +117,8 @@ test("structured answers satisfy their schema; a marker spoils the first of a co
   const plain = async (change: object) => (await structured("which?", { structured_outputs: change }))?.content;
   expect(["red", "green"]).toContain(await plain({ choice: ["red", "green"] }));
   expect(await plain({ regex: "[a-c]{3}-\\d" })).toMatch(/^[a-c]{3}-\d$/);
-  const any = (await structured("who?", { response_format: { type: "json_object" } }))?.content ?? "";
-  expect(JSON.parse(any)).toBeTypeOf("object");
+  const unbound = (await structured("who?", { response_format: { type: "json_object" } }))?.content ?? "";
+  expect(JSON.parse(unbound)).toBeTypeOf("object");
   const spoilt = (await structured("[[sim:bad-json=1]] whose?"))?.content ?? "";
   expect(() => JSON.parse(spoilt)).toThrow(SyntaxError);
   expect(complaints((await structured("[[sim:bad-json=1]] whose?"))?.content)).toBeUndefined();

@@ -110,6 +110,10 @@ test("a second turn with outputs answers in text that mentions them, and is take
   const changed = history.map((item) => (item.type === "reasoning" ? { ...item, encrypted_content: "made up" } : item));
   await refused([...first, ...changed, ...outputs], "could not be verified");
   await refused([...first, ...history.slice(0, 1)], "without its required following item");
+  const open = { type: "json_schema" as const, name: "open", strict: true, schema: { type: "object" } };
+  await expect(client.responses.create({ ...asked, input: first, text: { format: open } })).rejects.toThrow(
+    "Invalid schema for response_format 'open'",
+  );
 });
 
 // planted: the part left the annotation out

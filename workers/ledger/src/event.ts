@@ -73,6 +73,7 @@ const usage = z.object({
 
 const attempt = z.object({
   ordinal: count.check(z.maximum(1_000)),
+  kind: z.exactOptional(z.literal("repair")),
   backend: identifier,
   model: text,
   wire,

@@ -67,11 +67,10 @@ function citationOf(ask: Ask, turn: Turn): Record<string, unknown> | undefined {
 function textBlocks(ask: Ask, turn: Turn, { text }: Answer): Block[] {
   if (text.length === 0) return [];
   const citation = citationOf(ask, turn);
-  const cited = (citations: readonly unknown[]) => (citation === undefined ? {} : { citations });
   return [
     {
-      whole: { type: "text", text: text.join(""), ...cited([citation]) },
-      opening: { type: "text", text: "", ...cited([]) },
+      whole: { type: "text", text: text.join(""), citations: citation === undefined ? null : [citation] },
+      opening: { type: "text", text: "", citations: citation === undefined ? null : [] },
       deltas: text.map((piece) => ({ delta: { type: "text_delta", text: piece }, tokens: 1 })),
       hiddenTokens: 0,
       ...(citation === undefined ? {} : { trailer: { type: "citations_delta", citation } }),
@@ -81,7 +80,7 @@ function textBlocks(ask: Ask, turn: Turn, { text }: Answer): Block[] {
 
 function callBlocks({ calls }: Answer): Block[] {
   return calls.map((call) => {
-    const head = { type: "tool_use", id: `toolu_${call.id}`, name: call.name };
+    const head = { type: "tool_use", id: `toolu_${call.id}`, name: call.name, caller: { type: "direct" } };
     return {
       // Tool input that max_tokens cut through is no JSON; Anthropic then gives an empty object.
       whole: { ...head, input: parseJson(inputOf(call))?.value ?? {} },

@@ -6,7 +6,7 @@ import type { Answer } from "../../text/answer.ts";
 import { blocksOf } from "./blocks.ts";
 import { cacheUseOf } from "./cache-marks.ts";
 import { readMessages } from "./read-messages.ts";
-import { usageJson, usageOf } from "./usage.ts";
+import { closingUsageJson, usageJson, usageOf } from "./usage.ts";
 
 /** `POST /v1/messages` as Anthropic speaks it. */
 export const messages: Operation = { format: "anthropic", purpose: "chat", read: readMessages, write: writeMessage };
@@ -46,15 +46,17 @@ const STOP_REASONS = {
   tool: "tool_use",
 } as const;
 
-function stopOf(answer: Answer, turn: Turn): { stop_reason: string; stop_sequence: string | null } {
+function stopOf(answer: Answer, turn: Turn) {
   return {
+    container: null,
+    stop_details: answer.refused ? { type: "refusal", category: null, explanation: null } : null,
     stop_reason: turn.directives.finish ?? (answer.refused ? "refusal" : STOP_REASONS[answer.finish]),
     stop_sequence: answer.stopSequence ?? null,
   };
 }
 
 function messageJson(ask: Ask, turn: Turn): Record<string, unknown> {
-  return { id: `msg_${turn.id}`, type: "message", role: "assistant", model: ask.modelAsked };
+  return { id: `msg_${turn.id}`, type: "message", role: "assistant", model: ask.modelAsked, diagnostics: null };
 }
 
 function whole({ ask, turn, generation, answer, cache }: Writing): Script {
@@ -89,6 +91,8 @@ function streamed({ ask, turn, generation, answer, cache }: Writing): Script {
   const message = {
     ...messageJson(ask, turn),
     content: [],
+    container: null,
+    stop_details: null,
     stop_reason: null,
     stop_sequence: null,
     usage: usageJson(generation, cache, 1),
@@ -114,7 +118,7 @@ function streamed({ ask, turn, generation, answer, cache }: Writing): Script {
     const close = eventStep("closing", tokens, { type: "content_block_stop", index });
     steps.push({ ...close, tokens: block.hiddenTokens });
   }
-  const usage = { output_tokens: answer.tokens };
+  const usage = closingUsageJson(generation, cache, answer.tokens);
   steps.push({
     ...eventStep("finish", tokens, { type: "message_delta", delta: stopOf(answer, turn), usage }),
     finish: true,
