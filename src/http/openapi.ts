@@ -7,12 +7,9 @@ import { PUBLIC_OPERATIONS } from "./openapi/public.ts";
 /** Every operation of the document. */
 export const OPERATIONS: readonly Operation[] = [...PUBLIC_OPERATIONS, ...ADMIN_OPERATIONS];
 
-let document: object | undefined;
-
-/** `/openapi.json`: OpenAPI 3.1, whose schemas are JSON Schema 2020-12 made from the zod schemas. Built at its first request, then kept. */
+/** OpenAPI 3.1, whose schemas are JSON Schema 2020-12 made from the zod schemas. Not in the bundle: `npm run openapi` writes it to openapi.json, which is. */
 export function openApiDocument(): object {
-  document ??= build();
-  return document;
+  return build();
 }
 
 const JSON_TYPE = "application/json";

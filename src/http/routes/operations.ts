@@ -1,6 +1,6 @@
 import type { Hono } from "hono";
 import { constantTimeEqual } from "../../lib/hash.ts";
-import { openApiDocument } from "../openapi.ts";
+import openApi from "../openapi.json" with { type: "json" };
 
 /** A dependency as `/readyz` shows it: a word and a time, never a URL or a driver's message. */
 export interface DependencyHealth {
@@ -24,7 +24,7 @@ export const OPERATIONS_PATHS = ["/healthz", "/openapi.json", "/readyz", "/metri
 /** What operators and probes ask: alive, ready, counted, described. */
 export function operations(app: Hono, dependencies: OperationsDependencies): void {
   app.get("/healthz", (context) => context.json({ status: "ok", version: dependencies.version }));
-  app.get("/openapi.json", (context) => context.json(openApiDocument()));
+  app.get("/openapi.json", (context) => context.json(openApi));
   app.get("/readyz", async (context) => {
     if (!mayLook(context.req.header("authorization"), dependencies.tokens)) return context.json(CLOSED, 401);
     const probed = await dependencies.probe();

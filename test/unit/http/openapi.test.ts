@@ -1,8 +1,11 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { isJsonObject, type Json, type JsonObject } from "../../../src/core/json.ts";
 import { OPERATIONS, openApiDocument } from "../../../src/http/openapi.ts";
 import { ADMIN_ROUTES } from "../../../src/http/routes/admin.ts";
 
+/** What the gateway serves. */
+const served: unknown = JSON.parse(readFileSync(new URL("../../../src/http/openapi.json", import.meta.url), "utf8"));
 const document = JSON.parse(JSON.stringify(openApiDocument())) as JsonObject;
 
 /** The value at a JSON pointer; undefined where there is none. */
@@ -27,6 +30,11 @@ function* objects(value: Json | undefined, path = "#"): Generator<readonly [stri
 const TYPES = ["object", "array", "string", "number", "integer", "boolean", "null"];
 
 describe("/openapi.json", () => {
+  // planted: a summary changed, and the document not written anew
+  it("is served as the schemas have it; `npm run openapi` writes it", () => {
+    expect(served).toEqual(document);
+  });
+
   it("says what it is", () => {
     expect(document).toMatchObject({ openapi: "3.1.0", info: { title: "llm-gateway" } });
     expect(at("/components/securitySchemes/bearer")).toEqual({ type: "http", scheme: "bearer" });
