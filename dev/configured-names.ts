@@ -3,7 +3,12 @@ import type { Operation } from "../src/core/draft.ts";
 import type { Externals } from "./worker-env.ts";
 
 /** Which models of the simulated backends stand in for the configured ones. Their names say that they are simulated. */
-const STAND_INS = { home: "simulated-small", cloud: "simulated-large", embed: "simulated-embed" } as const;
+const STAND_INS = {
+  home: "simulated-small",
+  cloud: "simulated-large",
+  embed: "simulated-embed",
+  rerank: "simulated-rerank",
+} as const;
 
 /**
  * Values for the variables through which the configuration names models, where the backend is a simulated one: `VLLM_MODEL` and the like.
@@ -25,7 +30,7 @@ function standIn(backend: Backend, target: Target, operation: Operation, externa
   if (place === undefined || !("env" in target.model)) return undefined;
   // A configuration made for the simulated backend names its model already.
   if (target.model.default.startsWith("simulated-")) return undefined;
-  return operation === "embed" ? STAND_INS.embed : STAND_INS[place];
+  return STAND_INS[operation === "embed" || operation === "rerank" ? operation : place];
 }
 
 /** Names that the configuration's routes fix for models of simulated backends: these answer under them as well, so that every alias answers. */

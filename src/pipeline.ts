@@ -33,10 +33,22 @@ export async function run(received: Received, gateway: Gateway): Promise<Reply> 
   const resolved = await resolve(authenticated.value, gateway);
   if (!resolved.ok) return refuse(authenticated.value, resolved.failure, gateway);
 
-  const admitted = await admit(resolved.value, gateway);
-  if (!admitted.ok) return refuse(resolved.value, admitted.failure.failure, gateway, admitted.failure);
+  // From the asking on: of a client that leaves before Redis has answered, what Redis reserved is given back all the same.
+  const settled = Promise.withResolvers<void>();
+  resolved.value.waitUntil(settled.promise);
+  let admitted: Awaited<ReturnType<typeof admit>>;
+  try {
+    admitted = await admit(resolved.value, gateway);
+  } catch (bug) {
+    settled.resolve();
+    throw bug;
+  }
+  if (!admitted.ok) {
+    settled.resolve();
+    return refuse(resolved.value, admitted.failure.failure, gateway, admitted.failure);
+  }
 
-  const settlement = new Settlement(admitted.value, gateway);
+  const settlement = new Settlement(admitted.value, gateway, settled.resolve);
   return encode(admitted.value, answer(admitted.value, settlement, gateway), gateway);
 }
 

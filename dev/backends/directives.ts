@@ -20,6 +20,8 @@ export interface Directives {
   reasoningField?: "reasoning" | "reasoning_content" | "both";
   redacted?: boolean;
   refusal?: string;
+  citations?: boolean;
+  strict?: boolean;
   cached?: number;
   finish?: string;
   readonly faults: FaultCall[];
@@ -121,6 +123,13 @@ export const MARKERS: Readonly<Record<string, Marker>> = {
       directives.refusal = value;
     },
   },
+  citations: {
+    summary: "the text cites the first document of the turn (Anthropic format) or a made-up page (OpenAI format)",
+    turn: true,
+    apply: (directives, value) => {
+      directives.citations = value !== "0";
+    },
+  },
   tool: {
     summary: "the answer is a call of this tool, offered or not",
     turn: true,
@@ -143,6 +152,12 @@ export const MARKERS: Readonly<Record<string, Marker>> = {
     summary: "the finish reason, word for word",
     apply: (directives, value) => {
       directives.finish = value;
+    },
+  },
+  strict: {
+    summary: "the request is checked as the provider's own service checks it; by rule or in the model name alone",
+    apply: (directives, value) => {
+      directives.strict = value !== "0";
     },
   },
   fault: {

@@ -3,7 +3,7 @@ import { applyMarkersOf, applyModelName, type Directives, noDirectives } from ".
 import { applyFaults, type FaultScene, faultsInForce, prepareFaults } from "./faults/apply.ts";
 import { contextLengthMessage } from "./faults/refusals.ts";
 import { errorScript, type WireError } from "./formats/errors.ts";
-import { isJsonObject, type JsonObject, parseJson } from "./json.ts";
+import { isJsonObject, parseJson } from "./json.ts";
 import { findModel, type SimulatedModel, serves } from "./models.ts";
 import { type Ask, isWireError, type Operation, type Turn } from "./operation.ts";
 import type { Pacing } from "./player.ts";
@@ -30,21 +30,22 @@ export function planModelCall(
   const { format } = operation;
   const json = parseJson(record.bodyText);
   const body = json !== undefined && isJsonObject(json.value) ? json.value : undefined;
-  const rules = { strict: state.options.strict || isStrictModel(body) };
-  const ask =
-    body === undefined
-      ? notAnObject(format, json === undefined)
-      : (headerProblem(format, headers) ?? operation.read(body, rules));
-
   const directives = noDirectives();
   const attempt = state.tally.countAttempt(record);
   const asked = typeof body?.model === "string" ? body.model : undefined;
   const bare = asked?.split("!")[0] ?? "";
   if (!state.rules.isEmpty) state.rules.applyTo(directives, { ...record, model: bare, attempt });
-  if (!isWireError(ask)) applyModelName(directives, ask.modelAsked);
-  else if (asked !== undefined) applyModelName(directives, asked);
+  if (asked !== undefined) applyModelName(directives, asked);
+
+  const strict = directives.strict ?? (state.options.strict || bare === STRICT_MODEL);
+  const ask =
+    body === undefined
+      ? notAnObject(format, json === undefined)
+      : (headerProblem(format, headers) ?? operation.read(body, { strict }));
   if (!isWireError(ask) && record.bodyText.includes("[[sim:"))
     applyMarkersOf(directives, textsOf(ask), ask.conversation?.newestTexts ?? textsOf(ask));
+  if (directives.strict === true && !strict)
+    directives.problems.push("marker strict comes too late in a prompt; use a rule or the model name");
 
   const modelId = isWireError(ask) ? bare : (ask.modelAsked.split("!")[0] ?? "");
   const model = findModel(modelId, state.options.alsoServe);
@@ -109,10 +110,6 @@ function healthyScript(
 }
 
 const STRICT_MODEL = "simulated-strict";
-
-function isStrictModel(body: JsonObject | undefined): boolean {
-  return typeof body?.model === "string" && body.model.split("!")[0] === STRICT_MODEL;
-}
 
 function textsOf(ask: Ask): string[] {
   return ask.prompts.flatMap((prompt) => prompt.texts);

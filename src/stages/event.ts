@@ -16,7 +16,7 @@ export interface Ending {
   readonly costNanoUsd?: number | undefined;
   readonly unleased?: boolean | undefined;
   readonly endUserHash?: string | undefined;
-  readonly unrecorded?: readonly UnrecordedRefusals[] | undefined | undefined;
+  readonly unrecorded?: readonly UnrecordedRefusals[] | undefined;
 }
 
 /** An event is at most 16 KiB: what a caller can make long is cut. */

@@ -15,7 +15,7 @@ export function ownMembersOf(
   exchange: Admitted,
   gateway: Pick<Gateway, "cacheSalt">,
 ): Members | Promise<Members> | undefined {
-  if (!quirksOf(backend).has("vllm")) return undefined;
+  if (!GENERATING.has(exchange.draft.operation) || !quirksOf(backend).has("vllm")) return undefined;
   const { principal, config } = exchange;
   const tier = config.tiers[principal.tier] ?? config.tiers[config.defaultTier];
   const priority = backend.priorityScheduling ? tier?.vllmPriority : undefined;
@@ -23,6 +23,9 @@ export function ownMembersOf(
   const salt = gateway.cacheSalt(principal.tenant);
   return typeof salt === "string" ? members(salt) : salt.then(members);
 }
+
+/** Operations whose prompts vLLM keeps in its prefix cache and queues by priority: where it documents the two fields. */
+const GENERATING: ReadonlySet<string> = new Set(["chat", "complete"]);
 
 /** A set for each backend's list, made once: a backend is the same object as long as its config is. */
 const known = new WeakMap<Backend, ReadonlySet<Quirk>>();

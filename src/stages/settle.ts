@@ -20,8 +20,8 @@ export type Finish =
   | { readonly kind: "cancelled" };
 
 /**
- * The one exit behind `admit`. Opening it registers the settlement with `waitUntil`, before the first byte; the first
- * `finish` counts, every later one is ignored. One settlement for Redis, one event.
+ * The one exit behind `admit`. Opening it hands the settlement to `keep`, whose word the runtime waits for since before admission; the
+ * first `finish` counts, every later one is ignored. One settlement for Redis, one event.
  */
 export class Settlement {
   readonly #exchange: Admitted;
@@ -29,13 +29,13 @@ export class Settlement {
   #resolve: (finish: Finish) => void = () => undefined;
   #finished = false;
 
-  constructor(exchange: Admitted, gateway: Gateway) {
+  constructor(exchange: Admitted, gateway: Gateway, keep: (settled: Promise<void>) => void) {
     this.#exchange = exchange;
     this.#gateway = gateway;
     const finished = new Promise<Finish>((resolve) => {
       this.#resolve = resolve;
     });
-    exchange.waitUntil(finished.then((finish) => this.#settle(finish)));
+    keep(finished.then((finish) => this.#settle(finish)));
   }
 
   finish(finish: Finish): void {

@@ -2,9 +2,9 @@ import type { Body, ChatDraft } from "../core/draft.ts";
 import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
 import { parseBody, patchBody } from "../lib/json.ts";
 
-/** What a repair's complaint may add to a conversation: its text, and what stands around two messages. */
+/** What a repair's complaint may add to a conversation: its text, at most a token for each character, and what stands around two messages. */
 const COMPLAINT_MAX_CHARACTERS = 600;
-export const COMPLAINT_MAX_TOKENS = COMPLAINT_MAX_CHARACTERS / 2 + 100;
+export const COMPLAINT_MAX_TOKENS = COMPLAINT_MAX_CHARACTERS + 100;
 
 /** What a final text must be. Without a schema: any JSON object. */
 export interface WantedStructure {

@@ -32,6 +32,8 @@ export function failed(failure: Failure): ParsedFrame {
   return { events: [{ type: "failure", failure }], terminal: false };
 }
 
+const LINE_FEED = new Uint8Array([0x0a]);
+
 class SseFrame implements Frame {
   readonly raw: Uint8Array;
   readonly count: number;
@@ -55,7 +57,10 @@ class SseFrame implements Frame {
   }
 
   private readEach(): readonly StreamEvent[] {
-    return new SseSplitter().push(this.raw).flatMap((frame) => this.format.read(frame).events);
+    const splitter = new SseSplitter();
+    // LF and CR end a frame only when the next byte has come, which is another frame's: a line feed stands for it.
+    const frames = [...splitter.push(this.raw), ...splitter.push(LINE_FEED)];
+    return frames.flatMap((frame) => this.format.read(frame).events);
   }
 }
 

@@ -6,6 +6,12 @@ import type { Translation, WireName } from "../core/wire.ts";
 const UNSAID: { readonly [Wire in WireName]?: ReadonlySet<StreamEvent["type"]> } = {
   "openai-chat": new Set(["signature", "citation"]),
   "anthropic-messages": new Set(["logprobs"]),
+  "openai-responses": new Set(["citation"]),
+};
+
+/** What is told in other words: here a refusal is a text and a stop reason. */
+const MAPPED: { readonly [Wire in WireName]?: ReadonlySet<StreamEvent["type"]> } = {
+  "anthropic-messages": new Set(["refusal"]),
 };
 
 /** What becomes of the parts of one answer on their way into another format; each is told once. */
@@ -28,17 +34,18 @@ export class AnswerLosses {
       case "tool-input":
         return;
       case "other":
-        if (event.data.wire !== this.to) for (const name of namesIn(event.data)) this.note(name);
+        if (event.data.wire !== this.to) for (const name of namesIn(event.data)) this.note(name, "dropped");
         return;
       default:
-        if (UNSAID[this.to]?.has(event.type)) this.note(event.type);
+        if (UNSAID[this.to]?.has(event.type)) this.note(event.type, "dropped");
+        else if (MAPPED[this.to]?.has(event.type)) this.note(event.type, "mapped");
     }
   }
 
-  private note(name: string): void {
+  private note(name: string, what: Translation["what"]): void {
     if (this.told.has(name)) return;
     this.told.add(name);
-    this.notes.push({ field: `answer.${name}`, what: "dropped" });
+    this.notes.push({ field: `answer.${name}`, what });
   }
 }
 

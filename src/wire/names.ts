@@ -38,12 +38,30 @@ const ANTHROPIC_ONLY = {
   citations: "messages[].content[].citations",
   reasoningSummary: "thinking.display",
   redactedReasoning: "messages[].content[].redacted_thinking",
+  signature: "messages[].content[].signature",
   toolError: "messages[].content[].is_error",
   toolImages: "messages[].content[].content[]",
 } as const;
 
 const NAMES: { readonly [Wire in WireName]?: Readonly<Partial<Record<Word, string>>> } = {
   "openai-chat": OPENAI_CHAT,
+  "openai-responses": {
+    ...OPENAI_CHAT,
+    citations: "input[].content[].annotations",
+    imageDetail: "input[].content[].detail",
+    input: "input[].arguments",
+    logprobs: "top_logprobs",
+    reasoning: "reasoning.effort",
+    reasoningSummary: "reasoning.summary",
+    reasoningText: "input[].summary",
+    refusal: "input[].content[].refusal",
+    responseFormat: "text.format",
+    role: "input[].role",
+    toolCallId: "input[].call_id",
+    toolImages: "input[].output[]",
+    toolResults: "input[].output",
+    toolStrict: "tools[].strict",
+  },
   "anthropic-messages": {
     ...ANTHROPIC_ONLY,
     cacheControl: "messages[].content[].cache_control",

@@ -50,6 +50,9 @@ const asked = (kind: BackendKind, text: string) => ({
   stop_sequences: ["§§"],
 });
 
+/** What a vLLM hears beside what the client said. */
+const SALTED = { cache_salt: expect.stringMatching(/^[A-Za-z0-9_-]{43}$/) };
+
 /** The body that a backend of this kind must have received for `asked`. */
 function expectedBody(kind: BackendKind, text: string, stream: boolean): object {
   if (kind.format === "anthropic") return { ...asked(kind, text), model: kind.model, ...(stream && { stream: true }) };
@@ -60,6 +63,7 @@ function expectedBody(kind: BackendKind, text: string, stream: boolean): object 
     messages: [{ role: "system", content: system }, ...messages],
     stop,
     ...((stream || kind.collects) && { stream: true, stream_options: { include_usage: true } }),
+    ...(kind.process === "home" && SALTED),
   };
 }
 

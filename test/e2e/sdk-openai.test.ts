@@ -52,6 +52,9 @@ const asked = (kind: BackendKind, text: string) => ({
   stop: ["§§"],
 });
 
+/** What a vLLM hears beside what the client said. */
+const SALTED = { cache_salt: expect.stringMatching(/^[A-Za-z0-9_-]{43}$/) };
+
 /** The body that a backend of this kind must have received for `asked`. */
 function expectedBody(kind: BackendKind, text: string, stream: boolean): object {
   if (kind.format === "anthropic") {
@@ -71,6 +74,7 @@ function expectedBody(kind: BackendKind, text: string, stream: boolean): object 
     ...asked(kind, text),
     model: kind.model,
     ...(upstream && { stream: true, stream_options: { include_usage: true } }),
+    ...(kind.process === "home" && SALTED),
   };
 }
 
@@ -288,6 +292,40 @@ describe("requests on their way", () => {
         );
       }
     }
+  });
+
+  // planted: the preset's quirks not filled in
+  test("a provider under a preset answers, without what its API does not take", async () => {
+    const text = prompt("Who are you?");
+    const messages = [{ role: "user" as const, name: "ann", content: text }];
+    const body = { model: "preset", messages, max_tokens: 20 };
+    const completion = await openai.chat.completions.create(body);
+    expect(completion.choices[0]?.message.content).toContain("Simulated answer");
+    const received = await receivedCall(stack, completion._request_id);
+    expect(received.body.messages).toEqual([{ role: "user", content: text }]);
+    await expect(openai.chat.completions.create({ ...body, n: 2 })).rejects.toMatchObject({ status: 400, param: "n" });
+  });
+
+  // planted: the rule of the backend not asked on the way of a caller of the same format
+  test("a picture's address does not reach the machine at home, its bytes do", async () => {
+    const ask = (url: string) =>
+      openai.chat.completions.create({
+        model: "home",
+        max_tokens: 20,
+        messages: [
+          {
+            role: "user",
+            content: [
+              { type: "image_url", image_url: { url } },
+              { type: "text", text: "?" },
+            ],
+          },
+        ],
+      });
+    for (const url of ["https://example.com/a.png", "http://169.254.169.254/latest"]) {
+      await expect(ask(url)).rejects.toMatchObject({ status: 400, param: "messages[0].content[0]" });
+    }
+    expect((await ask("data:image/png;base64,iVBORw0KGgo=")).choices).toHaveLength(1);
   });
 
   // planted: `noteLosses` without the unknown fields

@@ -1,11 +1,10 @@
+/** Clients that wait, leave, or do not read; on the built Worker and real sockets. Long because one stack serves all of it in one file. */
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chatRequest, readStream } from "../support/caller.ts";
 import { open, type PendingReply } from "../support/leaver.ts";
 import { startTestStack, type Tally, type TestStack } from "../support/stack.ts";
 import { seeded, together } from "../support/together.ts";
-
-/** Clients that wait, leave, or do not read; on the built Worker and real sockets. */
 
 const FULL = process.env.FULL === "1";
 const CALLERS = ["openai-chat", "anthropic-messages"] as const;
@@ -231,6 +230,28 @@ describe("a client that leaves", () => {
     const { httpCallsByToken } = (await control.json()) as { httpCallsByToken: Record<string, number> };
     // Two that were admitted and settled, and one that was refused.
     expect(httpCallsByToken[stack.redis?.gatewayToken ?? ""]).toBe(rounds * (2 * 2 + 1));
+  });
+
+  // planted: the runtime told to wait from the settlement on, and not from the asking of Redis
+  it("while Redis is asked leaves no lease behind either", async () => {
+    const key = await stack.mint({ tier: "two-at-once" });
+    const ask = (stream: boolean, prompt: string) =>
+      begin({ caller: "openai-chat", alias: "home", stream, prompt, key });
+    // The isolate knows the key from here on, and Redis is warm.
+    await (await ask(true, "Hi").reply).rest();
+    const { gatewayToken = "" } = stack.redis ?? {};
+    const late = { fault: "delay", delayMs: 100, command: "EVALSHA", token: gatewayToken, times: 2 };
+    await stack.redisControl({ faults: [late] });
+    const leaving = [ask(false, slow), ask(true, slow)];
+    await pause(60);
+    for (const pending of leaving) pending.leave("reset");
+    const isFree = async () => {
+      await pause(300);
+      const reply = await ask(true, "Hi").reply;
+      await reply.rest();
+      return reply.status === 200 ? true : undefined;
+    };
+    expect(await eventually(isFree, "the end of the leases")).toBe(true);
   });
 
   // planted: a route that drains treated as one that does not

@@ -54,7 +54,7 @@ describe("/openapi.json", () => {
     const ids = new Set<string>();
     for (const [path, operations] of Object.entries(document.paths)) {
       for (const [method, { operationId, parameters = [], responses, requestBody }] of Object.entries(operations)) {
-        expect(["get", "post", "put", "delete"]).toContain(method);
+        expect(["get", "post", "put", "patch", "delete"]).toContain(method);
         expect(ids.has(operationId)).toBe(false);
         ids.add(operationId);
         const inPath = parameters.filter((parameter) => parameter.in === "path").map(({ name }) => `{${name}}`);
@@ -91,6 +91,7 @@ describe("/openapi.json", () => {
     await stack.stored(requestId);
     const ids: Named = {
       "/v1/models/{id}": "home",
+      "/admin/v1/tenants/{id}": "local",
       "/admin/v1/keys/{id}": id,
       "/admin/v1/requests/{id}": requestId,
     };
@@ -103,7 +104,7 @@ describe("/openapi.json", () => {
       // An empty body is wrong in most places, and says so: that is an answer.
       expect({ operation, status: response.status }).toEqual({
         operation,
-        status: method === "POST" || method === "PUT" ? expect.toBeOneOf([200, 400]) : 200,
+        status: ["POST", "PUT", "PATCH"].includes(method) ? expect.toBeOneOf([200, 400]) : 200,
       });
     }
   });
@@ -123,6 +124,7 @@ describe("methods", () => {
     ["/admin/v1/keys", "GET, HEAD, POST, OPTIONS", false],
     ["/admin/v1/keys/abcdefghijklmnop", "DELETE, OPTIONS", false],
     ["/admin/v1/tenants", "GET, HEAD, POST, OPTIONS", false],
+    ["/admin/v1/tenants/local", "PATCH, OPTIONS", false],
     ["/admin/v1/usage", "GET, HEAD, OPTIONS", false],
     ["/admin/v1/requests/req_x", "GET, HEAD, OPTIONS", false],
     ["/admin/v1/overlay", "GET, HEAD, PUT, OPTIONS", false],

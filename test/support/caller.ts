@@ -2,7 +2,7 @@ import type { Json } from "../../src/core/json.ts";
 
 /** The formats of chats, as a caller sees them. Read here without any of the gateway's own code. */
 export type CallerFormat = "openai-chat" | "anthropic-messages";
-export type AnyFormat = CallerFormat | "openai-responses";
+export type AnyFormat = CallerFormat | "openai-responses" | "openai-completions";
 
 /** What a stream told its caller. */
 export interface Told {
@@ -34,7 +34,7 @@ export function readStream(format: AnyFormat, body: string): Told {
     usage: undefined as Told["usage"],
     frames: 0,
     keepAlives: 0,
-    silentCall: false,
+    call: "none" as State["call"],
   };
   const frames = body.replace(/^\uFEFF/, "").split(/\r\n\r\n|\n\n|\r\r/);
   if (frames.pop() !== "") throw new Error("the stream ends inside a frame");
@@ -59,19 +59,19 @@ export function readStream(format: AnyFormat, body: string): Told {
       ?.slice("event:".length)
       .trim();
     const json = JSON.parse(data) as Fields;
-    if (format === "openai-chat") readChunk(json, state);
+    if (format === "openai-chat" || format === "openai-completions") readChunk(json, state);
     else if (format === "openai-responses") readResponseEvent(json, event, state);
     else readEvent(json, event, state);
   }
-  const { error, usage, silentCall: _, ...rest } = state;
+  const { error, usage, call: _, ...rest } = state;
   return { ...rest, ...(error && { error }), ...(usage && { usage }) };
 }
 
 type State = { -readonly [K in keyof Told]: Told[K] | undefined } & {
   text: string;
   finished: number;
-  /** A call of a tool is open of whose input nothing has come; nothing may come, and then it is empty. */
-  silentCall: boolean;
+  /** Whether a call of a tool is open, and whether any of its input has come; where none comes, it is empty. Tools that run at the provider are none. */
+  call: "none" | "silent" | "told";
 };
 
 interface ToolCall {
@@ -96,9 +96,11 @@ function readChunk(json: Fields, state: State): void {
   if (json.usage) state.usage = json.usage as Record<string, unknown>;
   const choices = json.choices as unknown as {
     delta?: Record<string, string> & { tool_calls?: ToolCall[] };
+    text?: string;
     finish_reason?: string | null;
   }[];
-  for (const { delta = {}, finish_reason: finish } of choices) {
+  for (const { delta = {}, text = "", finish_reason: finish } of choices) {
+    state.text += text;
     state.text += `${delta.reasoning ?? delta.reasoning_content ?? ""}${delta.content ?? ""}${delta.refusal ?? ""}`;
     state.text += callText(delta.tool_calls as ToolCall[] | undefined);
     if (finish) state.finished++;
@@ -117,19 +119,21 @@ function readEvent(json: Fields, event: string | undefined, state: State): void 
       return;
     case "content_block_start": {
       const { type, name = "" } = (json.content_block ?? {}) as { type?: string; name?: string };
-      state.silentCall = type === "tool_use";
-      if (state.silentCall) state.text += name;
+      state.call = type === "tool_use" ? "silent" : "none";
+      if (type === "tool_use") state.text += name;
       return;
     }
     case "content_block_delta": {
       const delta = (json.delta ?? {}) as { text?: string; thinking?: string; partial_json?: string };
-      if (delta.partial_json) state.silentCall = false;
-      state.text += `${delta.text ?? ""}${delta.thinking ?? ""}${delta.partial_json ?? ""}`;
+      state.text += `${delta.text ?? ""}${delta.thinking ?? ""}`;
+      if (state.call === "none" || !delta.partial_json) return;
+      state.call = "told";
+      state.text += delta.partial_json;
       return;
     }
     case "content_block_stop":
-      if (state.silentCall) state.text += "{}";
-      state.silentCall = false;
+      if (state.call === "silent") state.text += "{}";
+      state.call = "none";
       return;
     case "message_delta":
       if ((json.delta as { stop_reason?: string | null } | undefined)?.stop_reason) state.finished++;
@@ -188,6 +192,10 @@ export function chatRequest(
   if (format === "openai-responses") {
     return { path: "/v1/responses", body: { model, input: prompt, max_output_tokens: 512, stream, ...more } };
   }
+  if (format === "openai-completions") {
+    const withUsage = stream && { stream_options: { include_usage: true } };
+    return { path: "/v1/completions", body: { model, prompt, max_tokens: 512, stream, ...withUsage, ...more } };
+  }
   return format === "openai-chat"
     ? {
         path: "/v1/chat/completions",
@@ -199,7 +207,7 @@ export function chatRequest(
 /** Text, reasoning, refusals and calls of tools of a JSON answer, in order. */
 export function textOfAnswer(format: AnyFormat, body: string): string {
   const json = JSON.parse(body) as {
-    choices?: { message: Record<string, string | null> & { tool_calls?: ToolCall[] } }[];
+    choices?: { text?: string; message: Record<string, string | null> & { tool_calls?: ToolCall[] } }[];
     content?: { text?: string; thinking?: string; type: string; name?: string; input?: unknown }[];
     output?: ResponseItem[];
   };
@@ -211,6 +219,7 @@ export function textOfAnswer(format: AnyFormat, body: string): string {
       })
       .join("");
   }
+  if (format === "openai-completions") return (json.choices ?? []).map(({ text = "" }) => text).join("");
   return format === "openai-chat"
     ? (json.choices ?? [])
         .map(({ message }) => {

@@ -1,9 +1,8 @@
+/** Chat requests in no format's words, as far as each format can say them; and as far as both can. Long because it spells out two formats. */
 import fc from "fast-check";
 import type { ChatDraft, ContentBlock, Message, Tool } from "../../src/core/draft.ts";
 import type { JsonObject } from "../../src/core/json.ts";
 import { given } from "../../src/wire/read.ts";
-
-/** Chat requests in no format's words, as far as each format can say them; and as far as both can. */
 
 type BlockOf<T extends ContentBlock["type"]> = Extract<ContentBlock, { type: T }>;
 

@@ -6,6 +6,7 @@ import type { Principal } from "../../src/core/identity.ts";
 import type { OutboundCall, Settlement } from "../../src/core/ports.ts";
 import { ok } from "../../src/core/result.ts";
 import type { WideEvent } from "../../src/core/wide-event.ts";
+import type { WireName } from "../../src/core/wire.ts";
 import { runtimeAlarm } from "../../src/lib/alarm.ts";
 import { departure } from "../../src/lib/departure.ts";
 import { run } from "../../src/pipeline.ts";
@@ -25,13 +26,13 @@ import { type AnyFormat, chatRequest } from "./caller.ts";
 const CONFIG = `
 backends:
   openai:
-    formats: [openai-chat]
+    formats: [openai-chat, openai-completions, rerank, vllm-tokenize]
     baseUrl: {url: "http://127.0.0.1:2"}
     collectJson: always
     deadlines: &deadlines {connectMs: 2000, firstTokenMs: 2000, silenceMs: 2000, totalMs: 60000}
     price: &price {inputPerMillion: 1, outputPerMillion: 2}
   claude:
-    formats: [anthropic-messages]
+    formats: [anthropic-messages, anthropic-count-tokens]
     baseUrl: {url: "http://127.0.0.1:2"}
     collectJson: always
     deadlines: *deadlines
@@ -52,6 +53,18 @@ routes:
   openai-responses:
     targets: [{backend: responses, model: played}]
     cache: {mode: "on", ttlSeconds: 60}
+  openai-completions:
+    operation: complete
+    targets: [{backend: openai, model: played}]
+    cache: {mode: "on", ttlSeconds: 60}
+  rerank:
+    operation: rerank
+    targets: [{backend: openai, model: played}]
+  exact:
+    targets: [{backend: openai, model: played}]
+    exactTokens: true
+  uncounted:
+    targets: [{backend: responses, model: played}]
   spare:
     targets: [{backend: openai, model: played}]
     fallbacks: [{backend: claude, model: played}]
@@ -102,6 +115,8 @@ export interface PlayedRequest {
   readonly stream: boolean;
   readonly noFallback?: boolean;
   readonly more?: Readonly<Record<string, unknown>>;
+  /** Another operation's request, whole, in place of what `caller` would ask. */
+  readonly asks?: { readonly wire: WireName; readonly body: Readonly<Record<string, unknown>> };
 }
 
 export type Answering = (call: OutboundCall, signal: AbortSignal) => Response;
@@ -170,13 +185,9 @@ function bytesOf(request: PlayedRequest): Uint8Array {
   const key = JSON.stringify(request);
   const known = requests.get(key);
   if (known) return known;
-  const { body } = chatRequest(
-    request.caller,
-    request.alias ?? request.backend,
-    "Say it.",
-    request.stream,
-    request.more,
-  );
+  const body =
+    request.asks?.body ??
+    chatRequest(request.caller, request.alias ?? request.backend, "Say it.", request.stream, request.more).body;
   const bytes = encoder.encode(JSON.stringify(body));
   requests.set(key, bytes);
   return bytes;
@@ -203,7 +214,7 @@ export function begin(
   const received: Received = {
     requestId: "req_PLAYED",
     receivedAt: NOW,
-    wire: wires[request.caller],
+    wire: wires[request.asks?.wire ?? request.caller],
     bytes: bytesOf(request),
     credentials: { bearer: token, address: "test" },
     controls: { noFallback: request.noFallback ?? false, debugTranslation: false },

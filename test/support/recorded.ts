@@ -13,8 +13,8 @@ export interface RecordedCase<Format extends AnyFormat = AnyFormat> {
   readonly fixture: StreamFixture;
 }
 
-/** Every recorded stream with callers of all formats. Only OpenAI's chat has several choices: callers of others never ask for two. */
-export const recordedCases: readonly RecordedCase[] = FORMATS.flatMap((backend) =>
+/** Every recorded stream of a chat with callers of all formats. Only OpenAI's chat has several choices: callers of others never ask for two. */
+const chats: readonly RecordedCase[] = FORMATS.flatMap((backend) =>
   streamFixtures(backend).flatMap((fixture) =>
     FORMATS.map((caller) => ({ backend, caller, fixture, name: fixture.name })),
   ),
@@ -24,12 +24,27 @@ export const recordedCases: readonly RecordedCase[] = FORMATS.flatMap((backend) 
     ((caller !== "openai-responses" && backend !== "openai-responses") || WITH_RESPONSES.has(fixture.name)),
 );
 
+/** No other format carries completions. */
+const COMPLETIONS = "openai-completions";
+
+const completions: readonly RecordedCase[] = streamFixtures(COMPLETIONS).map((fixture) => ({
+  backend: COMPLETIONS,
+  caller: COMPLETIONS,
+  fixture,
+  name: fixture.name,
+}));
+
+export const recordedCases: readonly RecordedCase[] = [...chats, ...completions];
+
 const isNotResponses = (recorded: RecordedCase): recorded is RecordedCase<CallerFormat> =>
   recorded.caller !== "openai-responses" && recorded.backend !== "openai-responses";
 
 /** Those that are also played over sockets. */
-export const socketCases: readonly RecordedCase<CallerFormat>[] = recordedCases.filter(isNotResponses);
+export const socketCases: readonly RecordedCase<CallerFormat>[] = chats.filter(isNotResponses);
 
 export function requestOf({ caller, backend, fixture }: RecordedCase, stream: boolean): PlayedRequest {
-  return { caller, backend, stream, ...(fixture.choices > 1 && { more: { n: fixture.choices } }) };
+  if (fixture.choices === 1) return { caller, backend, stream };
+  // A completion's choices are those of all its prompts.
+  const several = { n: fixture.choices / 2, prompt: ["Say it.", [1, 2]] };
+  return { caller, backend, stream, more: caller === COMPLETIONS ? several : { n: fixture.choices } };
 }

@@ -21,7 +21,7 @@ export function truthOf(format: AnyFormat, { bytes, choices }: StreamFixture): T
   let finished = 0;
   let failed = false;
   let text = "";
-  let isSilentCall = false;
+  let call: "none" | "silent" | "told" = "none";
   let completeAt: number | undefined;
   let usageAt: number | undefined;
   let from = 0;
@@ -37,9 +37,11 @@ export function truthOf(format: AnyFormat, { bytes, choices }: StreamFixture): T
     if (data.trim() === "" || data.trim() === "[DONE]") continue;
     const json = JSON.parse(data) as Json;
     failed ||= json.error !== undefined || json.type === "error" || json.type === "response.failed";
-    if (/^response\.(output|reasoning\w*)_text\.delta$/.test(json.type ?? "")) text += json.delta;
+    if (/^response\.(?:\w+_text|refusal|function_call_arguments)\.delta$/.test(json.type ?? "")) text += json.delta;
+    if (json.type === "response.output_item.added") text += json.item?.name ?? "";
     if (json.type === "response.completed" || json.type === "response.incomplete") finished++;
     for (const choice of ((json.choices as unknown) ?? []) as Json[]) {
+      text += choice.text ?? "";
       text += `${choice.delta?.reasoning ?? choice.delta?.reasoning_content ?? ""}${choice.delta?.content ?? ""}`;
       text += choice.delta?.refusal ?? "";
       for (const { function: called } of ((choice.delta?.tool_calls as unknown) ?? []) as Json[]) {
@@ -48,23 +50,26 @@ export function truthOf(format: AnyFormat, { bytes, choices }: StreamFixture): T
       if (choice.finish_reason) finished++;
     }
     if (json.type === "content_block_delta") {
-      text += `${json.delta?.text ?? ""}${json.delta?.thinking ?? ""}${json.delta?.partial_json ?? ""}`;
-      if (json.delta?.partial_json) isSilentCall = false;
+      text += `${json.delta?.text ?? ""}${json.delta?.thinking ?? ""}`;
+      if (call !== "none" && json.delta?.partial_json) {
+        call = "told";
+        text += json.delta.partial_json;
+      }
     }
     if (json.type === "content_block_start") {
-      isSilentCall = json.content_block?.type === "tool_use";
-      text += `${json.content_block?.text ?? ""}${isSilentCall ? json.content_block?.name : ""}`;
+      call = json.content_block?.type === "tool_use" ? "silent" : "none";
+      text += `${json.content_block?.text ?? ""}${call === "silent" ? json.content_block?.name : ""}`;
     }
-    if (json.type === "content_block_stop" && isSilentCall) {
-      text += "{}";
-      isSilentCall = false;
+    if (json.type === "content_block_stop") {
+      if (call === "silent") text += "{}";
+      call = "none";
     }
     if (json.type === "message_delta" && json.delta?.stop_reason) finished++;
     for (const usage of [json.usage, json.message?.usage, json.response?.usage]) {
       if (!usage) continue;
-      if ((format === "openai-chat" ? usage.prompt_tokens : usage.input_tokens) !== undefined) counts.add("input");
-      if ((format === "openai-chat" ? usage.completion_tokens : usage.output_tokens) !== undefined)
-        counts.add("output");
+      const isOpenAi = format === "openai-chat" || format === "openai-completions";
+      if ((isOpenAi ? usage.prompt_tokens : usage.input_tokens) !== undefined) counts.add("input");
+      if ((isOpenAi ? usage.completion_tokens : usage.output_tokens) !== undefined) counts.add("output");
     }
     if (finished >= choices && !failed) completeAt ??= end;
     if (counts.size === 2) usageAt ??= end;

@@ -86,6 +86,21 @@ const counting = z.looseObject({
   system: z.exactOptional(content),
 });
 
+const response = z.looseObject({
+  model: text,
+  input: z.union([text, z.array(z.looseObject({ type: z.exactOptional(text) })).check(z.minLength(1))]),
+  instructions: z.exactOptional(text),
+  tools: z.exactOptional(z.array(z.looseObject({ type: text }))),
+  max_output_tokens: z.exactOptional(atLeastOne),
+  temperature: z.exactOptional(temperature),
+  top_p: z.exactOptional(share),
+  text: z.exactOptional(z.looseObject({ format: z.exactOptional(z.looseObject({ type: text })) })),
+  reasoning: z.exactOptional(z.looseObject({ effort: z.exactOptional(text), summary: z.exactOptional(text) })),
+  store: z.exactOptional(z.boolean()),
+  stream: z.exactOptional(z.boolean()),
+  user: z.exactOptional(text),
+});
+
 /** Request headers under our own prefix, for every inference route. */
 const CONTROLS: Operation["headers"] = {
   "x-gateway-cache": { schema: z.enum(["on", "off", "refresh"]), description: "Whether the exact cache may answer." },
@@ -121,6 +136,16 @@ export const PUBLIC_OPERATIONS: readonly Operation[] = [
     summary: "A message in Anthropic's format, whole or as a stream.",
     body: messages,
     reply: { status: 200, description: "The message.", streams: true },
+  },
+  {
+    ...INFERENCE,
+    method: "post",
+    path: "/v1/responses",
+    id: "createResponse",
+    summary:
+      "A response in OpenAI's newer format, whole or as a stream. Nothing is kept: `store` is answered with false.",
+    body: response,
+    reply: { status: 200, description: "The response.", streams: true },
   },
   {
     ...INFERENCE,

@@ -13,9 +13,12 @@ export interface GroupStore extends Pick<AdmissionStore, "admit"> {
   settleAll(settlements: readonly Settlement[], alarm?: Alarm): Promise<readonly SettleReply[]>;
 }
 
-/** What one call may carry: Upstash takes 1 MB, and a settlement is some 3 KB beside what it has for the cache. */
+/**
+ * What one call may carry: Upstash takes 1 MB, and a settlement is some 3 KB beside what it has for the cache. A character is up to three
+ * bytes of UTF-8.
+ */
 const MOST_A_CALL = 64;
-const MOST_CHARS_A_CALL = 400_000;
+const MOST_CHARS_A_CALL = 250_000;
 /** What the isolate holds while a call is under way; the oldest are let go (the queue's events and the sweep cover them). */
 const MOST_HELD = 2_000;
 /** A request calls for others no longer than this: the runtime ends what runs 30 s behind its response. */
@@ -58,23 +61,15 @@ export class SettlementGroup implements AdmissionStore {
       const [own = UNHEARD] = await this.#call([settlement], alarm);
       while (this.#held.length > 0 && this.#clock.now() - now < LEADS_MS) {
         this.#leaderSeenAt = this.#clock.now();
-        await this.#call(this.#taken(), alarm);
+        await this.#call(taken(this.#held), alarm);
       }
       return own;
     } finally {
-      // From here on another leads; what is left goes with this one all the same.
+      // What is left goes with this one all the same; what comes from here on is the next leader's.
+      const left = this.#held.splice(0);
       this.#leaderSeenAt = undefined;
-      while (this.#held.length > 0) await this.#call(this.#taken(), alarm);
+      while (left.length > 0) await this.#call(taken(left), alarm);
     }
-  }
-
-  #taken(): readonly Settlement[] {
-    let chars = 0;
-    const most = this.#held.findIndex((settlement, index) => {
-      chars += (settlement.cacheWrite?.value.length ?? 0) + (settlement.eventText?.length ?? 0);
-      return index > 0 && (index >= MOST_A_CALL || chars > MOST_CHARS_A_CALL);
-    });
-    return this.#held.splice(0, most === -1 ? this.#held.length : most);
   }
 
   async #call(settlements: readonly Settlement[], alarm: Alarm | undefined): Promise<readonly SettleReply[]> {
@@ -87,6 +82,16 @@ export class SettlementGroup implements AdmissionStore {
     );
     return settlements.map((settlement, index) => again[unheard.indexOf(settlement)] ?? replies[index] ?? UNHEARD);
   }
+}
+
+/** As many of the first as one call may carry: no longer in `held` from then on. */
+function taken(held: Settlement[]): readonly Settlement[] {
+  let chars = 0;
+  const most = held.findIndex((settlement, index) => {
+    chars += (settlement.cacheWrite?.value.length ?? 0) + (settlement.eventText?.length ?? 0);
+    return index > 0 && (index >= MOST_A_CALL || chars > MOST_CHARS_A_CALL);
+  });
+  return held.splice(0, most === -1 ? held.length : most);
 }
 
 const UNHEARD: SettleReply = { kind: "unavailable", detail: "protocol", ioMs: 0 };

@@ -2,6 +2,7 @@ import type { ChatDraft } from "../../core/draft.ts";
 import type { JsonObject } from "../../core/json.ts";
 import { given } from "../read.ts";
 import { budgetOf, MIN_BUDGET_TOKENS } from "../reasoning.ts";
+import { anthropicSignature } from "../signatures.ts";
 import type { Draftsman } from "../translations.ts";
 
 /**
@@ -36,5 +37,7 @@ function isRefusedBeside(draft: ChatDraft, { attempt }: Draftsman): boolean {
   if (attempt.clientWire === "anthropic-messages") return false;
   const isForced = toolChoice?.kind === "required" || toolChoice?.kind === "named";
   const isSampled = (temperature ?? 1) !== 1 || topK !== undefined || (topP ?? 1) < 0.95;
-  return isForced || isSampled || draft.messages.at(-1)?.role === "tool";
+  const lastTurn = draft.messages.findLast(({ role }) => role === "assistant")?.content ?? [];
+  const isSigned = lastTurn.some((block) => block.type === "reasoning" && anthropicSignature(block.signature));
+  return isForced || isSampled || (draft.messages.at(-1)?.role === "tool" && !isSigned);
 }

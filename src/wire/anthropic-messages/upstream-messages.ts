@@ -1,6 +1,7 @@
 import type { ContentBlock, MediaSource, Message } from "../../core/draft.ts";
 import type { Json, JsonObject } from "../../core/json.ts";
 import { given } from "../read.ts";
+import { anthropicSignature } from "../signatures.ts";
 import { inputOf } from "../tool-input.ts";
 import type { Draftsman } from "../translations.ts";
 import { encodeSource } from "./media.ts";
@@ -90,13 +91,13 @@ function encodeBlock(block: ContentBlock, draftsman: Draftsman): JsonObject[] {
     case "refusal":
       draftsman.note("refusal", "mapped");
       return encodeText(block.text, mark);
-    case "reasoning":
+    case "reasoning": {
       // Reasoning of an earlier turn counts here only with the signature of who reasoned.
-      if (isOwn && typeof block.signature === "string") {
-        return [{ type: "thinking", thinking: block.text, signature: block.signature }];
-      }
+      const signature = anthropicSignature(block.signature);
+      if (signature !== undefined) return [{ type: "thinking", thinking: block.text, signature }];
       draftsman.note("reasoningText", "dropped");
       return [];
+    }
     case "redacted-reasoning":
       if (isOwn) return [{ type: "redacted_thinking", data: block.data }];
       draftsman.note("redactedReasoning", "dropped");

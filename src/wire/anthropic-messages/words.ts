@@ -5,19 +5,6 @@ import { count, given, isList, rest } from "../read.ts";
 
 export const NAME = "anthropic-messages";
 
-/** Kinds of citations that clients of this format know; another format's annotations are none of them. */
-const CITATIONS: ReadonlySet<Json | undefined> = new Set([
-  "char_location",
-  "page_location",
-  "content_block_location",
-  "web_search_result_location",
-  "search_result_location",
-]);
-
-export function isCitation(data: Json): boolean {
-  return isJsonObject(data) && CITATIONS.has(data.type);
-}
-
 const KINDS: Readonly<Record<string, FinishReason["kind"]>> = {
   end_turn: "stop",
   stop_sequence: "stop",
@@ -121,6 +108,19 @@ export function encodeUsage(usage: Usage, unspoken: JsonObject = {}): JsonObject
     output_tokens: outputTokens ?? 0,
     ...(reasoningTokens !== undefined && { output_tokens_details: { thinking_tokens: reasoningTokens } }),
   };
+}
+
+const CITATIONS: ReadonlySet<Json | undefined> = new Set([
+  "char_location",
+  "page_location",
+  "content_block_location",
+  "web_search_result_location",
+  "search_result_location",
+]);
+
+/** Whether a citation is of this format: another's points at its sources in another way. */
+export function isCitation(citation: Json): boolean {
+  return isJsonObject(citation) && CITATIONS.has(citation.type);
 }
 
 /**

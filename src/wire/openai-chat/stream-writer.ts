@@ -46,7 +46,9 @@ export class OpenAiChatWriter implements FrameWriter {
         return this.delta(event.choice, { tool_calls: [call] });
       }
       case "tool-input": {
-        const index = this.callIndex(event.choice, event.block);
+        // Input of a block that is no call here: of a tool that runs at the provider.
+        const index = this.calls.get(event.choice)?.indexOf(event.block) ?? -1;
+        if (index === -1) return "";
         return this.delta(event.choice, { tool_calls: [{ index, function: { arguments: event.json } }] });
       }
       case "logprobs":

@@ -42,7 +42,7 @@ export function encodeMessages(messages: readonly Message[], draftsman: Draftsma
 function encodeMessage(message: Message, draftsman: Draftsman): JsonObject[] {
   const { role, content, name } = message;
   const [only] = content;
-  if (content.length === 1 && only?.type === "text" && role !== "tool") {
+  if (content.length === 1 && only?.type === "text" && !only.citations && role !== "tool") {
     noteMarks(only, role, draftsman);
     return [{ role, content: only.text, ...given({ name }) }];
   }
@@ -99,7 +99,7 @@ function encodeAssistant(blocks: readonly ContentBlock[], draftsman: Draftsman):
         // Read by models that reason between tool calls; OpenAI has no place for it.
         if (draftsman.attempt.quirks.has("vllm")) reasoning = (reasoning ?? "") + block.text;
         else draftsman.note("reasoningText", "dropped");
-        if (block.signature !== undefined) draftsman.note("reasoningText", "mapped");
+        draftsman.noteIf(block.signature, "signature", "dropped");
         break;
       default:
         texts.push(...encodePart(block, draftsman));

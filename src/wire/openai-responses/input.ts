@@ -1,8 +1,9 @@
 import type { ContentBlock, MediaSource, Message, Role } from "../../core/draft.ts";
+import { base64Source, MAX_FILE_BASE64, MAX_IMAGE_BASE64, urlSource } from "../media.ts";
 import { type Fields, given, isList } from "../read.ts";
+import { fromEncrypted } from "../signatures.ts";
 import type { Findings } from "../translations.ts";
 import { noteOthers } from "./wishes.ts";
-import { decodeSignature } from "./words.ts";
 
 const ROLES: Readonly<Record<string, Role>> = {
   system: "system",
@@ -117,14 +118,14 @@ function readPart(part: Fields, findings: Findings): ContentBlock {
       return { type: "refusal", text: required(part, "refusal") };
     case "input_image": {
       note(["type", "image_url", "file_id", "detail"]);
-      const source = sourceOf(part, "image_url", "image_url");
+      const source = imageSource(part) ?? NOWHERE;
       return { type: "image", source, ...given({ detail: part.text("detail") }) };
     }
     case "input_file": {
       note(["type", "file_data", "file_url", "file_id", "filename"]);
       return {
         type: "file",
-        source: sourceOf(part, "file_url", "file_data"),
+        source: fileSource(part) ?? NOWHERE,
         ...given({ name: part.text("filename") }),
       };
     }
@@ -135,25 +136,33 @@ function readPart(part: Fields, findings: Findings): ContentBlock {
   return { type: "other", kind: type ?? "", data: part.object };
 }
 
-const DATA_URL = /^data:([^;,]{1,127});base64,/i;
-
-/** Bytes as a data URL (or, for a file, as base64 alone), a place, or an id under which the provider holds it. */
-function sourceOf(part: Fields, urlField: string, dataField: string): MediaSource {
-  const data = part.text(dataField);
-  const url = part.text(urlField);
-  const id = part.text("file_id");
-  const [prefix, mediaType] = DATA_URL.exec(data ?? "") ?? [];
-  if (data !== undefined && prefix !== undefined && mediaType !== undefined) {
-    return { kind: "base64", mediaType, data: data.slice(prefix.length) };
-  }
-  if (url !== undefined) {
-    if (/^data:/i.test(url)) part.complain(urlField, "must be a URL, or base64 in a data URL", "invalid_value");
-    return { kind: "url", url };
-  }
-  if (data !== undefined) return { kind: "base64", mediaType: "application/octet-stream", data };
-  if (id === undefined) part.missing(dataField);
-  return { kind: "id", id: id ?? "" };
+/** Bytes in the request itself, a place, or an id under which the provider holds it. */
+function imageSource(part: Fields): MediaSource | undefined {
+  const url = part.text("image_url");
+  if (url !== undefined) return urlSource(part, "image_url", url, MAX_IMAGE_BASE64);
+  return idSource(part, "image_url");
 }
+
+function fileSource(part: Fields): MediaSource | undefined {
+  const data = part.text("file_data");
+  if (data !== undefined) {
+    if (/^data:/i.test(data.slice(0, 5))) return urlSource(part, "file_data", data, MAX_FILE_BASE64);
+    return base64Source(part, "file_data", PDF, data, MAX_FILE_BASE64);
+  }
+  const url = part.text("file_url");
+  return url === undefined ? idSource(part, "file_data") : urlSource(part, "file_url", url, MAX_FILE_BASE64);
+}
+
+/** What a file is that does not say it: the format had no other kind at first. */
+const PDF = "application/pdf";
+
+function idSource(part: Fields, missing: string): MediaSource | undefined {
+  const id = part.text("file_id");
+  return id === undefined ? part.missing(missing) : { kind: "id", id };
+}
+
+/** Stands for a source that was complained of: such a draft goes nowhere. */
+const NOWHERE: MediaSource = { kind: "url", url: "" };
 
 /** What the model thought: in its own words where it gave them, else in summary; and what only its provider can read. */
 function readReasoning(item: Fields, turns: Turn[], findings: Findings): void {
@@ -163,7 +172,7 @@ function readReasoning(item: Fields, turns: Turn[], findings: Findings): void {
   const summary = textsOf("summary");
   const content = textsOf("content");
   const text = (content.length > 0 ? content : summary).join("\n\n");
-  const signature = decodeSignature(item.text("encrypted_content"));
+  const signature = fromEncrypted(item.text("encrypted_content"));
   const turn = modelsTurn(turns);
   if (text !== "" || signature !== undefined) turn.content.push({ type: "reasoning", text, ...given({ signature }) });
 }

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from "../../core/json.ts";
 import { isJsonObject } from "../../core/json.ts";
-import { encodeSignature } from "./words.ts";
+import { toEncrypted } from "../signatures.ts";
 
 /** Writes one event. */
 export type Emit = (type: string, fields: JsonObject) => string;
@@ -176,7 +176,7 @@ export class ReasoningItem {
 
   close(): Closed {
     const { text } = this;
-    const encrypted = encodeSignature(this.signature);
+    const encrypted = toEncrypted(this.signature);
     const item = {
       id: this.at.item_id,
       type: "reasoning",

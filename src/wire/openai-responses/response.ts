@@ -4,10 +4,11 @@ import { fail, ok, type Result } from "../../core/result.ts";
 import type { WriterContext } from "../../core/wire.ts";
 import { protocolFailure } from "../frames.ts";
 import { given, isList } from "../read.ts";
+import { fromEncrypted } from "../signatures.ts";
 import { streamFailure } from "../upstream-failure.ts";
 import { topOf } from "./stream.ts";
 import { ResponsesWriter } from "./stream-writer.ts";
-import { decodeFinish, decodeSignature, decodeUsage, extras, logprobsOf, NAME } from "./words.ts";
+import { decodeFinish, decodeUsage, extras, logprobsOf, NAME } from "./words.ts";
 
 /** Reads a `response`. One that is neither completed nor incomplete is no answer; an error under a success status is a failure. */
 export function decodeAnswer(json: Json): Result<ChatAnswer> {
@@ -75,7 +76,7 @@ function readReasoning(item: JsonObject): AnswerBlock[] {
       isJsonObject(part) && typeof part.text === "string" ? [part.text] : [],
     );
   const texts = [...textsOf(item.summary), ...textsOf(item.content)];
-  const signature = decodeSignature(item.encrypted_content);
+  const signature = fromEncrypted(item.encrypted_content);
   if (texts.length === 0 && signature !== undefined) texts.push("");
   return texts.map((text, i) => ({ type: "reasoning", text, ...(i === 0 && given({ signature })) }));
 }

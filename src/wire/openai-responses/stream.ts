@@ -3,9 +3,10 @@ import { isJsonObject, type Json, type JsonObject } from "../../core/json.ts";
 import { sseFields } from "../../lib/sse.ts";
 import { failed, NOTHING, type ParsedFrame, protocolFailure, type StreamFormat } from "../frames.ts";
 import { given, isList, rest } from "../read.ts";
+import { fromEncrypted } from "../signatures.ts";
 import { streamFailure } from "../upstream-failure.ts";
 import { KNOWN_TOP } from "./shape.ts";
-import { blockAt, decodeFinish, decodeSignature, decodeUsage, extras, logprobsOf, unspokenUsage } from "./words.ts";
+import { blockAt, decodeFinish, decodeUsage, extras, logprobsOf, unspokenUsage } from "./words.ts";
 
 /** The events of `/responses` with `stream: true`. The last one holds the finish, the usage and all that was said; nothing comes behind it. */
 export class ResponsesStream implements StreamFormat {
@@ -109,7 +110,7 @@ function itemDone({ item, output_index }: JsonObject): StreamEvent[] {
   if (!isJsonObject(item)) return [];
   const at = { choice: 0, block: blockAt(output_index, 0) };
   if (item.type === "reasoning") {
-    const data = decodeSignature(item.encrypted_content);
+    const data = fromEncrypted(item.encrypted_content);
     return data === undefined ? [] : [{ type: "signature", ...at, data }];
   }
   if (item.type === "message" || item.type === "function_call") return [];

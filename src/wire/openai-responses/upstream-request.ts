@@ -4,9 +4,9 @@ import { ok, type Result } from "../../core/result.ts";
 import type { AttemptRequest, WireRequest } from "../../core/wire.ts";
 import { BodyPatches, withQuirks } from "../quirks.ts";
 import { given } from "../read.ts";
-import { Translations, untranslatable } from "../translations.ts";
+import { effortOf, effortWord } from "../reasoning.ts";
+import { Draftsman, Translations, untranslatable } from "../translations.ts";
 import { encodeInput } from "./upstream-input.ts";
-import { encodeEffort } from "./wishes.ts";
 import { NAME } from "./words.ts";
 
 /** A body for `POST /responses`: the caller's own text, patched, where the caller speaks this format; else built from the draft. */
@@ -38,18 +38,19 @@ function patched(attempt: AttemptRequest, translations: Translations): string {
 }
 
 function built(attempt: AttemptRequest, draft: ChatDraft, translations: Translations): Result<string> {
-  const refused = refusal(attempt, draft);
+  const draftsman = new Draftsman(attempt, translations);
+  const refused = refusal(draft, draftsman);
   if (refused) return refused;
-  noteLosses(draft, translations);
+  noteLosses(draft, draftsman);
   const body = {
     model: attempt.model,
-    input: encodeInput(draft.messages, translations),
+    input: encodeInput(draft.messages, draftsman),
     ...given({
-      tools: encodeTools(draft, translations),
+      tools: encodeTools(draft, draftsman),
       tool_choice: encodeToolChoice(draft),
       parallel_tool_calls: draft.parallelToolCalls,
       text: encodeText(draft),
-      ...encodeReasoning(draft, translations),
+      reasoning: encodeReasoning(draft, draftsman),
       max_output_tokens: attempt.maxOutputTokens ?? draft.maxOutputTokens,
       temperature: draft.temperature,
       top_p: draft.topP,
@@ -66,33 +67,29 @@ function built(attempt: AttemptRequest, draft: ChatDraft, translations: Translat
 }
 
 /** What cannot be said here without changing its meaning, by the name that the caller used. */
-function refusal({ clientWire }: AttemptRequest, draft: ChatDraft) {
+function refusal(draft: ChatDraft, draftsman: Draftsman) {
   const [field] = draft.untranslatable;
   if (field !== undefined) return untranslatable(field);
-  if ((draft.choices ?? 1) > 1) return untranslatable("n", "the backend of this model gives one choice");
-  if (draft.stop) {
-    const name = clientWire === "anthropic-messages" ? "stop_sequences" : "stop";
-    return untranslatable(name, "the backend of this model takes no stop sequences");
+  if ((draft.choices ?? 1) > 1) {
+    return untranslatable(draftsman.nameOf("choices"), "the backend of this model gives one choice");
   }
+  if (draft.stop) return untranslatable(draftsman.nameOf("stop"), "the backend of this model takes no stop sequences");
   return undefined;
 }
 
-function noteLosses(draft: ChatDraft, translations: Translations): void {
-  for (const field of draft.unknownFields) translations.note(field, "dropped");
-  const dropped = {
-    seed: draft.seed,
-    top_k: draft.topK,
-    frequency_penalty: draft.frequencyPenalty,
-    presence_penalty: draft.presencePenalty,
-    n: draft.choices,
-  };
-  for (const [field, value] of Object.entries(dropped)) if (value !== undefined) translations.note(field, "dropped");
-  for (const { name } of draft.messages) if (name !== undefined) translations.note("messages[].name", "dropped");
+function noteLosses(draft: ChatDraft, draftsman: Draftsman): void {
+  for (const field of draft.unknownFields) draftsman.translations.note(field, "dropped");
+  draftsman.noteIf(draft.seed, "seed", "dropped");
+  draftsman.noteIf(draft.topK, "topK", "dropped");
+  draftsman.noteIf(draft.frequencyPenalty, "frequencyPenalty", "dropped");
+  draftsman.noteIf(draft.presencePenalty, "presencePenalty", "dropped");
+  draftsman.noteIf(draft.choices, "choices", "dropped");
+  for (const { name } of draft.messages) draftsman.noteIf(name, "senderName", "dropped");
 }
 
-function encodeTools({ tools }: ChatDraft, translations: Translations): Json | undefined {
+function encodeTools({ tools }: ChatDraft, draftsman: Draftsman): Json | undefined {
   return tools?.map(({ name, description, schema, strict, cacheControl }) => {
-    if (cacheControl) translations.note("tools[].cache_control", "dropped");
+    draftsman.noteIf(cacheControl, "toolCacheControl", "dropped");
     // Left out, it would mean `true` here: other formats' schemas are seldom as strict as that.
     return { type: "function", name, ...given({ description }), parameters: schema, strict: strict ?? false };
   });
@@ -109,20 +106,15 @@ function encodeText({ responseFormat: format }: ChatDraft): JsonObject | undefin
   return { format: { type: "json_schema", name, ...given({ description, strict }), schema } };
 }
 
-/** Where Anthropic's number of tokens to think lies among the words for it. */
-const LOW_BUDGET = 4_096;
-const MEDIUM_BUDGET = 16_384;
-
-function encodeReasoning({ reasoning }: ChatDraft, translations: Translations): { reasoning?: JsonObject } {
-  if (!reasoning) return {};
+function encodeReasoning({ reasoning }: ChatDraft, draftsman: Draftsman): JsonObject | undefined {
+  if (!reasoning) return undefined;
   const { effort, budgetTokens, summary } = reasoning;
-  let word = effort === undefined ? undefined : encodeEffort(effort);
-  if (budgetTokens !== undefined) {
-    translations.note("thinking.budget_tokens", word === undefined ? "mapped" : "dropped");
-    word ??= budgetTokens <= LOW_BUDGET ? "low" : budgetTokens <= MEDIUM_BUDGET ? "medium" : "high";
-  }
-  const said = given({ effort: word, summary });
-  return Object.keys(said).length > 0 ? { reasoning: said } : {};
+  draftsman.noteIf(budgetTokens, "reasoning", "mapped");
+  const word = effort ?? (budgetTokens === undefined ? undefined : effortOf(budgetTokens));
+  // Anthropic's words for it say whether it is to be seen at all.
+  const isSeen = summary === "summarized" ? "auto" : summary === "omitted" ? undefined : summary;
+  const said = given({ effort: word && effortWord(word), summary: isSeen });
+  return Object.keys(said).length > 0 ? said : undefined;
 }
 
 /** Reasoning that only the provider can read is asked for where there may be some: without it the next turn starts from nothing. */

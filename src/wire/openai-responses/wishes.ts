@@ -1,6 +1,7 @@
 import type { ReasoningWish, ResponseFormat, Tool, ToolChoice } from "../../core/draft.ts";
 import { isJsonObject, type JsonObject } from "../../core/json.ts";
 import { asksForSomething, type Fields, given } from "../read.ts";
+import { readEffort } from "../reasoning.ts";
 import type { Findings } from "../translations.ts";
 
 /** A function without arguments. */
@@ -76,32 +77,16 @@ export function decodeText(fields: Fields, findings: Findings): ResponseFormat |
   }
 }
 
-const EFFORTS: Readonly<Record<string, NonNullable<ReasoningWish["effort"]>>> = {
-  none: "off",
-  minimal: "minimal",
-  low: "low",
-  medium: "medium",
-  high: "high",
-  xhigh: "max",
-  max: "max",
-};
-
 export function decodeReasoning(fields: Fields, findings: Findings): ReasoningWish | undefined {
   const reasoning = fields.child("reasoning");
   if (!reasoning) return undefined;
   noteOthers(reasoning, ["effort", "summary"], "reasoning", findings);
   const word = reasoning.text("effort");
-  const effort = word !== undefined && Object.hasOwn(EFFORTS, word) ? EFFORTS[word] : undefined;
+  const effort = word === undefined ? undefined : readEffort(word);
   // A word that is newer than this file: another backend's format cannot be asked for it.
   if (word !== undefined && effort === undefined) findings.unknown.add("reasoning.effort");
   const wish = given({ effort, summary: reasoning.text("summary") });
   return Object.keys(wish).length > 0 ? wish : undefined;
-}
-
-/** The format's word for an effort: `max` is its highest one. */
-export function encodeEffort(effort: NonNullable<ReasoningWish["effort"]>): string {
-  if (effort === "off") return "none";
-  return effort === "max" ? "xhigh" : effort;
 }
 
 /** Names what is said beside the known fields. */

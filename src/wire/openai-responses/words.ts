@@ -99,30 +99,6 @@ export function encodeUsage(usage: Usage, unspoken: JsonObject = {}): JsonObject
   return mergeExtra(spoken, unspoken);
 }
 
-/**
- * What only the provider that reasoned can read is `encrypted_content` here and a signature elsewhere, and each provider refuses the other's. So the
- * vocabulary's signature says where it is from (`OWN`), and what clients of this format are given of another provider's says so too (`FOREIGN`).
- */
-const OWN = "openai-responses:";
-const FOREIGN = "signature:";
-
-/** `encrypted_content`, of a backend or of a client, as the vocabulary's signature. */
-export function decodeSignature(encrypted: Json | undefined): string | undefined {
-  if (typeof encrypted !== "string" || encrypted === "") return undefined;
-  return encrypted.startsWith(FOREIGN) ? encrypted.slice(FOREIGN.length) : OWN + encrypted;
-}
-
-/** A signature as a client of this format is given it, to send it back. */
-export function encodeSignature(signature: Json): string | undefined {
-  if (typeof signature !== "string" || signature === "") return undefined;
-  return ownSignature(signature) ?? FOREIGN + signature;
-}
-
-/** What a backend of this format may be told of a signature: its own alone. */
-export function ownSignature(signature: Json | undefined): string | undefined {
-  return typeof signature === "string" && signature.startsWith(OWN) ? signature.slice(OWN.length) : undefined;
-}
-
 /** Log probabilities in the vocabulary's form, which is that of OpenAI's chat. */
 export function logprobsOf(tokens: readonly Json[]): JsonObject {
   return { content: tokens, refusal: null };

@@ -66,7 +66,7 @@ function encoded(wire: WireName, draft: ChatDraft, from: WireName, text = "{}") 
 describe.each(FORMATS.map((format) => [format.name, format] as const))(
   "%s",
   (name, { build, sayable, carried, other }) => {
-    // planted: `disable_parallel_tool_use` not turned round; `is_error` not read; `strict` of a tool not written; marks of tools' results not written
+    // planted: `disable_parallel_tool_use` not turned round; `is_error` not read; `strict` of a tool not written
     it("reads the request that it writes: nothing that it can say is lost", () => {
       fc.assert(
         fc.property(sayable, (draft) => {
@@ -78,7 +78,7 @@ describe.each(FORMATS.map((format) => [format.name, format] as const))(
       );
     });
 
-    // planted: results of tools behind the user's words; a call's id by its place
+    // planted: results of tools behind the user's words; arguments that are no JSON left wrapped; results and words in two messages of the user
     it(`gives back through ${other} all that both can say, and names nothing as lost`, () => {
       fc.assert(
         fc.property(carried, (draft) => {
@@ -93,7 +93,7 @@ describe.each(FORMATS.map((format) => [format.name, format] as const))(
       );
     });
 
-    // planted: an empty text of an assistant that calls a tool sent as a block
+    // planted: the id of a file taken for a URL
     it(`says whatever it can say to ${other}, or names the field that cannot be said`, () => {
       fc.assert(
         fc.property(sayable, (draft) => {

@@ -33,7 +33,7 @@ async function namesFor(asked: Ask): Promise<string[]> {
   return callsOf(await client.messages.create(asked)).map(({ name }) => name);
 }
 
-// planted: all calls of an answer shared one id; the input came without its schema
+// planted: all calls of an answer shared one id
 test("parallel calls are blocks one after the other, each with an input of its schema, streamed and whole", async () => {
   const asked = ask("[[sim:tools=get_weather,get_time,get_weather]][[sim:text-before=Let me look.]] go", {
     thinking: THINKING,
@@ -169,4 +169,18 @@ test("images and documents are described by type and size, never fetched, and st
 test("a refusal has its own stop reason", async () => {
   const answer = await client.messages.create(ask("[[sim:refusal=I would rather not.]]"));
   expect(answer).toMatchObject({ stop_reason: "refusal", content: [{ text: "I would rather not." }] });
+});
+
+// planted: the whole block left the citation out
+test("a document is cited in the text block, streamed and whole", async () => {
+  const source = { type: "text" as const, media_type: "text/plain" as const, data: "five bytes" };
+  const asked = ask([
+    { type: "document", title: "notes", source, citations: { enabled: true } },
+    { type: "text", text: "[[sim:citations]] what does it say?" },
+  ]);
+  const whole = await client.messages.create(asked);
+  expect(whole.content).toMatchObject([
+    { type: "text", citations: [{ type: "char_location", document_index: 0, document_title: "notes" }] },
+  ]);
+  expect((await client.messages.stream(asked).finalMessage()).content).toEqual(whole.content);
 });

@@ -107,7 +107,7 @@ test.each(CASES)(
   },
 );
 
-// planted: the end of a stream of calls was not found
+// planted: the last event of Responses was not repeated
 test.each(NAMES)("%s: endings of a stream of calls: twice, none, data after it, no usage, no finish", async (wire) => {
   const count = async (fault: string, what: string) =>
     (await ask(wire, fault)).body.toString("utf8").split(what).length - 1;

@@ -117,8 +117,8 @@ test("structured answers satisfy their schema; a marker spoils the first of a co
   const plain = async (change: object) => (await structured("which?", { structured_outputs: change }))?.content;
   expect(["red", "green"]).toContain(await plain({ choice: ["red", "green"] }));
   expect(await plain({ regex: "[a-c]{3}-\\d" })).toMatch(/^[a-c]{3}-\d$/);
-  const any = (await structured("who?", { response_format: { type: "json_object" } }))?.content ?? "";
-  expect(JSON.parse(any)).toBeTypeOf("object");
+  const unbound = (await structured("who?", { response_format: { type: "json_object" } }))?.content ?? "";
+  expect(JSON.parse(unbound)).toBeTypeOf("object");
   const spoilt = (await structured("[[sim:bad-json=1]] whose?"))?.content ?? "";
   expect(() => JSON.parse(spoilt)).toThrow(SyntaxError);
   expect(complaints((await structured("[[sim:bad-json=1]] whose?"))?.content)).toBeUndefined();
@@ -154,7 +154,7 @@ test("log probabilities are the same streamed and whole, with as many alternativ
 
 // planted: offsets counted bytes
 test("completions report log probabilities in parallel lists, the same streamed and whole", async () => {
-  const asked = { model: "simulated-small", prompt: "hello", logprobs: 2, max_tokens: 8 };
+  const asked = { model: "simulated-small", prompt: "hello", logprobs: 2, max_tokens: 60, seed: 3 };
   const whole = (await client.completions.create(asked)).choices[0];
   const { tokens = [], text_offset: offsets = [], top_logprobs: top = [] } = whole?.logprobs ?? {};
   expect(tokens.join("")).toBe(whole?.text);
@@ -206,4 +206,13 @@ test("a refusal has its own field", async () => {
     content: null,
     refusal: "I would rather not.",
   });
+});
+
+// planted: the stream left the annotations out
+test("a citation is an annotation, streamed and whole", async () => {
+  const asked = ask("[[sim:citations]] and where is that written?");
+  const annotations = (await messageFor(asked))?.annotations;
+  expect(annotations).toMatchObject([{ type: "url_citation", url_citation: { url: "https://example.invalid/page" } }]);
+  const chunks = await collect(await client.chat.completions.create({ ...asked, stream: true }));
+  expect(chunks.filter((chunk) => JSON.stringify(chunk).includes("url_citation"))).toHaveLength(1);
 });

@@ -110,6 +110,24 @@ test("a second turn with outputs answers in text that mentions them, and is take
   const changed = history.map((item) => (item.type === "reasoning" ? { ...item, encrypted_content: "made up" } : item));
   await refused([...first, ...changed, ...outputs], "could not be verified");
   await refused([...first, ...history.slice(0, 1)], "without its required following item");
+  const open = { type: "json_schema" as const, name: "open", strict: true, schema: { type: "object" } };
+  await expect(client.responses.create({ ...asked, input: first, text: { format: open } })).rejects.toThrow(
+    "Invalid schema for response_format 'open'",
+  );
+});
+
+// planted: the part left the annotation out
+test("a citation has an event of its own and stands in the part", async () => {
+  const asked = { model: "simulated-small", input: "[[sim:citations]] where is that written?" };
+  const events = await collect(await client.responses.create({ ...asked, stream: true }));
+  const annotation = { type: "url_citation", url: "https://example.invalid/page" };
+  expect(events).toContainEqual(
+    expect.objectContaining({
+      type: "response.output_text.annotation.added",
+      annotation: expect.objectContaining(annotation),
+    }),
+  );
+  expect(events.at(-1)).toMatchObject({ response: { output: [{ content: [{ annotations: [annotation] }] }] } });
 });
 
 // planted: text.format was ignored

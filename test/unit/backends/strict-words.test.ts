@@ -18,6 +18,13 @@ afterAll(() => backend.close());
 
 const HELLO = [{ role: "user", content: "hello" }];
 const FUNCTION = { type: "function", function: { name: "get_weather", parameters: WEATHER_SCHEMA } };
+const OPEN = {
+  type: "object",
+  properties: { deep: { type: "object", properties: {} } },
+  required: ["deep"],
+  additionalProperties: false,
+};
+const LOOSE = { type: "object", properties: { a: { type: "string" } }, additionalProperties: false };
 const LONG_ID = { id: "x".repeat(41), type: "function", function: { name: "get_weather", arguments: "{}" } };
 
 const OPENAI_CASES: readonly (readonly [name: string, change: object, message: string, code: string | null])[] = [
@@ -54,6 +61,18 @@ const OPENAI_CASES: readonly (readonly [name: string, change: object, message: s
     { tools: [FUNCTION], tool_choice: { type: "function", function: { name: "other" } } },
     "function 'other' not found in 'tools'",
     null,
+  ],
+  [
+    "an open schema that is called strict",
+    { response_format: { type: "json_schema", json_schema: { name: "open", strict: true, schema: OPEN } } },
+    "Invalid schema for response_format 'open': In context=('properties', 'deep'), 'additionalProperties' is required",
+    null,
+  ],
+  [
+    "a strict function with a property that is not required",
+    { tools: [{ type: "function", function: { name: "loose", strict: true, parameters: LOOSE } }] },
+    "Invalid schema for function 'loose': In context=(), 'required' is required to be supplied and to be an array including every key in properties. Missing 'a'.",
+    "invalid_function_parameters",
   ],
   ["JSON without the word", { response_format: { type: "json_object" } }, "must contain the word 'json'", null],
 ];
@@ -112,6 +131,11 @@ const ANTHROPIC_CASES: readonly (readonly [name: string, change: object, message
   ["a tool without a schema", { tools: [{ name: "get_weather" }] }, "input_schema: Field required"],
   ["a tool in the other format", { tools: [FUNCTION] }, "tools.0.name: Field required"],
   [
+    "an open schema",
+    { output_config: { format: { type: "json_schema", schema: OPEN } } },
+    "'additionalProperties' must be explicitly set to false",
+  ],
+  [
     "a beginning that ends in a blank",
     { messages: [...HELLO, { role: "assistant", content: "Well " }] },
     "trailing whitespace",
@@ -145,4 +169,15 @@ test("what the providers take is taken: merged roles, system as blocks, a beginn
   expect(
     (await openai.chat.completions.create({ model: "simulated-small", messages: developer } as never)).object,
   ).toBe("chat.completion");
+});
+
+// planted: rules were looked at after the request was read
+test("a rule or the model name makes a request strict or lenient; a prompt cannot", async () => {
+  const asked = (model: string, content = "hello") =>
+    openai.chat.completions.create({ model, messages: [{ role: "user", content }], cache_salt: "x" } as never);
+  await expect(asked("simulated-small")).rejects.toThrow("Unrecognized request argument");
+  expect((await asked("simulated-small!strict=0")).object).toBe("chat.completion");
+  backend.addRule({ match: { format: "openai" }, markers: { strict: "0" } });
+  expect((await asked("simulated-small")).object).toBe("chat.completion");
+  await expect(asked("simulated-small", "[[sim:strict]]")).rejects.toThrow("comes too late");
 });

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { normaliseBaseUrl } from "../../../src/config/base-url.ts";
 import { bindEnvironment } from "../../../src/config/bind.ts";
+import { compileConfig } from "../../../src/config/compile.ts";
 import { type Environment, parseEnvironment } from "../../../src/config/environment.ts";
 import { findRoute } from "../../../src/config/resolve.ts";
 import { exampleBase } from "./base.ts";
@@ -147,4 +148,30 @@ test("bound to the environment, models have names, and the version names what wa
   expect(findRoute(other, "chat")?.targets[0]?.model).toEqual({ name: "qwen" });
   expect(new Set([base.version, plain.version, other.version, moved.version]).size).toBe(4);
   expect(bindEnvironment(base, environmentOf()).version).toBe(plain.version);
+});
+
+// planted: a binding looked for among the texts
+test("a backend behind a binding is there exactly where the binding is", () => {
+  const compiled = compileConfig(
+    `
+backends:
+  home: {preset: vllm, price: &free {inputPerMillion: 0, outputPerMillion: 0}}
+  cf: {preset: workers-ai, price: *free}
+routes:
+  r: {targets: [{backend: home, model: m}], fallbacks: [{backend: cf, model: "@cf/m"}]}
+tiers:
+  free: {}
+defaultTier: free
+`,
+    "x.yaml",
+  );
+  if (!compiled.ok) throw new Error(compiled.problems.map(({ text }) => text).join("\n"));
+  const reach = (more: object) => {
+    const parsed = parseEnvironment({ ...COMPLETE, ...more }, compiled.config);
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+    return [parsed.environment.availableBackends.has("cf"), parsed.environment.absentBackends.get("cf")];
+  };
+  expect(reach({ AI: { run() {} } })).toEqual([true, undefined]);
+  expect(reach({})).toEqual([false, ["AI"]]);
+  expect(reach({ AI: "text" })).toEqual([false, ["AI"]]);
 });

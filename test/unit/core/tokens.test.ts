@@ -109,18 +109,52 @@ describe("drafts", () => {
     );
   });
 
-  // planted: `unreadTokens` that returns 0
-  test("tools, which a draft only names, are read from the body", () => {
-    const text = `{"tools": ${JSON.stringify([{ type: "function", function: { name: "look_up", description: "x".repeat(4_000) } }])}}`;
+  // planted: `unreadTokens` that returns 0; `tools[1]` looked for as a member
+  test("what a draft only names is read from the body, by the member that it stands in", () => {
+    const text = `{"tools": ${JSON.stringify([{ type: "custom", custom: { name: "look_up", description: "x".repeat(4_000) } }])}}`;
     const body: Body = {
       text,
       value: {},
       bytes: text.length,
       members: [{ key: "tools", start: 1, valueStart: 10, end: text.length - 1 }],
     };
-    const draft: ChatDraft = { ...chat([]), untranslatable: ["tools"] };
-    expect(estimateInputTokens(draft, body) - estimateInputTokens(draft)).toBeGreaterThan(1_000);
+    for (const named of ["tools", "tools[1]", "tools[0].custom"]) {
+      const draft: ChatDraft = { ...chat([]), untranslatable: [named] };
+      expect(estimateInputTokens(draft, body) - estimateInputTokens(draft)).toBeGreaterThan(1_000);
+    }
     expect(estimateInputTokens(chat([]), body)).toBe(estimateInputTokens(chat([])));
+    // Messages are in the draft, whatever of them it has no word for.
+    const messages: Body = { ...body, members: [{ key: "messages", start: 1, valueStart: 10, end: text.length - 1 }] };
+    const draft: ChatDraft = { ...chat([]), untranslatable: ["messages[0].content[0]"] };
+    expect(estimateInputTokens(draft, messages)).toBe(estimateInputTokens(draft));
+  });
+
+  // planted: descriptions not counted; schemas not counted
+  test("tools and schemas are counted as the JSON that templates spell out, and never below the simulated backend's count", () => {
+    const name = fc.stringMatching(/^[a-z_]{1,20}$/);
+    const schema = fc.dictionary(name, fc.oneof(anyText, fc.integer(), fc.array(anyText, { maxLength: 3 })));
+    const tool = fc.record({ name, description: anyText, schema });
+    fc.assert(
+      fc.property(fc.array(tool, { minLength: 1, maxLength: 4 }), schema, (tools, form) => {
+        const toolsJson = JSON.stringify(
+          tools.map((one) => ({
+            type: "function",
+            function: { name: one.name, description: one.description, parameters: one.schema },
+          })),
+        );
+        const counted = promptTokens({ texts: ["Hi"], messages: 1, toolsJson });
+        const asked = { ...chat([{ type: "text", text: "Hi" }]), tools };
+        expect(estimateInputTokens(asked)).toBeGreaterThanOrEqual(counted);
+        const formed = estimateInputTokens({
+          ...asked,
+          responseFormat: { kind: "json-schema", name: "out", schema: form },
+        });
+        expect(formed - estimateInputTokens(asked)).toBeGreaterThanOrEqual(simulatedTokens(JSON.stringify(form)));
+      }),
+    );
+    const described = (description: string) =>
+      estimateInputTokens({ ...chat([]), tools: [{ name: "f", description, schema: {} }] });
+    expect(described("x".repeat(4_000)) - described("")).toBeGreaterThanOrEqual(1_000);
   });
 
   test("an image costs what images cost, not what its base64 would", () => {

@@ -54,6 +54,20 @@ describe("an alarm", () => {
     expect([vi.getTimerCount(), rung.length]).toEqual([0, 0]);
   });
 
+  // planted: the deadlines behind one that throws are forgotten
+  it("tells the deadlines that pass beside one whose listener throws", () => {
+    const alarm = alarmClock();
+    const rung: string[] = [];
+    alarm.after(50, () => {
+      throw new Error("a bug");
+    });
+    alarm.after(50, () => rung.push("beside"));
+    alarm.after(5_000, () => rung.push("behind"));
+    expect(() => vi.advanceTimersByTime(60)).toThrow("a bug");
+    vi.advanceTimersByTime(10_000);
+    expect(rung).toEqual(["beside", "behind"]);
+  });
+
   // planted: entries that were taken back kept for ever
   it("tells a deadline that is set while another rings", () => {
     const alarm = alarmClock();

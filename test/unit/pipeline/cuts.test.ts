@@ -31,13 +31,13 @@ function wrongAsFailure({ status, body, event, settlements }: Played, request: P
   return settlements.length === 1 && settlements[0]?.cacheWrite === undefined ? undefined : "cached, or settled twice";
 }
 
-function wrongAsComplete(played: Played, request: PlayedRequest, truth: Truth, isUsageKnown: boolean) {
+function wrongAsComplete(played: Played, request: PlayedRequest, truth: Truth, choices: number, isUsageKnown: boolean) {
   const { status, body, event, settlements } = played;
   if (status !== 200) return `status ${status}`;
   if (request.stream) {
     const told = readStream(request.caller, body);
     if (told.error || !told.closed) return "not closed";
-    if (told.finished !== (request.more?.n ?? 1)) return `${told.finished} finishes`;
+    if (told.finished !== choices) return `${told.finished} finishes`;
     if (told.text !== truth.text) return "another text";
   } else if (request.more?.n === undefined && textOfAnswer(request.caller, body) !== truth.text) {
     return "another text";
@@ -66,7 +66,7 @@ async function sweep(recorded: RecordedCase, stream: boolean) {
         ? `${played.calls.length} calls, bugs: ${played.bugs.join()}`
         : isFailure
           ? wrongAsFailure(played, request, truth)
-          : wrongAsComplete(played, request, truth, cut >= usageAt);
+          : wrongAsComplete(played, request, truth, recorded.fixture.choices, cut >= usageAt);
     return complaint && `cut at byte ${cut} by ${ending}: ${complaint}\n${played.status} ${played.body}`;
   });
   expect(complaints.filter((complaint) => complaint !== undefined).slice(0, 3)).toEqual([]);

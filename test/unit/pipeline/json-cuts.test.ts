@@ -1,12 +1,16 @@
 import { describe, expect, it } from "vitest";
+import { isText } from "../../../src/core/answer.ts";
 import { table } from "../../contract/wire/fixtures.ts";
-import { readFailure, readStream } from "../../support/caller.ts";
+import { type AnyFormat, readFailure, readStream } from "../../support/caller.ts";
 import { type PlayedRequest, play } from "../../support/pipeline.ts";
 import { together } from "../../support/together.ts";
 
 /** A backend's whole JSON answer, cut at every byte: half an answer is no answer, whoever asked for what. */
 
-const FORMATS = ["openai-chat", "anthropic-messages"] as const;
+const CHATS = ["openai-chat", "anthropic-messages"] as const;
+const COMPLETIONS = ["openai-completions"] as const;
+/** Completions are carried by no other format. */
+const FAMILIES: readonly (readonly AnyFormat[])[] = [CHATS, COMPLETIONS];
 
 function jsonResponse(bytes: Uint8Array, ending: "fin" | "reset"): Response {
   let given = false;
@@ -24,21 +28,23 @@ function jsonResponse(bytes: Uint8Array, ending: "fin" | "reset"): Response {
   return new Response(body, { headers: { "content-type": "application/json" } });
 }
 
-const cases = FORMATS.flatMap((backend) =>
-  table(backend, "answers").flatMap(({ name, json, answer }) =>
-    FORMATS.flatMap((caller) =>
-      // Two choices are asked for in OpenAI's format alone.
-      answer.operation === "chat" && (answer.choices.length === 1 || caller === "openai-chat")
-        ? [
-            {
-              backend,
-              caller,
-              name,
-              bytes: new TextEncoder().encode(JSON.stringify(json)),
-              choices: answer.choices.length,
-            },
-          ]
-        : [],
+const cases = FAMILIES.flatMap((formats) =>
+  formats.flatMap((backend) =>
+    table(backend, "answers").flatMap(({ name, json, answer }) =>
+      formats.flatMap((caller) =>
+        // Two choices are asked for in OpenAI's formats alone.
+        isText(answer) && (answer.choices.length === 1 || caller !== "anthropic-messages")
+          ? [
+              {
+                backend,
+                caller,
+                name,
+                bytes: new TextEncoder().encode(JSON.stringify(json)),
+                choices: answer.choices.length,
+              },
+            ]
+          : [],
+      ),
     ),
   ),
 );

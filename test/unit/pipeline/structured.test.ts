@@ -4,7 +4,7 @@ import { resolve } from "../../../src/config/resolve.ts";
 import { chargeRowsOf, eventFrom, requestRow } from "../../../src/stores/neon/event-rows.ts";
 import { readEvent } from "../../../workers/ledger/src/event.ts";
 import { type CallerFormat, readFailure, readStream } from "../../support/caller.ts";
-import { type Answering, eventStream, play } from "../../support/pipeline.ts";
+import { type Answering, begin, eventStream, type Playing, play } from "../../support/pipeline.ts";
 
 const CONFIG = `
 backends:
@@ -196,7 +196,7 @@ describe("a route that promises valid structure", () => {
     expect([played.status, JSON.parse(played.body).error.param]).toEqual([400, "response_format"]);
   });
 
-  // planted: the field looked for in OpenAI's body alone; the messages of the draft not appended to
+  // planted: the field looked for in OpenAI's body alone
   test("does the same for a caller and a backend of Anthropic's format", async () => {
     const played = await play(
       { caller: "anthropic-messages", backend: "anthropic-messages", stream: false, more: ANTHROPIC_WISH },
@@ -208,11 +208,58 @@ describe("a route that promises valid structure", () => {
   });
 });
 
+// planted: the departure not looked at between two rounds
+test("nobody is asked again once the client has left; what was made is booked", async () => {
+  const answers = answering("openai-chat", [BAD, GOOD]);
+  const request = {
+    caller: "openai-chat",
+    backend: "openai-chat",
+    alias: "twice",
+    stream: false,
+    more: OPENAI_WISH,
+  } as const;
+  const playing: Playing = begin(
+    request,
+    (call, signal) => {
+      playing.leave();
+      return answers(call, signal);
+    },
+    gateway,
+  );
+  await playing.reply;
+  await playing.settled();
+  expect(playing.calls).toHaveLength(1);
+  expect(playing.settlements[0]?.event).toMatchObject({ outcome: "cancelled", usage: { outputTokens: 5 } });
+});
+
+// planted: the lease of one answer
+test("the lease is long enough for every round", async () => {
+  const leases: number[] = [];
+  for (const alias of ["plain", "twice"]) {
+    await play(
+      { caller: "openai-chat", backend: "openai-chat", alias, stream: false, more: OPENAI_WISH },
+      answering("openai-chat", [GOOD]),
+      {
+        ...gateway,
+        admission: {
+          admit: async ({ leaseMs }) => {
+            leases.push(leaseMs);
+            return { kind: "admitted", ioMs: 0, rate: {}, shared: { breakers: {} } };
+          },
+          settle: async () => ({ kind: "settled", ioMs: 0 }),
+        },
+      },
+    ).catch(() => undefined);
+  }
+  const [plain = 0, twice = 0] = leases;
+  expect(twice - plain).toBe(2 * (config.backends.openai?.deadlines.totalMs ?? 0));
+});
+
 // planted: the check on every route
 test("other requests and other routes are left alone", async () => {
   for (const wish of [{ alias: "plain" }, { more: {} }, { more: { n: 2, ...OPENAI_WISH }, alias: "plain" }] as const) {
     const played = await ask([BAD], wish);
-    expect([played.calls.length, decisions(played)]).toEqual([1, []]);
+    expect([played.status, played.calls.length, decisions(played)]).toEqual([200, 1, []]);
   }
   const [one, other] = [await ask([BAD], { more: {} }), await ask([BAD], { alias: "plain", more: {} })];
   expect(one.settlements[0]?.reservation).toEqual(other.settlements[0]?.reservation);

@@ -35,6 +35,19 @@ describe("the key of the exact cache", () => {
     expect(await seed("9007199254740992")).not.toBe(await seed("9007199254740993"));
   });
 
+  // planted: tools, and calls, keyed by the draft alone
+  it("tells such numbers apart in schemas and in what tools were called with", async () => {
+    const schema = (digits: string) =>
+      keyOf("openai-chat", chat(`,"tools":[{"function":{"name":"f","parameters":{"maximum":${digits}}}}]`));
+    expect(await schema("9007199254740992")).not.toBe(await schema("9007199254740993"));
+    const called = (digits: string) =>
+      keyOf(
+        "anthropic-messages",
+        `{"model":"m","max_tokens":50,"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{"id":${digits}}}]}]}`,
+      );
+    expect(await called("9007199254740992")).not.toBe(await called("9007199254740993"));
+  });
+
   // planted: `stream` left in the meaning; the tenant left out of the key
   it("does not ask how the answer is delivered, but whose it is", async () => {
     expect(await keyOf("openai-chat", chat(',"stream":true'))).toBe(await keyOf("openai-chat", chat("")));

@@ -35,6 +35,17 @@ function parsesDuring(run: () => void): number {
 }
 
 describe("plain frames", () => {
+  // planted: the last frame of several read only up to the line end that a next byte would have to confirm
+  it.each(["\n\n", "\r\n\r\n", "\r\r", "\n\r"])("that lie side by side keep each its text, ended by %j", (end) => {
+    const frame = (content: string) =>
+      `data: {"id":"c","choices":[{"index":0,"delta":{"content":"${content}"},"finish_reason":null}]}${end}`;
+    const reader = wires["openai-chat"].decodeStream();
+    reader.push(encoder.encode(frame("learn")));
+    const frames = reader.push(encoder.encode([" one", " two", " three", " four"].map(frame).join("")));
+    const texts = frames.flatMap((some) => some.events()).flatMap((event) => (event.type === "text" ? event.text : []));
+    expect(texts.join("")).toContain(" one two three");
+  });
+
   // planted: every frame parsed
   it("are not parsed before somebody asks for their events", () => {
     const reader = taught();

@@ -71,14 +71,14 @@ describe("quirks that two or more servers may share", () => {
   // planted: `name` taken from a tool's message
   test("no-names, no-end-user: dropped and named", () => {
     const messages =
-      '"messages":[{"role":"user","name":"ann","content":"hi"},{"role":"tool","name":"f","content":"1"}]';
+      '"messages":[{"role":"user","name":"ann","content":"hi"},{"role":"tool","tool_call_id":"c","name":"f","content":"1"}]';
     const text = `{"model":"chat","user":"u","safety_identifier":"s",${messages}}`;
     const { json, notes } = sent(attemptOf(text, ["no-names", "no-end-user"], "openai-chat"));
     expect(json).toEqual({
       model: "m",
       messages: [
         { role: "user", content: "hi" },
-        { role: "tool", name: "f", content: "1" },
+        { role: "tool", tool_call_id: "c", name: "f", content: "1" },
       ],
     });
     expect(notes).toEqual(["user dropped", "safety_identifier dropped", "messages[].name dropped"]);

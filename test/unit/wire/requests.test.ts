@@ -1,3 +1,4 @@
+/** What each format finds wrong with a request. Long because every field of both chat formats stands here once. */
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parseBody } from "../../../src/lib/json.ts";

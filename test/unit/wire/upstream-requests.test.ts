@@ -324,6 +324,7 @@ describe("from Anthropic's format to OpenAI's", () => {
       "metadata.user_id mapped",
       "system[].cache_control dropped",
       "messages[].content[].thinking dropped",
+      "messages[].content[].signature dropped",
       "thinking mapped",
     ]);
   });

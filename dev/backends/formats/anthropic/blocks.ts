@@ -24,7 +24,7 @@ export interface Block {
 
 /** The content of an answer in order: thinking, text, calls. */
 export function blocksOf(ask: Ask, turn: Turn, answer: Answer): Block[] {
-  return [...thinkingBlocks(ask, turn, answer), ...textBlocks(answer), ...callBlocks(answer)];
+  return [...thinkingBlocks(ask, turn, answer), ...textBlocks(ask, turn, answer), ...callBlocks(answer)];
 }
 
 function thinkingBlocks(ask: Ask, turn: Turn, { reasoning }: Answer): Block[] {
@@ -49,14 +49,31 @@ function thinkingBlocks(ask: Ask, turn: Turn, { reasoning }: Answer): Block[] {
   ];
 }
 
-function textBlocks({ text }: Answer): Block[] {
+/** Cites the beginning of the turn's first document. */
+function citationOf(ask: Ask, turn: Turn): Record<string, unknown> | undefined {
+  const document = ask.conversation?.attachments.find(({ kind }) => kind === "file");
+  if (turn.directives.citations !== true || document === undefined) return undefined;
+  return {
+    type: "char_location",
+    cited_text: "simulated citation",
+    document_index: 0,
+    document_title: document.name ?? null,
+    file_id: null,
+    start_char_index: 0,
+    end_char_index: "simulated citation".length,
+  };
+}
+
+function textBlocks(ask: Ask, turn: Turn, { text }: Answer): Block[] {
   if (text.length === 0) return [];
+  const citation = citationOf(ask, turn);
   return [
     {
-      whole: { type: "text", text: text.join(""), citations: null },
-      opening: { type: "text", text: "", citations: null },
+      whole: { type: "text", text: text.join(""), citations: citation === undefined ? null : [citation] },
+      opening: { type: "text", text: "", citations: citation === undefined ? null : [] },
       deltas: text.map((piece) => ({ delta: { type: "text_delta", text: piece }, tokens: 1 })),
       hiddenTokens: 0,
+      ...(citation === undefined ? {} : { trailer: { type: "citations_delta", citation } }),
     },
   ];
 }

@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject } from "../../json.ts";
+import { strictSchemaProblem } from "../../structure/strict-schema.ts";
 import type { WireError } from "../errors.ts";
 import { blocksIn } from "./message-conversation.ts";
 import { isGenuine } from "./signatures.ts";
@@ -17,6 +18,7 @@ export function strictMessagesProblem(body: JsonObject): WireError | undefined {
     pairingProblem(turns) ??
     cacheProblem(body) ??
     strictToolsProblem(body) ??
+    outputProblem(body) ??
     strictThinkingProblem(body, turns)
   );
 }
@@ -132,4 +134,15 @@ function countMarks(value: unknown): number {
   if (!isJsonObject(value)) return 0;
   const own = isJsonObject(value.cache_control) ? 1 : 0;
   return own + countMarks(value.content);
+}
+
+function outputProblem({ output_config: config }: JsonObject): WireError | undefined {
+  const format = isJsonObject(config) ? config.format : undefined;
+  if (!isJsonObject(format)) return undefined;
+  if (format.type !== "json_schema") return invalidRequest("output_config.format.type: Input should be 'json_schema'");
+  if (!isJsonObject(format.schema)) return invalidRequest("output_config.format.schema: Field required");
+  if (strictSchemaProblem(format.schema, false) === undefined) return undefined;
+  return invalidRequest(
+    "output_config.format.schema: For 'object' type, 'additionalProperties' must be explicitly set to false",
+  );
 }

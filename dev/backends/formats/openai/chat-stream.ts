@@ -3,6 +3,7 @@ import { EVENT_STREAM_HEADERS, jsonScript, type Script, type Step } from "../../
 import type { Answer } from "../../text/answer.ts";
 import { type Piece, piecesOf } from "../../text/pieces.ts";
 import { contentLogprobs } from "./chat-logprobs.ts";
+import { chatAnnotations } from "./citations.ts";
 import { finishReason, serviceTierOf, usageJson, usageOf } from "./usage.ts";
 
 /** Reasoning under the name or names that the backend has for it. */
@@ -72,6 +73,11 @@ function choiceSteps(answer: Answer, index: number, ask: Ask, turn: Turn, chunk:
     if (piece.kind === "text") textTokens += 1;
     const bytes = chunk.choice(index, deltaOf(answer, piece, turn), "null", "", logprobs);
     steps.push({ kind: "token", bytes, after, tokens: piece.tokens, frames: 1 });
+  }
+  const annotations = chatAnnotations(turn, answer);
+  if (annotations !== null) {
+    const bytes = chunk.choice(index, JSON.stringify({ annotations }));
+    steps.push({ kind: "closing", bytes, after: answer.tokens, tokens: 0, frames: 1 });
   }
   const finish = JSON.stringify(turn.directives.finish ?? finishReason(answer.finish));
   const stopReason = `,"stop_reason":${JSON.stringify(answer.stopSequence ?? null)}`;

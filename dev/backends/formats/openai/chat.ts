@@ -5,6 +5,7 @@ import type { Answer } from "../../text/answer.ts";
 import { inputOf } from "../../text/calls.ts";
 import { contentLogprobs } from "./chat-logprobs.ts";
 import { reasoningFields, streamedChat } from "./chat-stream.ts";
+import { chatAnnotations } from "./citations.ts";
 import { readChat } from "./read-chat.ts";
 import { finishReason, serviceTierOf, usageJson, usageOf } from "./usage.ts";
 
@@ -57,7 +58,7 @@ function wholeChoice(answer: Answer, index: number, ask: Ask, turn: Turn): Recor
       role: "assistant",
       content: hasContent ? text : null,
       refusal: answer.refused ? text : null,
-      annotations: null,
+      annotations: chatAnnotations(turn, answer),
       audio: null,
       function_call: null,
       tool_calls: answer.calls.map((call) => ({

@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonObject } from "../../json.ts";
 import type { WireError } from "../errors.ts";
+import { strictFormatProblem } from "./strict-format.ts";
 import { strictToolsProblem } from "./strict-tools.ts";
 import { openAiError, quotedList } from "./strict-words.ts";
 
@@ -163,7 +164,7 @@ function formatProblem(body: JsonObject, messages: readonly JsonObject[]): WireE
   const { json_schema: holder } = format;
   if (!isJsonObject(holder)) return missing("response_format.json_schema");
   if (typeof holder.name !== "string") return missing("response_format.json_schema.name");
-  return undefined;
+  return strictFormatProblem(holder, "response_format");
 }
 
 function limitsProblem(body: JsonObject): WireError | undefined {

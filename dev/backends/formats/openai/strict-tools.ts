@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject } from "../../json.ts";
+import { strictSchemaProblem } from "../../structure/strict-schema.ts";
 import type { WireError } from "../errors.ts";
 import { openAiError } from "./strict-words.ts";
 
@@ -60,9 +61,10 @@ function toolProblem(tool: unknown, place: string): WireError | undefined {
       `${place}.function.parameters`,
       "invalid_function_parameters",
     );
-  if (strict === true && parameters.additionalProperties !== false)
+  const lacking = strict === true ? strictSchemaProblem(parameters, true) : undefined;
+  if (lacking !== undefined)
     return openAiError(
-      `Invalid schema for function '${name}': In context=(), 'additionalProperties' is required to be supplied and to be false.`,
+      `Invalid schema for function '${name}': ${lacking}`,
       `${place}.function.parameters`,
       "invalid_function_parameters",
     );

@@ -3,6 +3,7 @@ import type { Ask, Turn } from "../../operation.ts";
 import type { Step } from "../../script.ts";
 import type { Answer } from "../../text/answer.ts";
 import { inputOf } from "../../text/calls.ts";
+import { textAnnotations } from "../openai/citations.ts";
 import { callItem, isSummarised, itemIds, messageItem, messagePart, reasoningItem, statusOf } from "./output.ts";
 
 /** Collects the named events of one stream; each carries the next sequence number. */
@@ -67,14 +68,16 @@ function writeMessage(writer: EventWriter, turn: Turn, answer: Answer, output_in
   const logprobs = answer.refused ? {} : { logprobs: [] };
   const opening = messageItem(turn, answer, undefined, "in_progress");
   writer.add("opening", { type: "response.output_item.added", output_index, item: opening });
-  writer.add("opening", { type: "response.content_part.added", ...place, part: messagePart(answer, "") });
+  writer.add("opening", { type: "response.content_part.added", ...place, part: messagePart(turn, answer, "") });
   for (const delta of answer.text) writer.token({ type: `${name}.delta`, ...place, delta, ...logprobs }, 1);
   writer.add("closing", {
     type: `${name}.done`,
     ...place,
     ...(answer.refused ? { refusal: text } : { text, logprobs: [] }),
   });
-  writer.add("closing", { type: "response.content_part.done", ...place, part: messagePart(answer, text) });
+  for (const [annotation_index, annotation] of textAnnotations(turn, answer).entries())
+    writer.add("closing", { type: "response.output_text.annotation.added", ...place, annotation_index, annotation });
+  writer.add("closing", { type: "response.content_part.done", ...place, part: messagePart(turn, answer, text) });
   const item = messageItem(turn, answer, text, statusOf(answer));
   writer.add("closing", { type: "response.output_item.done", output_index, item });
 }

@@ -3,6 +3,7 @@ import type { Ask, Generation, Turn } from "../../operation.ts";
 import { seal } from "../../seals.ts";
 import type { Answer } from "../../text/answer.ts";
 import { inputOf } from "../../text/calls.ts";
+import { textAnnotations } from "../openai/citations.ts";
 import { serviceTierOf } from "../openai/usage.ts";
 
 /** How far a response is. */
@@ -32,15 +33,15 @@ export function reasoningItem(ask: Ask, turn: Turn, text: string | undefined): J
 }
 
 /** The only part of the message: its text, or its refusal. */
-export function messagePart(answer: Answer, text: string): JsonObject {
+export function messagePart(turn: Turn, answer: Answer, text: string): JsonObject {
   return answer.refused
     ? { type: "refusal", refusal: text }
-    : { type: "output_text", text, annotations: [], logprobs: [] };
+    : { type: "output_text", text, annotations: text === "" ? [] : textAnnotations(turn, answer), logprobs: [] };
 }
 
 /** The message item; `text` is undefined before there is any. */
 export function messageItem(turn: Turn, answer: Answer, text: string | undefined, status: ResponseStatus): JsonObject {
-  const content = text === undefined ? [] : [messagePart(answer, text)];
+  const content = text === undefined ? [] : [messagePart(turn, answer, text)];
   return { id: itemIds(turn).message, type: "message", role: "assistant", status, content };
 }
 

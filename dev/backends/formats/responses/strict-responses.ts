@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject } from "../../json.ts";
 import { isSealed } from "../../seals.ts";
 import type { WireError } from "../errors.ts";
+import { strictFormatProblem } from "../openai/strict-format.ts";
 import { openAiError, quotedList } from "../openai/strict-words.ts";
 import { typeOf } from "./read-input.ts";
 
@@ -32,7 +33,7 @@ export function strictResponsesProblem(body: JsonObject, items: readonly JsonObj
     const problem = itemProblem(item, `input[${index}]`);
     if (problem !== undefined) return problem;
   }
-  return pairingProblem(items) ?? toolsProblem(body);
+  return pairingProblem(items) ?? toolsProblem(body) ?? formatProblem(body);
 }
 
 function missing(place: string): WireError {
@@ -118,4 +119,11 @@ function toolsProblem({ tools, tool_choice: choice }: JsonObject): WireError | u
     if (tool.type === "function" && typeof tool.name !== "string") return missing(`tools[${index}].name`);
   }
   return undefined;
+}
+
+function formatProblem({ text }: JsonObject): WireError | undefined {
+  const format = isJsonObject(text) ? text.format : undefined;
+  if (!isJsonObject(format) || format.type !== "json_schema") return undefined;
+  if (typeof format.name !== "string") return missing("text.format.name");
+  return strictFormatProblem(format, "text.format.schema");
 }

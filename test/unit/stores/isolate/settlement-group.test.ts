@@ -70,6 +70,40 @@ describe("settlements of one isolate", () => {
     expect(ids()).toEqual([["a"], ["b", "c"], ["d"]]);
   });
 
+  // planted: a request that has led long enough goes on as long as others hand theirs over to the next
+  it("are the next request's when one has led long enough, and the first is waited for no longer", async () => {
+    const { group, calls, clock, ids } = byHand();
+    const first = group.settle(settlement("a"));
+    await group.settle(settlement("b"));
+    clock.at += 10_001;
+    // Long without a sign, so that the next one leads already; then the first finds what was left to it.
+    await calls[0]?.answer();
+    const next = group.settle(settlement("c"));
+    await group.settle(settlement("d"));
+    await calls[1]?.answer();
+    expect(await Promise.race([first, Promise.resolve("still leading")])).toEqual(settled);
+    await calls[2]?.answer();
+    await calls[3]?.answer();
+    expect(await next).toEqual(settled);
+    expect(ids()).toEqual([["a"], ["b"], ["c"], ["d"]]);
+  });
+
+  // planted: a bound in characters that is a megabyte in bytes only where all of them are ASCII
+  it("that are many go in calls that Upstash takes, whatever their letters", async () => {
+    const { group, calls } = byHand();
+    const first = group.settle(settlement("a"));
+    const value = "語".repeat(80_000);
+    const cacheWrite = { key: "k", value, ttlSeconds: 1 };
+    for (let each = 0; each < 6; each++) await group.settle(settlement(`${each}`, { cacheWrite }));
+    for (let call = 0; call < calls.length; call++) await calls[call]?.answer();
+    await first;
+    const bytes = calls.map(({ carried }) =>
+      carried.reduce((sum, each) => sum + Buffer.byteLength(each.cacheWrite?.value ?? ""), 0),
+    );
+    expect(calls.flatMap(({ carried }) => carried).length).toBe(7);
+    expect(Math.max(...bytes)).toBeLessThan(1_000_000);
+  });
+
   // planted: an unanswered settlement was left to the sweep at once; the breaker heard of the failure twice
   it("are asked once more where Redis did not answer, without the reports that would count twice, and then given up", async () => {
     const { group, calls, ids } = byHand();
@@ -84,7 +118,7 @@ describe("settlements of one isolate", () => {
   // planted: a call without bound
   it("are at most 64 a call, and fewer where they carry much for the cache", async () => {
     const { group, calls } = byHand();
-    const value = "x".repeat(150_000);
+    const value = "x".repeat(120_000);
     void group.settle(settlement("first"));
     for (let index = 0; index < 70; index++) await group.settle(settlement(`s${index}`));
     for (let index = 0; index < 5; index++)
