@@ -12,9 +12,8 @@ import { TOKENIZERS, type TokenizerFamily, type TokenizerRules } from "./tokeniz
  *    Qwen, Mistral and Gemma count (others take up to three); punctuation is one, a repeated sign a quarter; the space before a word is part of it, line ends and
  *    wider gaps are one; other scripts by what byte-pair tokenizers spend on a character of theirs.
  *
- * Seen against cl100k, o200k and Llama 3, as a multiple of the largest of the three: English prose 1.45, source code 1.6, JSON 1.0 to 1.4, other scripts 1.0 to
- * 1.6, Polish and Finnish 0.9, base64 0.9. Text made to be dense (random letters) can take up to half as much again as is said here; settlement
- * charges what the backend counted.
+ * These are the costs for a model of which nothing is known; a known family has its own (tokenizers.ts), and no bound by bytes. docs/tokens.md has what was measured.
+ * Text made to be dense (random letters) can take up to half as much again as is said here; settlement charges what the backend counted.
  */
 export function estimateTextTokens(text: string, family: TokenizerFamily = "other"): number {
   const rules = TOKENIZERS[family];

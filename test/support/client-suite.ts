@@ -125,7 +125,10 @@ export function clientSuite(clients: readonly ClientOf[]): void {
 }
 
 /** A backend of each format. */
-export const FORMATS = KINDS.filter(({ alias }) => alias !== "cloud");
+export const FORMATS: readonly BackendKind[] = [
+  ...KINDS.filter(({ alias }) => alias !== "cloud"),
+  { alias: "responses", process: "cloud", model: "simulated-large", format: "responses", collects: false },
+];
 
 /** The calls that hold `text`, as the backend understood them, in order of arrival. */
 export async function receivedChats(stack: TestStack, { format }: BackendKind, text: string) {

@@ -21,9 +21,10 @@ export interface ReceivedChat {
   readonly temperature?: Json;
 }
 
-export function readReceived(format: "openai" | "anthropic", body: Readonly<Record<string, unknown>>): ReceivedChat {
-  const fields = body as JsonObject;
-  return format === "openai" ? readOpenAi(fields) : readAnthropic(fields);
+const READERS = { openai: readOpenAi, anthropic: readAnthropic, responses: readResponses };
+
+export function readReceived(format: keyof typeof READERS, body: Readonly<Record<string, unknown>>): ReceivedChat {
+  return READERS[format](body as JsonObject);
 }
 
 function readOpenAi(body: JsonObject): ReceivedChat {
@@ -63,6 +64,43 @@ function openAiPart(by: "system" | "user" | "assistant", part: JsonObject): Told
   const url = String((part.image_url as JsonObject).url);
   const [, mediaType, data] = /^data:([^;]+);base64,(.*)$/.exec(url) ?? [];
   return [data === undefined ? { by: "user", imageUrl: url } : { by: "user", image: data, mediaType: mediaType ?? "" }];
+}
+
+function readResponses(body: JsonObject): ReceivedChat {
+  const items = typeof body.input === "string" ? [{ role: "user", content: body.input }] : objects(body.input);
+  const told = items.flatMap((item: JsonObject): Told[] => {
+    const { type = "message", call_id: id, name, role, content } = item;
+    switch (type) {
+      case "function_call":
+        return [{ by: "assistant", call: String(id), name: String(name), input: JSON.parse(String(item.arguments)) }];
+      case "function_call_output":
+        return [{ by: "tool", result: String(id), text: textIn(item.output) }];
+      case "message": {
+        const by = role === "developer" ? "system" : (role as "system" | "user" | "assistant");
+        return blocksOf(content).map((part) => responsesPart(by, part));
+      }
+      default:
+        throw new Error(`an item of type ${type}`);
+    }
+  });
+  const { format } = (body.text ?? {}) as JsonObject;
+  const { schema } = (format ?? {}) as JsonObject;
+  const choice = body.tool_choice as JsonObject | string | undefined;
+  return {
+    told: typeof body.instructions === "string" ? [{ by: "system", text: body.instructions }, ...told] : told,
+    tools: objects(body.tools).map((tool) => toolOf(tool.name, tool.description, tool.parameters)),
+    ...(schema !== undefined && { textSchema: schema }),
+    ...choiceOf(typeof choice === "string" ? choice : choice?.name),
+    ...limitsOf(body.max_output_tokens, body.temperature),
+  };
+}
+
+function responsesPart(by: "system" | "user" | "assistant", part: JsonObject): Told {
+  if (typeof part.text === "string") return { by, text: part.text };
+  if (part.type !== "input_image") throw new Error(`a part of type ${part.type}`);
+  const url = String(part.image_url);
+  const [, mediaType, data] = /^data:([^;]+);base64,(.*)$/.exec(url) ?? [];
+  return data === undefined ? { by: "user", imageUrl: url } : { by: "user", image: data, mediaType: mediaType ?? "" };
 }
 
 function readAnthropic(body: JsonObject): ReceivedChat {

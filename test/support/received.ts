@@ -7,7 +7,7 @@ export interface BackendKind {
   /** The process that answers; the Anthropic-format one shares `cloud`'s. */
   readonly process: "home" | "cloud";
   readonly model: string;
-  readonly format: "openai" | "anthropic";
+  readonly format: "openai" | "anthropic" | "responses";
   /** Whether it is asked to stream when the caller wants JSON. */
   readonly collects: boolean;
 }

@@ -17,6 +17,8 @@ export function encodeInput(messages: readonly Message[], draftsman: Draftsman):
       words = [];
     };
     for (const block of content) {
+      // Chats have a text beside calls even where nothing was said.
+      if (block.type === "text" && block.text === "" && content.length > 1) continue;
       const item = encodeItem(block, draftsman);
       if (item === undefined) {
         words.push(block);

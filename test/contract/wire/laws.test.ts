@@ -121,6 +121,8 @@ const openAiAnswers = answers(
   ),
 ).map(({ extra: _, ...answer }) => ({ createdAt: 7, ...answer }));
 
+const citation = fields.map((more) => ({ ...more, type: "char_location" }));
+
 /** What each format can say without loss: its own order of blocks, its own words for a finish. */
 const sayable: Partial<Record<WireName, fc.Arbitrary<ChatAnswer>>> = {
   "openai-chat": openAiAnswers,
@@ -135,14 +137,7 @@ const sayable: Partial<Record<WireName, fc.Arbitrary<ChatAnswer>>> = {
     fc.array(
       fc.oneof(
         fc.record(
-          {
-            type: fc.constant("text" as const),
-            text: someText,
-            citations: fc.array(
-              fields.map((place) => ({ ...place, type: "char_location" })),
-              { minLength: 1 },
-            ),
-          },
+          { type: fc.constant("text" as const), text: someText, citations: fc.array(citation, { minLength: 1 }) },
           { requiredKeys: ["type", "text"] },
         ),
         fc.record({ type: fc.constant("reasoning" as const), text: someText, signature: someText }),

@@ -157,3 +157,32 @@ describe("plain frames", () => {
     ).toBe(0);
   });
 });
+
+describe("plain frames of a format that counts its frames", () => {
+  const counted = (number: string, delta: string) =>
+    encoder.encode(
+      `event: response.output_text.delta\ndata: {"type":"response.output_text.delta","sequence_number":${number},"output_index":0,"content_index":0,"delta":"${delta}"}\n\n`,
+    );
+
+  function counting() {
+    const reader = wires["openai-responses"].decodeStream();
+    reader.push(counted("4", "learn"));
+    return reader;
+  }
+
+  // planted: numbers not among what may differ
+  it("are not parsed, whatever their number", () => {
+    const reader = counting();
+    const numbers = ["5", "0", "10", "99999"];
+    expect(parsesDuring(() => numbers.forEach((number) => void reader.push(counted(number, "x"))))).toBe(0);
+  });
+
+  // planted: any run of digits, even none, taken for a number
+  it.each(["", "-1", "01", "1.5", "1e3", '"1"', "null", '5,"type":"error"'])(
+    "are not what a number like %s is in",
+    (number) => {
+      const reader = counting();
+      expect(parsesDuring(() => void reader.push(counted(number, "x")))).toBeGreaterThan(0);
+    },
+  );
+});

@@ -229,6 +229,7 @@ describe("a Responses backend", () => {
             { type: "reasoning", text: "Own.", signature: "openai-responses:gAAAA" },
             { type: "reasoning", text: "Another's.", signature: "EqQB" },
             { type: "redacted-reasoning", data: "x" },
+            { type: "text", text: "" },
             { type: "text", text: "Let me" },
             { type: "text", text: " see.", citations: [{}] },
             { type: "tool-call", id: "call_a", name: "weather", json: '{"city":"Ulm"}' },
