@@ -12,7 +12,6 @@ afterAll(async () => {
 });
 
 describe("completions, with the openai package", () => {
-  // planted: the path of chats asked of the backend
   test("are whole: as many choices as prompts times n, usage, and the books", async () => {
     const { data, request_id: id } = await stack.openai.completions
       .create({ model: "complete", prompt: ["One.", "Two."], n: 2, max_tokens: 8, logprobs: 1 })
@@ -95,7 +94,6 @@ describe("counting, with the @anthropic-ai/sdk package", () => {
       .countTokens({ model, system: "Be brief.", messages: [{ role: "user", content: "How long is this?" }] })
       .withResponse();
 
-  // planted: the count of the estimate told as the backend's
   test.each([
     ["claude", "backend", 1],
     ["home", "backend", 1],

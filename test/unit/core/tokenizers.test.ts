@@ -16,7 +16,7 @@ const families = TOKENIZER_FAMILIES.filter((family) => family !== "other");
 const ROUGH = new Set(["arabic", "hindi", "russian"]);
 
 describe.each(families)("the rules of %s", (family: TokenizerFamily) => {
-  // planted: joints free (base64); marked letters at a quarter (polish)
+  // planted: joints free
   test.each(texts)("are above its own tokenizer, and not far: %s", (kind, text) => {
     const ratio = estimateTextTokens(text, family) / (counted[kind]?.[family] ?? 0);
     expect(ratio).toBeGreaterThanOrEqual(1);

@@ -137,7 +137,6 @@ describe("a route that wants to know exactly", () => {
     expect(event.decisions).toContainEqual({ step: "resolve", decision: "exact_tokens", reason: "openai", ioMs: 0 });
   });
 
-  // planted: a failed count that fails the request
   it("goes by the estimate where it does not", async () => {
     const { status, settlements, event } = await ask(({ request }) =>
       request.path === "/tokenize" ? new Response("no", { status: 500 }) : Response.json(chat),

@@ -24,7 +24,7 @@ const ask = (more: object = {}, answer: unknown = RANKED) =>
   );
 
 describe("a ranking", () => {
-  // planted: output tokens estimated for it; the cache only for embeddings
+  // planted: the cache only for embeddings
   it("passes as the backend wrote it, is charged by its input alone, and kept like vectors", async () => {
     const { status, body, event, calls, settlements } = await ask({ top_n: 2 });
     expect([status, JSON.parse(body)]).toEqual([200, RANKED]);
