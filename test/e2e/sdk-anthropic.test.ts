@@ -89,7 +89,7 @@ async function truth(kind: BackendKind, text: string): Promise<string> {
 describe.each(FORMATS)("content, with a backend like $alias", (kind) => {
   carriesContent(() => stack, officialAnthropic, kind);
 
-  // planted: a signature left out of a replayed message; `reasoning` written as text
+  // planted: the reasoning of an earlier turn left out of the body for vLLM
   test("thinking comes as blocks, and arrives in the next turn as it was sent", async () => {
     const text = prompt("Think first. [[sim:reasoning=8]]");
     const body = {

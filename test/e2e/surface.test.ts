@@ -327,7 +327,7 @@ describe("CORS", () => {
 });
 
 describe.each(["openai-chat", "anthropic-messages"] as const)("what a client of %s is sent", (format) => {
-  // planted: `stop_details` left out of a message; `logprobs` left out of a chunk; an error type that Anthropic's SDK does not have
+  // planted: `stop_details` left out of a message
   test.each(["home", "cloud", "claude"])(
     "from a backend like %s is what the types of its SDK promise",
     async (alias) => {
@@ -359,7 +359,6 @@ describe.each(["openai-chat", "anthropic-messages"] as const)("what a client of 
   });
 });
 
-// planted: `index` left out of an embedding
 test("embeddings are what the types of OpenAI's SDK promise", async () => {
   for (const encoding_format of ["float", "base64"]) {
     const reply = await stack.post("/v1/embeddings", { model: "embed", input: [prompt("a boat")], encoding_format });

@@ -211,7 +211,7 @@ export function carriesContent(
   of: (stack: TestStack) => Pick<Client, "chat" | "useTools" | "structured">,
   kind: BackendKind,
 ): void {
-  // planted: every call under one id; results left out of the second turn
+  // planted: every call at one index; results left out of the second turn
   test("tools: parallel calls in fragments, and a second turn with their results", async () => {
     const text = prompt("When may I sail? [[sim:tools=tide,wind]] [[sim:fragments=3]]");
     const { calls, text: answer } = await of(stackOf()).useTools(question(kind, text), TOOLS);

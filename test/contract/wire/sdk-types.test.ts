@@ -80,7 +80,7 @@ describe.each(clients.map((wire) => [wire.name, wire] as const))("a client of %s
     { type: "caller_bad_request", message: "m", param: "messages[0].content" },
     { type: "backend_rejected", message: "m", status: 422 },
   ];
-  // planted: `param` left out of OpenAI's; `request_id` left out of Anthropic's; an error type that Anthropic does not have
+  // planted: `request_id` left out of Anthropic's; an error type that its SDK does not have
   it.each(failures)("is told of $type as the type of the SDK promises", async (failure) => {
     expect(await errorViolations(name, JSON.parse(wire.encodeFailure(failure, "req_1").body))).toEqual([]);
     if (!wire.streams) return;

@@ -31,7 +31,7 @@ const places = () => ({
   ANTHROPIC_API_KEY: KEY,
 });
 
-// planted: ids not replaced; the last frame left out; the format's own folder not asked for
+// planted: ids not replaced
 test.each([
   ["openai", "openai-chat"],
   ["anthropic", "anthropic-messages"],
