@@ -111,10 +111,16 @@ function itemDone({ item, output_index }: JsonObject): StreamEvent[] {
   const at = { choice: 0, block: blockAt(output_index, 0) };
   if (item.type === "reasoning") {
     const data = fromEncrypted(item.encrypted_content);
-    return data === undefined ? [] : [{ type: "signature", ...at, data }];
+    return data === undefined ? [] : [{ type: "signature", choice: 0, block: firstThought(item, output_index), data }];
   }
   if (item.type === "message" || item.type === "function_call") return [];
   return [{ type: "other", ...at, data: extras({ block: item }) }];
+}
+
+/** The first block of the item's reasoning, which the signature stands beside in a whole answer too: its summary's where there is one, else its text's. */
+function firstThought({ content, summary }: JsonObject, outputIndex: Json | undefined): number {
+  const hasTextAlone = isList(content) && content.length > 0 && !(isList(summary) && summary.length > 0);
+  return blockAt(outputIndex, 0, hasTextAlone ? 1 : 0);
 }
 
 function said(events: readonly StreamEvent[]): ParsedFrame {
