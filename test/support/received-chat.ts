@@ -79,6 +79,10 @@ function readResponses(body: JsonObject): ReceivedChat {
         const by = role === "developer" ? "system" : (role as "system" | "user" | "assistant");
         return blocksOf(content).map((part) => responsesPart(by, part));
       }
+      case "reasoning": {
+        const parts = [...objects(item.summary), ...objects(content)];
+        return [{ by: "assistant", thought: parts.map(({ text }) => String(text)).join("") }];
+      }
       default:
         throw new Error(`an item of type ${type}`);
     }
