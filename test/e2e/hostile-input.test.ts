@@ -699,6 +699,7 @@ describe("fields", () => {
     );
     const [call] = await stack.tally(after.headers.get("x-request-id") ?? "");
     expect(Object.keys(call?.body ?? {}).toSorted((a, b) => (a < b ? -1 : 1))).toEqual([
+      "cache_salt",
       "max_tokens",
       "messages",
       "model",
