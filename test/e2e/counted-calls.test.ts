@@ -202,8 +202,8 @@ test("what is refused before admission costs no call at all", async () => {
   }
 });
 
-// planted: a second call to Redis in `authenticate` for keys that are known
-test("under load it stays at two calls a request, none to Postgres", async () => {
+// planted: a second call to Redis in `authenticate` for keys that are known; settlements that never go together
+test("under load it makes one call before each request and less than one behind it, none to Postgres", async () => {
   const requests = 60;
   let failed = 0;
   const seen = await counted(async () => {
@@ -218,9 +218,8 @@ test("under load it stays at two calls a request, none to Postgres", async () =>
     failed = all.filter(({ status }) => status !== 200).length;
     return new Response();
   });
-  expect({ failed, redis: seen.redis, postgres: seen.postgres }).toEqual({
-    failed: 0,
-    redis: 2 * requests,
-    postgres: 0,
-  });
+  expect({ failed, postgres: seen.postgres }).toEqual({ failed: 0, postgres: 0 });
+  // Settlements that are due while another's call is under way go together.
+  expect(seen.redis).toBeGreaterThan(requests);
+  expect(seen.redis).toBeLessThan(2 * requests);
 });
