@@ -100,8 +100,10 @@ function devConfig(name: WorkerName): object {
     "build",
     "placement",
     "dev",
-    // Errors should name the lines that were written.
+    // Errors should name the lines and functions that were written, and size does not matter here.
     "minify",
+    "keep_names",
+    "alias",
   ]);
   const entries = Object.entries(readWranglerConfig(name)).filter(([key, value]) => {
     const isEmpty = typeof value === "object" && value !== null && Object.keys(value).length === 0;

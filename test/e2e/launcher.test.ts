@@ -47,9 +47,13 @@ async function aliasesThatFail({ gateway, apiKey }: Ready): Promise<readonly str
     const ask = (path: string, body: object) =>
       fetch(gateway + path, { method: "POST", headers, body: JSON.stringify({ model, ...body }) });
     const chat = { max_tokens: 8, messages: [{ role: "user", content: "Hello" }] };
-    const answer = /embed/.test(model)
-      ? await ask("/v1/embeddings", { input: "Hello" })
-      : await ask("/v1/chat/completions", chat);
+    const asked: readonly [kind: RegExp, path: string, body: object][] = [
+      [/embed/, "/v1/embeddings", { input: "Hello" }],
+      [/complete/, "/v1/completions", { prompt: "Hello", max_tokens: 8 }],
+      [/rerank/, "/v1/rerank", { query: "Hello", documents: ["Hello there", "Goodbye"] }],
+    ];
+    const [, path, body] = asked.find(([kind]) => kind.test(model)) ?? [/chat/, "/v1/chat/completions", chat];
+    const answer = await ask(path, body);
     const backend = answer.headers.get("x-gateway-attempts");
     const text = await answer.text();
     if (answer.status !== 200 || backend !== "1") failed.push(`${model}: ${answer.status} ${backend} ${text}`);
