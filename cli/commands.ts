@@ -116,16 +116,22 @@ export async function showUsage(admin: Admin, options: UsageOptions): Promise<Pr
   return { json, text: table(rows, `nothing was used between ${cell(json.from)} and ${cell(json.to)}`) };
 }
 
+const MONEY = "NanoUsd";
+
+/** Money is shown in dollars, under its name without the unit. */
+const titleOf = (name: string): string => (name.endsWith(MONEY) ? name.slice(0, -MONEY.length) : name);
+const shownOf = (name: string, value: unknown): string => (name.endsWith(MONEY) ? dollars(value) : cell(value));
+
 export async function showRequest(admin: Admin, id: string): Promise<Printed> {
-  const json = await admin(`/requests/${encodeURIComponent(id)}`);
+  // Ids of answers hold the request's: `chatcmpl-req_…`, `msg_req_…`.
+  const named = /req_[0-9A-Z]+/.exec(id)?.[0] ?? id;
+  const json = await admin(`/requests/${encodeURIComponent(named)}`);
   const { charges, decisions, translations: _translations, object: _object, ...columns } = json;
   const head = Object.entries(columns)
     .filter(([, value]) => cell(value) !== "")
-    .map(([name, value]) => ({ field: name, value: name === "costNanoUsd" ? dollars(value) : cell(value) }));
+    .map(([name, value]) => ({ field: titleOf(name), value: shownOf(name, value) }));
   const cells = (row: Record<string, unknown>) =>
-    Object.fromEntries(
-      Object.entries(row).map(([name, value]) => [name, name === "costNanoUsd" ? dollars(value) : cell(value)]),
-    );
+    Object.fromEntries(Object.entries(row).map(([name, value]) => [titleOf(name), shownOf(name, value)]));
   const steps = records(decisions).map((step) => ({
     step: cell(step.step),
     decision: cell(step.decision),

@@ -4,9 +4,10 @@ const NANO_USD = 1_000_000_000n;
 
 /** Rows as aligned columns under their titles; a column that is empty everywhere is left out. */
 export function table(rows: readonly Readonly<Record<string, string>>[], nothing: string): string {
-  const [first] = rows;
-  if (first === undefined) return nothing;
-  const titles = Object.keys(first).filter((title) => rows.some((row) => row[title] !== ""));
+  if (rows.length === 0) return nothing;
+  // A row may lack what another has: a charge that failed has no tokens.
+  const known = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const titles = known.filter((title) => rows.some((row) => (row[title] ?? "") !== ""));
   const lines = [titles, ...rows.map((row) => titles.map((title) => row[title] ?? ""))];
   const widths = titles.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? "").length)));
   return lines

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Admin, listKeys, revokeKey } from "../../../cli/commands.ts";
+import { type Admin, listKeys, revokeKey, showRequest } from "../../../cli/commands.ts";
 import { dollars, table } from "../../../cli/format.ts";
 
 describe("what the command line prints", () => {
@@ -22,6 +22,24 @@ describe("what the command line prints", () => {
     ];
     expect(table(rows, "nothing")).toBe("id   name\na    first\nbbb  second");
     expect(table([], "nothing")).toBe("nothing");
+  });
+
+  // planted: the columns of the first row alone
+  it("shows a column that only a later row has", () => {
+    expect(table([{ id: "a" }, { id: "b", tokens: "48" }], "nothing")).toBe("id  tokens\na\nb   48");
+  });
+
+  // planted: the id passed on as it was pasted
+  it("takes the id of an answer for its request's, and shows money in dollars alone", async () => {
+    const asked: string[] = [];
+    const admin: Admin = async (path) => {
+      asked.push(path);
+      return { id: "req_01ABC", costNanoUsd: 12_500, reservedNanoUsd: 1, charges: [], decisions: [] };
+    };
+    const { text } = await showRequest(admin, "chatcmpl-req_01ABC");
+    expect(asked).toEqual(["/requests/req_01ABC"]);
+    expect(text).toContain("$0.0000125");
+    expect(text).not.toContain("Nano");
   });
 
   // planted: only the first page was read
