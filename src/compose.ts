@@ -180,7 +180,7 @@ function composeAdmin(environment: Environment, base: BaseConfig, stores: Stores
   const { current, byVersion } = environment.peppers;
   const announcingOrigins: TenantAdministration = {
     list: (page) => tenants.list(page),
-    setDisabled: (tenant, disabled, actor) => tenants.setDisabled(tenant, disabled, actor),
+    change: (tenant, change, actor) => tenants.change(tenant, change, actor),
     async create(tenant, actor) {
       const created = await tenants.create(tenant, actor);
       if (created.ok && tenant.corsOrigins.length > 0) await origins.add(tenant.corsOrigins);

@@ -167,6 +167,7 @@ function principalFrom(snapshot: KeySnapshot, now: number): Principal {
     keyVersion: snapshot.version,
     ...(snapshot.limits && { limits: snapshot.limits }),
     corsOrigins: snapshot.corsOrigins ?? [],
+    ...(snapshot.storesResponses === true && { storesResponses: true }),
     snapshotAt: now,
   };
 }

@@ -33,7 +33,7 @@ function gateway() {
       create: (tenant) => Promise.resolve(ok({ ...tenant, createdAt: NOW })),
       list: () =>
         Promise.resolve(ok({ items: [{ tenant: "acme", corsOrigins: ["https://a.example.com"], createdAt: NOW }] })),
-      setDisabled: (tenant, disabled) =>
+      change: (tenant, { disabled = false }) =>
         Promise.resolve(
           ok({ listing: { tenant, corsOrigins: [], createdAt: NOW, ...(disabled && { disabledAt: NOW }) }, keys: [] }),
         ),
