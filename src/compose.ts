@@ -38,6 +38,7 @@ import { NeonUsage } from "./stores/neon/usage.ts";
 import { UpstashAddressGuard } from "./stores/upstash/address-guard.ts";
 import { UpstashAdmission } from "./stores/upstash/admission.ts";
 import { pingRedis } from "./stores/upstash/health.ts";
+import { UpstashKeptAnswers } from "./stores/upstash/kept-answers.ts";
 import { UpstashKeyDirectory } from "./stores/upstash/key-directory.ts";
 import { UpstashLedger } from "./stores/upstash/ledger.ts";
 import { Link } from "./stores/upstash/link.ts";
@@ -156,6 +157,7 @@ function composeGateway(
     strangers: strangerList(STRANGERS_KEPT),
     addressGuard: new UpstashAddressGuard(stores.link, guard),
     admission: new SettlementGroup(new UpstashAdmission(stores.link), clock),
+    keptAnswers: new UpstashKeptAnswers(stores.link),
     localLimits: new ShareLimits(base.localLimitShare),
     refusals: refusalTally(PRINCIPALS_KEPT),
     budgets: stores.money,
