@@ -7,11 +7,12 @@ import type { KeptConversations } from "../core/wire.ts";
 import { parseBody } from "../lib/json.ts";
 import type { Gateway } from "./gateway.ts";
 import { fromKeptEntry, KEPT_MAX_BYTES, type KeptEntry } from "./kept-entry.ts";
+import { patiently } from "./patience.ts";
 
 /**
  * A request that goes on from a kept answer becomes the one that says all of it: from here on nobody needs to know where the conversation came
  * from, and it is counted, cached and sent like any other. Says also whether the answer is to be kept. Both only where the tenant allows
- * it. One call to Redis, and only for requests that name an earlier answer. Fails closed: no store, no guess at what was said.
+ * it. One call to Redis, and only for requests that name an earlier answer (three where there is none). Fails closed: no store, no guess at what was said.
  */
 export function goOn(exchange: Authenticated, gateway: Gateway): Result<Continued> | Promise<Result<Continued>> {
   const { draft, principal, wire } = exchange;
@@ -32,7 +33,7 @@ async function goOnFrom(
   const { body, notes, principal, wire, alarm } = exchange;
   const startedAt = gateway.clock.now();
   const found = REQUEST_ID.pattern.test(previous)
-    ? await gateway.keptAnswers.find(principal.tenant, previous, alarm)
+    ? await patiently(() => gateway.keptAnswers.find(principal.tenant, previous, alarm), alarm)
     : ({ kind: "unknown" } as const);
   notes.decisions.push({ step: "goOn", decision: found.kind, ioMs: gateway.clock.now() - startedAt });
   if (found.kind === "unavailable") return fail(keptAnswersAway(found.detail));
@@ -71,13 +72,13 @@ const NOTHING_KEPT: Failure = badRequest(
   "unsupported_parameter",
 );
 
-const NOT_FOUND: Failure = badRequest(
+/** Also for the routes that read and delete kept answers. */
+export const NOT_FOUND: Failure = badRequest(
   "There is no kept response of this id: it was never kept, has expired or was deleted.",
   "previous_response_id",
   "previous_response_not_found",
 );
 
-/** Also for the routes that read and delete kept answers. */
 export const keptAnswersAway = (detail: string): Failure => ({
   type: "gateway_unavailable",
   message: "Kept responses cannot be read right now.",

@@ -177,13 +177,8 @@ export const PUBLIC_OPERATIONS: readonly Operation[] = [
     path: "/v1/responses/{id}/input_items",
     id: "listInputItems",
     summary: "What was said before a kept response, earlier turns included.",
-    query: z.object({
-      order: z.exactOptional(z.enum(["asc", "desc"])),
-      limit: z.exactOptional(z.string().check(z.regex(/^([1-9]\d?|100)$/))),
-      after: z.exactOptional(text),
-    }),
-    reply: { status: 200, description: "A page of items." },
-    errors: [400, ...KEPT.errors],
+    query: z.object({ order: z.exactOptional(z.enum(["asc", "desc"])) }),
+    reply: { status: 200, description: "The items." },
   },
   {
     ...INFERENCE,

@@ -170,6 +170,18 @@ describe.each(BACKENDS)("a request that goes on from a kept answer, to a %s back
     expect(keys[2]).toBe(keys[0]);
   });
 
+  // planted: an unknown id believed at once
+  it("waits a moment for an answer that has just ended and is not written yet", async () => {
+    const value = await keptOnce(backend);
+    const late: KeptAnswers = {
+      ...NONE,
+      find: async () => (looked++ < 2 ? { kind: "unknown" } : { kind: "found", value }),
+    };
+    let looked = 0;
+    const played = await ask({ backend, more: { previous_response_id: "resp_1" }, keptAnswers: late });
+    expect([played.status, looked]).toEqual([200, 3]);
+  });
+
   // planted: an entry of another tenant taken for one's own; a store that is away taken for an unknown id
   it.each([
     ["unknown", { keptAnswers: kept({}) }, 400, "previous_response_not_found"],
