@@ -82,7 +82,7 @@ export function createApp(http: HttpDependencies): Hono {
     app.get(path, async (context) => allowOrigin(context, await read(context, gateway), gateway));
   }
   app.delete(RESPONSE, async (context) => allowOrigin(context, await deleteResponse(context, gateway), gateway));
-  app.post(`${RESPONSE}/*`, (context) => failed(context, NOT_DONE, gateway.chance.requestId()));
+  rest.post(`${RESPONSE}/*`, (context) => failed(context, NOT_DONE, gateway.chance.requestId()));
   close(RESPONSE, "GET, HEAD, DELETE, OPTIONS", http.origins);
   close(`${RESPONSE}/input_items`, READ, http.origins);
   operations(app, http.operations);
