@@ -2,6 +2,7 @@ import type { ChatDraft } from "../core/draft.ts";
 import type { Authenticated, Continued } from "../core/exchange.ts";
 import { badRequest, type Failure } from "../core/failure.ts";
 import { REQUEST_ID } from "../core/identifiers.ts";
+import type { JsonObject } from "../core/json.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import type { KeptConversations } from "../core/wire.ts";
 import { parseBody } from "../lib/json.ts";
@@ -20,13 +21,12 @@ export function goOn(exchange: Authenticated, gateway: Gateway): Result<Continue
   const { previous } = draft;
   if (!principal.storesResponses) return previous === undefined ? ok(exchange) : fail(NOTHING_KEPT);
   if (previous === undefined) return ok(keeping(exchange, draft));
-  return goOnFrom(previous, exchange, draft, wire.kept, gateway);
+  return goOnFrom(previous, exchange, wire.kept, gateway);
 }
 
 async function goOnFrom(
   previous: string,
   exchange: Authenticated,
-  draft: ChatDraft,
   kept: KeptConversations,
   gateway: Gateway,
 ): Promise<Result<Continued>> {
@@ -45,11 +45,8 @@ async function goOnFrom(
   const redrawn = wire.decodeRequest(whole.body);
   if (!redrawn.ok) return redrawn;
   if (redrawn.value.operation !== "chat") throw new Error("a chat that goes on became another operation");
-  const { keep } = draft;
   const spelledOut = { ...exchange, body: whole.body };
-  return ok({
-    ...keeping(spelledOut, { ...redrawn.value, ...(keep !== undefined && { keep }) }, body.value),
-  });
+  return ok(keeping(spelledOut, redrawn.value, body.value));
 }
 
 function conversationOf({ items, answer }: KeptEntry, kept: KeptConversations) {
@@ -57,13 +54,14 @@ function conversationOf({ items, answer }: KeptEntry, kept: KeptConversations) {
 }
 
 /** A conversation that is too large already is not kept, and the caller told so as others are whose tenant keeps nothing. */
-function keeping(exchange: Authenticated, draft: ChatDraft, asked = exchange.body.value): Continued {
-  const keeps = draft.keep === true && exchange.body.bytes <= KEPT_MAX_BYTES;
-  if (!keeps)
-    return asked === exchange.body.value ? { ...exchange, draft } : { ...exchange, draft, keeping: { asked } };
+function keeping(exchange: Authenticated, draft: ChatDraft, asked?: JsonObject): Continued {
+  const { body, requestId } = exchange;
+  if (draft.keep !== true || body.bytes > KEPT_MAX_BYTES) {
+    return { ...exchange, draft, ...(asked && { keeping: { asked } }) };
+  }
   const unknownFields = draft.unknownFields.filter((field) => field !== "store");
-  const id = `resp_${exchange.requestId.replace(/^req_/, "")}`;
-  return { ...exchange, draft: { ...draft, unknownFields }, keeping: { id, asked } };
+  const id = `resp_${requestId.replace(/^req_/, "")}`;
+  return { ...exchange, draft: { ...draft, unknownFields }, keeping: { id, asked: asked ?? body.value } };
 }
 
 const NOTHING_KEPT: Failure = badRequest(
