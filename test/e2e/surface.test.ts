@@ -91,6 +91,8 @@ describe("/openapi.json", () => {
     await stack.stored(requestId);
     const ids: Named = {
       "/v1/models/{id}": "home",
+      "/v1/responses/{id}": "resp_0",
+      "/v1/responses/{id}/input_items": "resp_0",
       "/admin/v1/tenants/{id}": "local",
       "/admin/v1/keys/{id}": id,
       "/admin/v1/requests/{id}": requestId,
