@@ -64,17 +64,30 @@ export async function revokeKey(admin: Admin, id: string): Promise<Printed> {
 export async function createTenant(
   admin: Admin,
   tenant: string,
-  options: { readonly name?: string; readonly origins?: readonly string[] },
+  options: { readonly name?: string; readonly origins?: readonly string[]; readonly storesResponses?: boolean },
 ): Promise<Printed> {
-  const { name, origins: corsOrigins } = options;
-  const body = { tenant, ...(name && { name }), ...(corsOrigins && { corsOrigins }) };
+  const { name, origins: corsOrigins, storesResponses } = options;
+  const body = {
+    tenant,
+    ...(name && { name }),
+    ...(corsOrigins && { corsOrigins }),
+    ...(storesResponses && { storesResponses }),
+  };
   const json = await admin("/tenants", { method: "POST", body });
   return { json, text: `${tenant} is there: mint a key with \`keys mint --tenant ${tenant}\`` };
 }
 
-export async function setTenantDisabled(admin: Admin, tenant: string, disabled: boolean): Promise<Printed> {
-  const json = await admin(`/tenants/${encodeURIComponent(tenant)}`, { method: "PATCH", body: { disabled } });
-  const word = disabled ? "disabled" : "enabled";
+export function setTenantDisabled(admin: Admin, tenant: string, disabled: boolean): Promise<Printed> {
+  return changeTenant(admin, tenant, { disabled }, disabled ? "disabled" : "enabled");
+}
+
+export function setTenantStores(admin: Admin, tenant: string, storesResponses: boolean): Promise<Printed> {
+  const word = storesResponses ? "allowed to have responses kept" : "set to have no responses kept";
+  return changeTenant(admin, tenant, { storesResponses }, word);
+}
+
+async function changeTenant(admin: Admin, tenant: string, body: object, word: string): Promise<Printed> {
+  const json = await admin(`/tenants/${encodeURIComponent(tenant)}`, { method: "PATCH", body });
   const inEffect = cell(json.pending) === "";
   const text = inEffect
     ? `${tenant} is ${word}, with ${cell(json.keys)} keys`
@@ -88,6 +101,7 @@ export async function listTenants(admin: Admin): Promise<Printed> {
     tenant: cell(tenant.tenant),
     name: cell(tenant.name),
     origins: cell(tenant.corsOrigins),
+    responses: tenant.storesResponses === true ? "kept" : "",
     created: cell(tenant.createdAt),
     disabled: cell(tenant.disabledAt),
   }));

@@ -17,6 +17,7 @@ import {
   replayDead,
   revokeKey,
   setTenantDisabled,
+  setTenantStores,
   showRequest,
   showUsage,
   type UsageOptions,
@@ -67,7 +68,8 @@ tenants
   .description("create a tenant")
   .option("--name <name>", "its name for people")
   .option("--origins <list>", "browser origins that may call (default: none)", commaList)
-  .action((tenant: string, options: { name?: string; origins?: readonly string[] }) =>
+  .option("--stores-responses", "keep its responses for later requests (default: nothing is kept)")
+  .action((tenant: string, options: { name?: string; origins?: readonly string[]; storesResponses?: boolean }) =>
     run((admin) => createTenant(admin, tenant, options)),
   );
 tenants
@@ -83,6 +85,11 @@ tenants
   .command("enable <tenant>")
   .description("let the keys of a tenant work again")
   .action((tenant: string) => run((admin) => setTenantDisabled(admin, tenant, false)));
+tenants
+  .command("store-responses <tenant>")
+  .description("keep the responses of a tenant, for `previous_response_id` and for reading them again")
+  .option("--off", "keep no more of them; those that are kept stay for their 30 days")
+  .action((tenant: string, { off = false }: { off?: boolean }) => run((admin) => setTenantStores(admin, tenant, !off)));
 
 program
   .command("usage")

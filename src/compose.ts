@@ -38,6 +38,7 @@ import { NeonUsage } from "./stores/neon/usage.ts";
 import { UpstashAddressGuard } from "./stores/upstash/address-guard.ts";
 import { UpstashAdmission } from "./stores/upstash/admission.ts";
 import { pingRedis } from "./stores/upstash/health.ts";
+import { UpstashKeptAnswers } from "./stores/upstash/kept-answers.ts";
 import { UpstashKeyDirectory } from "./stores/upstash/key-directory.ts";
 import { UpstashLedger } from "./stores/upstash/ledger.ts";
 import { Link } from "./stores/upstash/link.ts";
@@ -156,6 +157,7 @@ function composeGateway(
     strangers: strangerList(STRANGERS_KEPT),
     addressGuard: new UpstashAddressGuard(stores.link, guard),
     admission: new SettlementGroup(new UpstashAdmission(stores.link), clock),
+    keptAnswers: new UpstashKeptAnswers(stores.link),
     localLimits: new ShareLimits(base.localLimitShare),
     refusals: refusalTally(PRINCIPALS_KEPT),
     budgets: stores.money,
@@ -180,7 +182,7 @@ function composeAdmin(environment: Environment, base: BaseConfig, stores: Stores
   const { current, byVersion } = environment.peppers;
   const announcingOrigins: TenantAdministration = {
     list: (page) => tenants.list(page),
-    setDisabled: (tenant, disabled, actor) => tenants.setDisabled(tenant, disabled, actor),
+    change: (tenant, change, actor) => tenants.change(tenant, change, actor),
     async create(tenant, actor) {
       const created = await tenants.create(tenant, actor);
       if (created.ok && tenant.corsOrigins.length > 0) await origins.add(tenant.corsOrigins);

@@ -8,6 +8,7 @@ import { decode } from "./stages/decode.ts";
 import { dispatch } from "./stages/dispatch.ts";
 import { encode } from "./stages/encode.ts";
 import type { Gateway } from "./stages/gateway.ts";
+import { goOn } from "./stages/go-on.ts";
 import { guard } from "./stages/guard.ts";
 import { planAttempts } from "./stages/plan.ts";
 import { recall } from "./stages/recall.ts";
@@ -18,7 +19,7 @@ import { Settlement } from "./stages/settle.ts";
 import { validate } from "./stages/validate.ts";
 
 /**
- * The system in one function. A request is decoded into one neutral draft, its caller is named, its alias is resolved to a route and a
+ * The system in one function. A request is decoded into one neutral draft, its caller is named, what it only refers to is put in, its alias is resolved to a route and a
  * price, and one call to Redis admits it at every level or at none. From there on there is one way out: the settlement.
  * An answer comes from the cache or from the first backend that gives a real token, passes the policies, and leaves in
  * the caller's own format. Nothing here knows HTTP: jobs and evals call it too.
@@ -30,8 +31,11 @@ export async function run(received: Received, gateway: Gateway): Promise<Reply> 
   const authenticated = await authenticate(decoded.value, gateway);
   if (!authenticated.ok) return refuse(received, authenticated.failure);
 
-  const resolved = await resolve(authenticated.value, gateway);
-  if (!resolved.ok) return refuse(authenticated.value, resolved.failure, gateway);
+  const continued = await goOn(authenticated.value, gateway);
+  if (!continued.ok) return refuse(authenticated.value, continued.failure, gateway);
+
+  const resolved = await resolve(continued.value, gateway);
+  if (!resolved.ok) return refuse(continued.value, resolved.failure, gateway);
 
   // From the asking on: of a client that leaves before Redis has answered, what Redis reserved is given back all the same.
   const settled = Promise.withResolvers<void>();

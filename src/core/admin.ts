@@ -63,12 +63,20 @@ export interface NewTenant {
   readonly name?: string;
   readonly corsOrigins: readonly string[];
   readonly limits?: Limits;
+  /** Whether its responses are kept; absent: no. */
+  readonly storesResponses?: boolean;
 }
 
 export interface TenantListing extends NewTenant {
   readonly createdAt: number;
   /** Since when none of its keys works. */
   readonly disabledAt?: number;
+}
+
+/** What is to be otherwise of a tenant; what is absent stays as it is. */
+export interface TenantChange {
+  readonly disabled?: boolean;
+  readonly storesResponses?: boolean;
 }
 
 /** A key's version, as isolates compare it. */
@@ -83,12 +91,12 @@ export interface TenantAdministration {
   create(tenant: NewTenant, actor: string): Promise<Result<TenantListing>>;
   list(page: PageRequest): Promise<Result<Page<TenantListing>>>;
   /**
-   * Idempotent: a tenant that is disabled stays so, with its first moment. The versions of its keys have risen when this answers; `keys`
-   * are those that are not revoked. `caller_not_found` where there is no such tenant.
+   * Idempotent: a tenant that is disabled stays so, with its first moment. The versions of its keys have risen with every change when this answers;
+   * `keys` are those that are not revoked. `caller_not_found` where there is no such tenant.
    */
-  setDisabled(
+  change(
     tenant: string,
-    disabled: boolean,
+    change: TenantChange,
     actor: string,
   ): Promise<Result<{ readonly listing: TenantListing; readonly keys: readonly KeyVersion[] }>>;
 }

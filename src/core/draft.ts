@@ -133,6 +133,10 @@ export interface ChatDraft {
   readonly endUser?: string;
   /** Steers which requests share a provider's prompt cache. */
   readonly promptCacheKey?: string;
+  /** Whether the caller wants the answer to be kept for later requests; absent where the format cannot ask for it. */
+  readonly keep?: boolean;
+  /** The id of a kept answer from which this request goes on. Resolved before anything is counted (stages/go-on.ts): no backend sees it. */
+  readonly previous?: string;
   /** Top-level fields without a word here, by name: carried between equal formats, dropped and named between different ones. */
   readonly unknownFields: readonly string[];
   /** Fields whose loss would change the answer's meaning: refused between different formats. */

@@ -3,6 +3,7 @@ import type { Config, Route, Target } from "./config.ts";
 import type { Body, Draft } from "./draft.ts";
 import type { Failure } from "./failure.ts";
 import type { Principal } from "./identity.ts";
+import type { JsonObject } from "./json.ts";
 import type { Price } from "./money.ts";
 import type { Alarm, LevelCharge, Reservation, SharedState } from "./ports.ts";
 import type { AttemptRecord, Decision } from "./wide-event.ts";
@@ -76,7 +77,18 @@ export type Decoded = Received & { readonly body: Body; readonly draft: Draft };
 
 export type Authenticated = Decoded & { readonly principal: Principal };
 
-export type Resolved = Authenticated & {
+/** Of a request whose answer may be kept, or that goes on from one that was: such an answer is always written anew. */
+export interface Keeping {
+  /** Under which the answer is kept, and told to the caller; undefined: it is not kept. */
+  readonly id?: string;
+  /** The caller's own words, before an earlier conversation was put before them. */
+  readonly asked: JsonObject;
+}
+
+/** With the whole conversation in `draft` and `body`, wherever it came from. */
+export type Continued = Authenticated & { readonly keeping?: Keeping };
+
+export type Resolved = Continued & {
   readonly config: Config;
   readonly route: Route;
   readonly inputTokens: number;

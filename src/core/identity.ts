@@ -20,6 +20,8 @@ export interface KeySnapshot {
   /** Limits of its own, over the tier's, level by level and unit by unit. */
   readonly limits?: Limits;
   readonly corsOrigins?: readonly string[];
+  /** Whether the tenant lets its responses be kept; absent: no. */
+  readonly storesResponses?: boolean;
 }
 
 export type Scope = "inference" | "admin" | "usage:read";
@@ -38,6 +40,8 @@ export interface Principal {
   /** The key's own limits, over its tier's. */
   readonly limits?: Limits;
   readonly corsOrigins: readonly string[];
+  /** Whether the tenant lets its responses be kept; absent: no. */
+  readonly storesResponses?: boolean;
   /** When this isolate read the snapshot, milliseconds since the epoch: without Redis it serves at most `snapshotMaxAgeMs`. */
   readonly snapshotAt: number;
 }

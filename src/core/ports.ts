@@ -113,6 +113,8 @@ export interface Settlement {
   /** `event` as JSON, where the caller has written it already. */
   readonly eventText?: string;
   readonly cacheWrite?: { readonly key: string; readonly value: string; readonly ttlSeconds: number };
+  /** An answer that the tenant lets be kept, by its id. */
+  readonly keptWrite?: { readonly id: string; readonly value: string; readonly ttlSeconds: number };
   readonly breakers: readonly BreakerReport[];
   /** Probes that the request held and learnt nothing by: given back, so that the next request may have them. */
   readonly unusedProbes?: readonly string[];
@@ -139,6 +141,18 @@ export interface AdmissionStore {
   admit(request: AdmissionRequest, alarm?: Alarm): Promise<AdmissionReply>;
   /** Idempotent by request id. */
   settle(settlement: Settlement, alarm?: Alarm): Promise<SettleReply>;
+}
+
+export type KeptLookup =
+  | { readonly kind: "found"; readonly value: string }
+  | { readonly kind: "unknown" }
+  | { readonly kind: "unavailable"; readonly detail: string };
+
+/** Answers that were kept, each of one tenant and found by no other. Settlements write them. Fails closed: no store, no word on whether there is one. */
+export interface KeptAnswers {
+  find(tenant: string, id: string, alarm?: Alarm): Promise<KeptLookup>;
+  /** `unknown` where there was none. */
+  remove(tenant: string, id: string): Promise<Exclude<KeptLookup, { kind: "found" }> | { readonly kind: "removed" }>;
 }
 
 export type KeyLookup =

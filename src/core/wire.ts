@@ -112,6 +112,18 @@ export interface WriterContext {
   readonly includeUsage: boolean;
   /** The caller's own body, for a format whose answers repeat what was asked. */
   readonly request?: JsonObject;
+  /** Whether the answer is kept, for a format whose answers say so. */
+  readonly stored?: boolean;
+}
+
+/** What a format says of conversations that are kept, in its own items. Only for formats whose callers may ask for it. */
+export interface KeptConversations {
+  /** What the request says, as the items that a later one would have to send. Without what holds for one request alone (instructions). */
+  itemsOf(body: Body): readonly Json[];
+  /** The items of an answer in this format that a later request would have to send. */
+  itemsOfAnswer(answer: JsonObject): readonly Json[];
+  /** The text of the request that says the same without a reference: the earlier items before its own. */
+  spelledOut(body: Body, earlier: readonly Json[]): string;
 }
 
 /** A wire format, both directions: the side that clients speak and the side that backends speak. Pure: no fetch, env, time or HTTP framework. */
@@ -132,6 +144,7 @@ export interface Wire {
   /** Never passes on HTML or anything that looks like a credential or a host. */
   decodeFailure(response: FailedResponse): Failure;
   encodeFailure(failure: Failure, requestId: string): WireFailure;
+  readonly kept?: KeptConversations;
   /** The rate-limit headers of this format for what admission saw. */
   rateHeaders(rate: RateState): Readonly<Record<string, string>>;
 }

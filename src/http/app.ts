@@ -9,6 +9,7 @@ import { ADMIN_ROUTES, type AdminDependencies, adminRoutes, allowedAt } from "./
 import { infer } from "./routes/inference.ts";
 import { listModels, readModel } from "./routes/models.ts";
 import { OPERATIONS_PATHS, type OperationsDependencies, operations } from "./routes/operations.ts";
+import { deleteResponse, listInputItems, readResponse } from "./routes/responses.ts";
 
 export interface HttpDependencies {
   readonly gateway: Gateway;
@@ -28,6 +29,8 @@ const INFERENCE: Readonly<Record<string, WireName>> = {
   "/v1/responses": "openai-responses",
 };
 
+/** Kept responses; POST below it is what the gateway does not do. */
+const RESPONSE = "/v1/responses/:id";
 const READ = "GET, HEAD, OPTIONS";
 
 /** What clients of the two APIs may ask for and this gateway does not do (yet): said so, in their own format, below each path too. */
@@ -72,7 +75,16 @@ export function createApp(http: HttpDependencies): Hono {
   for (const path of OUT_OF_SCOPE) {
     app.all(`${path}/*`, (context) => failed(context, NOT_OFFERED, gateway.chance.requestId()));
   }
-  app.all("/v1/responses/:id{.+}", (context) => failed(context, NOT_KEPT, gateway.chance.requestId()));
+  for (const [path, read] of [
+    [RESPONSE, readResponse],
+    [`${RESPONSE}/input_items`, listInputItems],
+  ] as const) {
+    app.get(path, async (context) => allowOrigin(context, await read(context, gateway), gateway));
+  }
+  app.delete(RESPONSE, async (context) => allowOrigin(context, await deleteResponse(context, gateway), gateway));
+  rest.post(`${RESPONSE}/*`, (context) => failed(context, NOT_DONE, gateway.chance.requestId()));
+  close(RESPONSE, "GET, HEAD, DELETE, OPTIONS", http.origins);
+  close(`${RESPONSE}/input_items`, READ, http.origins);
   operations(app, http.operations);
   for (const path of OPERATIONS_PATHS) close(path, READ);
   for (const [path, methods] of Object.entries(ADMIN_ROUTES)) {
@@ -98,9 +110,9 @@ const NOT_OFFERED: Failure = {
   retryable: false,
 };
 
-const NOT_KEPT: Failure = {
+const NOT_DONE: Failure = {
   type: "gateway_not_implemented",
-  message: "This gateway keeps no responses: there is nothing to read, delete, count or compact under this path.",
+  message: "This gateway does not cancel responses, count their tokens or compact them.",
   retryable: false,
 };
 

@@ -56,6 +56,7 @@ function build(): object {
         bearer: { type: "http", scheme: "bearer" },
         apiKey: { type: "apiKey", in: "header", name: "x-api-key" },
       },
+      responses: Object.fromEntries(failureCodes().map((code) => [code, failureOf(code)])),
       schemas: {
         Error: schemaOf(
           z.looseObject({
@@ -107,17 +108,26 @@ function parametersOf({ params = {}, query, headers = {} }: Operation): readonly
   ];
 }
 
+/** Every status with which some operation fails. */
+function failureCodes(): readonly number[] {
+  return [...new Set(OPERATIONS.flatMap(({ errors }) => errors))].sort((left, right) => left - right);
+}
+
+/** One for all operations: the document is part of the gateway's bundle. */
+function failureOf(code: number): object {
+  return {
+    description: ERROR_WORDS[code] ?? "A failure.",
+    content: { [JSON_TYPE]: { schema: { $ref: "#/components/schemas/Error" } } },
+  };
+}
+
 function responsesOf({ reply, accepted, errors }: Operation): object {
   const { status, description, mediaType = JSON_TYPE, streams = false } = reply;
   const content = { [mediaType]: {}, ...(streams && { "text/event-stream": {} }) };
-  const failure = (code: number) => ({
-    description: ERROR_WORDS[code] ?? "A failure.",
-    content: { [JSON_TYPE]: { schema: { $ref: "#/components/schemas/Error" } } },
-  });
   return {
     [status]: { description, content },
     ...(accepted !== undefined && { 202: { description: accepted, content: { [JSON_TYPE]: {} } } }),
-    ...Object.fromEntries(errors.map((code) => [code, failure(code)])),
+    ...Object.fromEntries(errors.map((code) => [code, { $ref: `#/components/responses/${code}` }])),
   };
 }
 

@@ -99,6 +99,11 @@ export async function checkedPrincipalOf(credentials: Credentials, gateway: Gate
   return known ? alive(known, now) : found;
 }
 
+/** As `checkedPrincipalOf`, for routes that tell what inference made. */
+export async function checkedForInference(credentials: Credentials, gateway: Gateway): Promise<Result<Principal>> {
+  return forInference(await checkedPrincipalOf(credentials, gateway));
+}
+
 /** The key's version moved: read it again past every cache, and check the secret again. */
 export async function reauthenticate(credentials: Credentials, gateway: Gateway): Promise<Result<Principal>> {
   const token = tokenOf(credentials);
@@ -167,6 +172,7 @@ function principalFrom(snapshot: KeySnapshot, now: number): Principal {
     keyVersion: snapshot.version,
     ...(snapshot.limits && { limits: snapshot.limits }),
     corsOrigins: snapshot.corsOrigins ?? [],
+    ...(snapshot.storesResponses === true && { storesResponses: true }),
     snapshotAt: now,
   };
 }

@@ -18,7 +18,7 @@ export interface CacheScope {
 /**
  * SHA-256 over everything that can change an answer, as hex: the draft in no format's words, so that both wire formats share an
  * entry where the answer is the same. What the draft has no word for, or cannot hold to the digit, one format may pass on and another
- * drop: such a request counts by its own source text and format. How the answer is delivered (`stream`, usage frames) and who
+ * drop: such a request counts by its own source text and format. How the answer is delivered (`stream`, usage frames), whether it is kept and who
  * the end user is do not count.
  */
 export async function cacheKeyOf(draft: Draft, body: Body, scope: CacheScope): Promise<string> {
@@ -26,6 +26,7 @@ export async function cacheKeyOf(draft: Draft, body: Body, scope: CacheScope): P
   const meaning: Record<string, unknown> = { ...rest, maxOutputTokens: scope.maxOutputTokens };
   delete meaning.stream;
   delete meaning.streamUsage;
+  delete meaning.keep;
   const source = isWholeInDraft(draft) ? [] : [scope.wire, sourceOf(body)];
   const { tenant, namespace, alias, versions, arm = [] } = scope;
   const text = JSON.stringify([tenant, namespace, alias, arm, versions, sorted(meaning), source]);

@@ -8,6 +8,7 @@ import type {
   BudgetSeeder,
   Chance,
   Clock,
+  KeptAnswers,
   KeyDirectory,
   SharedState,
   Transport,
@@ -31,6 +32,7 @@ export interface Gateway {
   readonly addressGuard: AddressGuard;
   readonly strangers: StrangerList;
   readonly admission: AdmissionStore;
+  readonly keptAnswers: KeptAnswers;
   readonly localLimits: LocalLimits;
   readonly refusals: RefusalTally;
   readonly budgets: BudgetSeeder;

@@ -5,6 +5,7 @@ import type { Failure } from "../core/failure.ts";
 import type { RateState, WriterContext } from "../core/wire.ts";
 import { replay } from "../wire/collect.ts";
 import type { Gateway } from "./gateway.ts";
+import { isPassedOn } from "./passed-on.ts";
 import { answerHeaders, failureHeaders } from "./reply-headers.ts";
 import { streamBody } from "./stream-body.ts";
 
@@ -35,7 +36,7 @@ export function streamReply(exchange: Admitted, answer: LiveAnswer, gateway: Gat
 }
 
 export function jsonReply(exchange: Admitted, whole: WholeAnswer, gateway: Gateway): Reply {
-  const original = whole.wire.name === exchange.wire.name ? whole.text : undefined;
+  const original = isPassedOn(exchange, whole) ? whole.text : undefined;
   return {
     status: 200,
     headers: { ...answerHeaders(exchange, whole, gateway), "content-type": "application/json" },
@@ -53,13 +54,14 @@ export function replayed(exchange: Admitted, whole: WholeAnswer, gateway: Gatewa
 
 /** The model is the one that answered, as in frames that pass unchanged; the alias only while nobody has. */
 export function writerContext(exchange: Admitted, gateway: Gateway, live?: LiveAnswer): WriterContext {
-  const { draft } = exchange;
-  const known = live?.kind === "whole" && isText(live.answer) ? live.answer : undefined;
+  const { draft, keeping } = exchange;
+  const known = !keeping && live?.kind === "whole" && isText(live.answer) ? live.answer : undefined;
   return {
-    id: known?.id ?? exchange.requestId,
+    id: keeping?.id ?? known?.id ?? exchange.requestId,
     model: known?.model ?? live?.origin.model ?? exchange.route.alias,
-    createdAt: known?.createdAt ?? Math.floor(gateway.clock.now() / 1_000),
+    createdAt: known?.createdAt ?? Math.floor((keeping ? exchange.receivedAt : gateway.clock.now()) / 1_000),
     includeUsage: wantsStreamUsage(draft),
-    request: exchange.body.value,
+    request: keeping?.asked ?? exchange.body.value,
+    stored: keeping?.id !== undefined,
   };
 }

@@ -1,7 +1,7 @@
 import { findRoute } from "../config/resolve.ts";
 import { modelNameOf, type Route } from "../core/config.ts";
 import { type Draft, isGenerative, type Operation, sequencesOf } from "../core/draft.ts";
-import type { Authenticated, CachePlan, Resolved } from "../core/exchange.ts";
+import type { CachePlan, Continued, Resolved } from "../core/exchange.ts";
 import { badRequest, type Failure } from "../core/failure.ts";
 import type { Principal } from "../core/identity.ts";
 import { fail, ok, type Result } from "../core/result.ts";
@@ -16,7 +16,7 @@ import { repairsOf, reservationFor } from "./reservation.ts";
 import { standingOf } from "./standing.ts";
 
 /** What the alias means under the config version that this isolate holds, and the most that the request may use. No I/O. */
-export function resolve(exchange: Authenticated, gateway: Gateway): Result<Resolved> | Promise<Result<Resolved>> {
+export function resolve(exchange: Continued, gateway: Gateway): Result<Resolved> | Promise<Result<Resolved>> {
   const { draft, principal } = exchange;
   const config = gateway.config();
   const found = findRoute(config, draft.model);
@@ -44,7 +44,7 @@ function routeFor(draft: Draft, route: Route): Route | undefined {
 
 /** The most that the request may use, refused where its input alone is too much. */
 function reserved(
-  exchange: Authenticated,
+  exchange: Continued,
   known: Pick<Resolved, "config" | "route" | "drawn" | "priceCeiling">,
   inputTokens: number,
   gateway: Gateway,
@@ -128,7 +128,7 @@ export const modelForbidden = (alias: string): Failure => ({
 
 /** Reads and writes follow the caller's header, then the route, then whether the request asks for determinism. */
 function planCache(
-  exchange: Authenticated,
+  exchange: Continued,
   { config, route, maxOutputTokens, drawn }: Pick<Resolved, "config" | "route" | "maxOutputTokens" | "drawn">,
   gateway: Gateway,
 ): CachePlan | Promise<CachePlan> {
@@ -150,7 +150,7 @@ function planCache(
 }
 
 /** Whether the cache takes part, and who says so: the route, the caller's header, or the request by what it asks for. */
-function cacheWish({ controls, draft }: Authenticated, { cache }: Route): { wanted: boolean; reason: string } {
+function cacheWish({ controls, draft }: Continued, { cache }: Route): { wanted: boolean; reason: string } {
   if (cache.mode === "off") return { wanted: false, reason: "route" };
   if (controls.cache !== undefined) return { wanted: controls.cache !== "off", reason: "header" };
   if (cache.mode === "on") return { wanted: true, reason: "route" };

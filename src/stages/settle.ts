@@ -2,6 +2,7 @@ import type { Answer, Frame } from "../core/answer.ts";
 import { wantsStream } from "../core/draft.ts";
 import type { Admitted, LiveAnswer, StreamingAnswer, StreamStep } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
+import { isJsonObject } from "../core/json.ts";
 import type { BreakerReport } from "../core/ports.ts";
 import { fail, type Result } from "../core/result.ts";
 import type { WideEvent } from "../core/wide-event.ts";
@@ -11,6 +12,8 @@ import { CACHE_MAX_BYTES, cacheEntry } from "./cache-entry.ts";
 import { collectorFor } from "./collector-for.ts";
 import { eventOf } from "./event.ts";
 import type { Gateway } from "./gateway.ts";
+import { KEPT_FOR_SECONDS, KEPT_MAX_BYTES, keptEntry } from "./kept-entry.ts";
+import { writerContext } from "./reply.ts";
 import { WatchedStream } from "./watched-stream.ts";
 
 /** How an admitted request ended, and what it leaves behind. */
@@ -72,8 +75,9 @@ export class Settlement {
       this.finish({ kind: "completed", answer: answer.answer, live: answer });
       return answer;
     }
-    const memory =
-      this.#exchange.cache.key !== undefined && answer.origin.chosenTarget ? new Memory(this.#exchange) : undefined;
+    const { cache, keeping } = this.#exchange;
+    const isRemembered = keeping?.id !== undefined || (cache.key !== undefined && answer.origin.chosenTarget);
+    const memory = isRemembered ? new Memory(this.#exchange) : undefined;
     return new WatchedStream(answer, this.#exchange, this.#gateway, {
       hear: (step) => {
         memory?.take(step);
@@ -106,6 +110,7 @@ export class Settlement {
     const { endUser } = exchange.draft;
     const endUserHash =
       endUser === undefined ? undefined : await gateway.hashEndUser(exchange.principal.tenant, endUser);
+    const keptWrite = finish.kind === "completed" ? this.#keptWrite(finish) : undefined;
     const event = this.#eventOf(finish, endedAt, endUserHash);
     const tokens = (event.usage?.inputTokens ?? 0) + (event.usage?.outputTokens ?? 0);
     const cacheWrite = finish.kind === "completed" ? this.#cacheWrite(finish) : undefined;
@@ -125,6 +130,7 @@ export class Settlement {
         event,
         eventText,
         ...(cacheWrite && { cacheWrite }),
+        ...(keptWrite && { keptWrite }),
         breakers,
         ...(unusedProbes && unusedProbes.length > 0 && { unusedProbes }),
       },
@@ -154,6 +160,19 @@ export class Settlement {
     return value.length > CACHE_MAX_BYTES ? undefined : { key: cache.key, value, ttlSeconds: cache.ttlSeconds };
   }
 
+  /** The tenant's word counts as it stands after admission, which may have read the key anew. */
+  #keptWrite({ live, answer }: Finish & { kind: "completed" }) {
+    const { keeping, principal, wire, body, route, notes } = this.#exchange;
+    if (keeping?.id === undefined || !wire.kept || !principal.storesResponses) return undefined;
+    const told = answer && wire.encodeAnswer(answer, writerContext(this.#exchange, this.#gateway, live));
+    const value = isJsonObject(told)
+      ? keptEntry({ tenant: principal.tenant, alias: route.alias, answer: told, items: wire.kept.itemsOf(body) })
+      : undefined;
+    const isKept = value !== undefined && value.length <= KEPT_MAX_BYTES;
+    notes.decisions.push({ step: "settle", decision: isKept ? "kept" : "not_kept" });
+    return isKept ? { id: keeping.id, value, ttlSeconds: KEPT_FOR_SECONDS } : undefined;
+  }
+
   /** Each backend's last word counts; a client's departure says nothing about a backend. */
   #breakerReports(): readonly BreakerReport[] {
     const { config, notes, draft } = this.#exchange;
@@ -181,22 +200,27 @@ function countsAgainst(failure: Failure["type"] | undefined): boolean {
   return failure !== "backend_overloaded" && failure !== "backend_rejected" && failure?.startsWith("backend_") === true;
 }
 
-/** Collects a stream for the cache, and gives up once it is too large to be kept. */
+/** Frames say the same in many times the bytes of what is kept of them. */
+const KEPT_FRAMES_MAX_BYTES = 16 * KEPT_MAX_BYTES;
+
+/** Collects a stream for the cache or to be kept, and gives up once it is too large. */
 class Memory {
   readonly #collector;
+  readonly #maxBytes: number;
   #bytes = 0;
 
   constructor(exchange: Admitted) {
     this.#collector = collectorFor(exchange.draft);
+    this.#maxBytes = exchange.keeping?.id === undefined ? CACHE_MAX_BYTES : KEPT_FRAMES_MAX_BYTES;
   }
 
   take(step: StreamStep): void {
-    if (step.kind !== "frames" || this.#bytes > CACHE_MAX_BYTES) return;
+    if (step.kind !== "frames" || this.#bytes > this.#maxBytes) return;
     for (const frame of step.frames) this.#keep(frame);
   }
 
   answer(): Answer | undefined {
-    if (this.#bytes > CACHE_MAX_BYTES) return undefined;
+    if (this.#bytes > this.#maxBytes) return undefined;
     const result = this.#collector.result();
     return result.ok ? result.value : undefined;
   }

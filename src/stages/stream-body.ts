@@ -4,12 +4,13 @@ import { INTERNAL } from "../core/failure.ts";
 import type { FrameWriter, WriterContext } from "../core/wire.ts";
 import { AnswerLosses } from "../wire/losses.ts";
 import type { Gateway } from "./gateway.ts";
+import { isPassedOn } from "./passed-on.ts";
 
 const encoder = new TextEncoder();
 
 /**
  * The body of a stream reply: a pull source, so that a slow reader slows the backend and nothing piles up. Between equal formats
- * frames pass as the bytes they came in; between different ones they are written anew.
+ * frames pass as the bytes they came in; between different ones, and where the answer is kept, they are written anew.
  */
 export function streamBody(
   exchange: Admitted,
@@ -39,6 +40,7 @@ export class Pump {
   readonly #answer: StreamingAnswer;
   readonly #gateway: Gateway;
   readonly #writer: FrameWriter;
+  readonly #passesOn: boolean;
   readonly #sameFormat: boolean;
   readonly #dropUsage: boolean;
   readonly #losses: AnswerLosses;
@@ -49,6 +51,7 @@ export class Pump {
     this.#answer = answer;
     this.#gateway = gateway;
     this.#writer = exchange.wire.encodeStream(context);
+    this.#passesOn = isPassedOn(exchange, answer);
     this.#sameFormat = answer.wire.name === exchange.wire.name;
     this.#losses = new AnswerLosses(exchange.wire.name, exchange.notes.translations);
     this.#dropUsage = !context.includeUsage;
@@ -79,16 +82,16 @@ export class Pump {
   #last(failure: Parameters<FrameWriter["failure"]>[0] | undefined): Uint8Array {
     this.#over = true;
     if (failure) return encoder.encode(this.#writer.failure(failure, this.#exchange.requestId));
-    return encoder.encode(this.#sameFormat ? this.#exchange.wire.terminator : this.#writer.end());
+    return encoder.encode(this.#passesOn ? this.#exchange.wire.terminator : this.#writer.end());
   }
 
   #bytesOf(frames: readonly Frame[]): Uint8Array {
-    if (!this.#sameFormat)
+    if (!this.#passesOn)
       return encoder.encode(
         frames
           .flatMap((frame) => frame.events())
           .map((event) => {
-            this.#losses.see(event);
+            if (!this.#sameFormat) this.#losses.see(event);
             return this.#writer.write(event);
           })
           .join(""),

@@ -1,6 +1,6 @@
 /** Long because one mix of traffic is made once and searched for every secret in one file. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type CallerFormat, chatRequest } from "../support/caller.ts";
+import { type AnyFormat, type CallerFormat, chatRequest } from "../support/caller.ts";
 import {
   credentialsOf,
   expectNone,
@@ -52,7 +52,7 @@ async function heard(response: Response, note: string): Promise<string> {
 }
 
 async function ask(
-  format: CallerFormat,
+  format: AnyFormat,
   model: string,
   prompt: string,
   stream: boolean,
@@ -68,7 +68,9 @@ async function everythingThatHappens(): Promise<void> {
   const key = await stack.mint({ tier: "unlimited", user: "somebody" });
   const spent = await stack.mint({ tier: "one-request" });
   const revoked = await stack.mint({ tier: "unlimited" });
-  credentials = credentialsOf(stack, provider, { key, spent, revoked });
+  await stack.admin("POST", "/tenants", { tenant: "keeper", storesResponses: true });
+  const keeper = await stack.mint({ tenant: "keeper", tier: "unlimited" });
+  credentials = credentialsOf(stack, provider, { key, spent, revoked, keeper });
 
   for (const format of FORMATS) {
     for (const stream of [false, true]) {
@@ -121,6 +123,10 @@ async function everythingThatHappens(): Promise<void> {
     ];
     for (const [at, text, headers] of wrong) await heard(await stack.post(at, text, headers), at.replace(key, "<key>"));
     await Promise.all(Array.from({ length: 4 }, (_, index) => leaveEarly(format, key, index * 30)));
+  }
+  // Kept for the one tenant, and not for the other.
+  for (const one of [key, keeper]) {
+    await ask("openai-responses", "home", `[[sim:text=${ANSWER}]]`, false, one, { user: END_USER, store: true });
   }
   await heard(
     await stack.post("/v1/embeddings", { model: "embed", input: PROMPT }, { authorization: `Bearer ${key}` }),
@@ -197,7 +203,7 @@ async function provokeBugs(key: string): Promise<void> {
 }
 
 // planted: `rejected` told the backend's message unmasked; the event held the end user's name in place of its hash.
-test("no credential is in anything that is told, logged, counted or kept; no prompt or answer in anything but the exact cache", async () => {
+test("no credential is in anything that is told, logged, counted or kept; no prompt or answer in anything but the exact cache and what a tenant lets be kept", async () => {
   await everythingThatHappens();
   const rows = await Promise.all(
     [...new Set(requestIds)].slice(0, 40).map((id) =>
@@ -219,6 +225,9 @@ test("no credential is in anything that is told, logged, counted or kept; no pro
   for (const [name, host] of Object.entries(hosts))
     expect(told.includes(host), `the host of ${name} in a reply`).toBe(false);
 
+  // What a tenant lets be kept holds words, and what it does not let be kept is nowhere.
+  const kept = await Promise.all(["keeper", "local"].map((tenant) => redisDump(stack, `t:{${tenant}}:resp:*`)));
+  expect(kept.map(({ size }) => size)).toEqual([1, 0]);
   const searched = await expectNothingKept(stack, { credentials, words, hosts: Object.values(hosts) });
   expect(searched.logLines).toBeGreaterThan(100);
   expect(searched.rows).toBeGreaterThan(60);

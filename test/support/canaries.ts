@@ -101,6 +101,13 @@ export async function postgresText(
   return { lines, tables: tables.length, rows: lines.length };
 }
 
+/** Tenants that let their responses be kept. */
+async function tenantsThatKeep(stack: TestStack): Promise<ReadonlySet<string>> {
+  const root = { connectionString: stack.postgres?.roleUrl() ?? "", endpointUrl: stack.postgres?.url ?? "" };
+  const [rows = []] = await runBatch(root, [{ query: "select id from tenants where stores_responses" }]);
+  return new Set(rows.map(({ id }) => id ?? ""));
+}
+
 export interface Searched {
   readonly logLines: number;
   readonly bugs: number;
@@ -112,7 +119,7 @@ export interface Searched {
 
 /**
  * Looks for secrets wherever a stack tells or keeps anything: what operators read, every file that it wrote (logs above all), Redis and
- * Postgres. Words (prompts, answers, end users) may stand in the exact cache, credentials nowhere.
+ * Postgres. Words (prompts, answers, end users) may stand in the exact cache and in responses that a tenant lets be kept, credentials nowhere.
  */
 export async function expectNothingKept(
   stack: TestStack,
@@ -135,10 +142,13 @@ export async function expectNothingKept(
   expect(logs.length).toBeGreaterThanOrEqual(stack.gateways.length);
 
   const dump = await redisDump(stack);
+  const keepers = await tenantsThatKeep(stack);
   for (const [name, value] of dump) {
     expectNone(`Redis ${name}`, name, all);
-    // An entry of the cache is an answer; it is no place for a credential either.
-    expectNone(`Redis ${name}`, value, /^t:\{[^}]*\}:c:/.test(name) ? credentials : all);
+    // An entry of the cache is an answer, and so is what is kept for tenants that allow it; neither is a place for a credential.
+    const kept = /^t:\{([^}]*)\}:resp:/.exec(name)?.[1];
+    const mayHoldWords = /^t:\{[^}]*\}:c:/.test(name) || (kept !== undefined && keepers.has(kept));
+    expectNone(`Redis ${name}`, value, mayHoldWords ? credentials : all);
   }
 
   const { lines, tables, rows } = await postgresText(stack);

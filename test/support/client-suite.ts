@@ -108,13 +108,14 @@ export interface ClientOf {
   readonly of: (stack: TestStack) => Client;
 }
 
-/** A stack of its own, and everything below with each client. */
-export function clientSuite(clients: readonly ClientOf[]): void {
+/** A stack of its own, everything below with each client, and `more` on the same stack. */
+export function clientSuite(clients: readonly ClientOf[], more: (stackOf: () => TestStack) => void = () => {}): void {
   let stack: TestStack;
   beforeAll(async () => {
     stack = await startTestStack({ cron: false });
   });
   afterAll(() => stack?.stop());
+  more(() => stack);
 
   describe.each(clients)("$name", ({ of }) => {
     describe.each(FORMATS)("with a backend like $alias", (kind) => {

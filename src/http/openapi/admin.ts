@@ -75,7 +75,8 @@ export const ADMIN_OPERATIONS: readonly Operation[] = [
     method: "patch",
     path: "/admin/v1/tenants/{id}",
     id: "changeTenant",
-    summary: "Disables a tenant with all its keys, or enables it. Sending it again is harmless, and tells Redis again.",
+    summary:
+      "Disables a tenant with all its keys, or enables it; lets its responses be kept, or not. Sending it again is harmless, and tells Redis again.",
     params: { id: tenantIdSchema },
     body: tenantChangeSchema,
     reply: { status: 200, description: "The change is in effect everywhere." },

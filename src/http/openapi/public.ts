@@ -97,6 +97,7 @@ const response = z.looseObject({
   text: z.exactOptional(z.looseObject({ format: z.exactOptional(z.looseObject({ type: text })) })),
   reasoning: z.exactOptional(z.looseObject({ effort: z.exactOptional(text), summary: z.exactOptional(text) })),
   store: z.exactOptional(z.boolean()),
+  previous_response_id: z.exactOptional(text),
   stream: z.exactOptional(z.boolean()),
   user: z.exactOptional(text),
 });
@@ -115,6 +116,13 @@ const INFERENCE = {
   errors: [400, 401, 403, 404, 408, 413, 429, 500, 502, 503, 504],
   headers: CONTROLS,
   tag: "inference",
+} as const;
+
+const KEPT = {
+  security: "client",
+  tag: "inference",
+  params: { id: text },
+  errors: [401, 403, 404, 503],
 } as const;
 
 export const PUBLIC_OPERATIONS: readonly Operation[] = [
@@ -143,9 +151,34 @@ export const PUBLIC_OPERATIONS: readonly Operation[] = [
     path: "/v1/responses",
     id: "createResponse",
     summary:
-      "A response in OpenAI's newer format, whole or as a stream. Nothing is kept: `store` is answered with false.",
+      "A response in OpenAI's newer format, whole or as a stream. It is kept only for tenants that allow it; else `store` is answered with false.",
     body: response,
     reply: { status: 200, description: "The response.", streams: true },
+  },
+  {
+    ...KEPT,
+    method: "get",
+    path: "/v1/responses/{id}",
+    id: "readResponse",
+    summary: "A kept response.",
+    reply: { status: 200, description: "The response." },
+  },
+  {
+    ...KEPT,
+    method: "delete",
+    path: "/v1/responses/{id}",
+    id: "deleteResponse",
+    summary: "Deletes a kept response.",
+    reply: { status: 200, description: "The response is deleted." },
+  },
+  {
+    ...KEPT,
+    method: "get",
+    path: "/v1/responses/{id}/input_items",
+    id: "listInputItems",
+    summary: "What was said before a kept response, earlier turns included.",
+    query: z.object({ order: z.exactOptional(z.enum(["asc", "desc"])) }),
+    reply: { status: 200, description: "The items." },
   },
   {
     ...INFERENCE,

@@ -55,7 +55,8 @@ const anthropicModel = (route: Route) => ({
   capabilities: null,
 });
 
-function failed(context: Context, failure: Failure, gateway: Gateway): Response {
+/** A failure of a route without an exchange, in OpenAI's or Anthropic's form. */
+export function failed(context: Context, failure: Failure, gateway: Gateway): Response {
   const wire = wires[speaksAnthropic(context) ? "anthropic-messages" : "openai-chat"];
   const requestId = gateway.chance.requestId();
   const told = wire.encodeFailure(failure, requestId);

@@ -14,7 +14,7 @@ export interface GroupStore extends Pick<AdmissionStore, "admit"> {
 }
 
 /**
- * What one call may carry: Upstash takes 1 MB, and a settlement is some 3 KB beside what it has for the cache. A character is up to three
+ * What one call may carry: Upstash takes 1 MB, and a settlement is some 3 KB beside what it has for the cache and to keep. A character is up to three
  * bytes of UTF-8.
  */
 const MOST_A_CALL = 64;
@@ -88,7 +88,8 @@ export class SettlementGroup implements AdmissionStore {
 function taken(held: Settlement[]): readonly Settlement[] {
   let chars = 0;
   const most = held.findIndex((settlement, index) => {
-    chars += (settlement.cacheWrite?.value.length ?? 0) + (settlement.eventText?.length ?? 0);
+    const { cacheWrite, keptWrite, eventText } = settlement;
+    chars += (cacheWrite?.value.length ?? 0) + (keptWrite?.value.length ?? 0) + (eventText?.length ?? 0);
     return index > 0 && (index >= MOST_A_CALL || chars > MOST_CHARS_A_CALL);
   });
   return held.splice(0, most === -1 ? held.length : most);

@@ -13,6 +13,7 @@ interface SnapshotRow extends Record<string, unknown> {
   readonly version: string;
   readonly tenant_id: string;
   readonly cors_origins: string[];
+  readonly stores_responses: boolean;
   readonly user_id: string | null;
   readonly tier: string;
   readonly scopes: Scope[];
@@ -36,7 +37,7 @@ export class NeonKeys {
   async load(keyId: string): Promise<KeyLookup> {
     const outcome = await this.#neon.run((db) =>
       db.execute<SnapshotRow>(sql`
-        select id, hash, pepper_version, version, tenant_id, cors_origins, user_id, tier, scopes, allowed_models,
+        select id, hash, pepper_version, version, tenant_id, cors_origins, stores_responses, user_id, tier, scopes, allowed_models,
           expires_at_ms, revoked_at_ms, limits, tenant_limits
         from api_key_snapshot(${keyId})`),
     );
@@ -63,5 +64,6 @@ function snapshotOf(row: SnapshotRow): KeySnapshot {
     version: Number(row.version),
     ...(limits && { limits }),
     corsOrigins: row.cors_origins,
+    ...(row.stores_responses && { storesResponses: true }),
   };
 }

@@ -54,6 +54,8 @@ export const tenants = pgTable(
     corsOrigins: text().array().notNull().default([]),
     /** Limits of the tenant's own, over its keys' tiers. */
     limits: jsonb().$type<Limits>(),
+    /** Whether responses are kept for it, in Redis. */
+    storesResponses: boolean().notNull().default(false),
     /** From then on none of its keys works. */
     disabledAt: moment(),
     createdAt: moment().notNull().defaultNow(),

@@ -1,10 +1,11 @@
-import { and, asc, eq, gt, isNull, sql } from "drizzle-orm";
+import { and, asc, eq, gt, isNull, type SQL, sql } from "drizzle-orm";
 import type {
   KeyVersion,
   NewTenant,
   Page,
   PageRequest,
   TenantAdministration,
+  TenantChange,
   TenantListing,
 } from "../../core/admin.ts";
 import type { Failure } from "../../core/failure.ts";
@@ -25,12 +26,12 @@ export class NeonTenantAdministration implements TenantAdministration {
   }
 
   async create(tenant: NewTenant, actor: string): Promise<Result<TenantListing>> {
-    const { tenant: id, name, corsOrigins, limits } = tenant;
+    const { tenant: id, name, corsOrigins, limits, storesResponses } = tenant;
     const outcome = await this.#neon.run((db) =>
       db.batch([
         db
           .insert(tenants)
-          .values({ id, name, corsOrigins: [...corsOrigins], limits })
+          .values({ id, name, corsOrigins: [...corsOrigins], limits, storesResponses })
           .returning(),
         db.insert(audit).values({ actor, action: "tenant.create", tenantId: id, subject: id }),
       ]),
@@ -56,23 +57,26 @@ export class NeonTenantAdministration implements TenantAdministration {
     return ok(pageOf(outcome.value.map(listingOf), page.limit, (tenant) => tenant.tenant));
   }
 
-  /** The versions of the keys rise by the trigger `tenants_raise_key_versions` (migrations), so that they do for whoever disables a tenant. */
-  async setDisabled(
+  /** The versions of the keys rise by the trigger `tenants_raise_key_versions` (migrations), so that they do for whoever changes a tenant. */
+  async change(
     tenant: string,
-    disabled: boolean,
+    { disabled, storesResponses }: TenantChange,
     actor: string,
   ): Promise<Result<{ readonly listing: TenantListing; readonly keys: readonly KeyVersion[] }>> {
-    const action = disabled ? "tenant.disable" : "tenant.enable";
     const outcome = await this.#neon.run((db) =>
       db.batch([
-        db.execute(sql`
-          with switched as (
-            update tenants set disabled_at = ${disabled ? sql`now()` : sql`null`}
-            where id = ${tenant} and (disabled_at is null) = ${disabled}
-            returning id
-          )
-          insert into audit (actor, action, tenant_id, subject)
-          select ${actor}, ${action}, id, id from switched`),
+        db.execute(
+          switched(tenant, actor, disabled ? "tenant.disable" : "tenant.enable", {
+            set: disabled ? sql`disabled_at = now()` : sql`disabled_at = null`,
+            where: disabled === undefined ? sql`false` : sql`(disabled_at is null) = ${disabled}`,
+          }),
+        ),
+        db.execute(
+          switched(tenant, actor, storesResponses ? "tenant.store-responses" : "tenant.store-nothing", {
+            set: storesResponses ? sql`stores_responses = true` : sql`stores_responses = false`,
+            where: storesResponses === undefined ? sql`false` : sql`stores_responses <> ${storesResponses}`,
+          }),
+        ),
         db.select().from(tenants).where(eq(tenants.id, tenant)),
         db
           .select({ tenant: apiKeys.tenantId, keyId: apiKeys.id, version: apiKeys.version })
@@ -81,9 +85,17 @@ export class NeonTenantAdministration implements TenantAdministration {
       ]),
     );
     if (outcome.kind !== "ok") return fail(failureOf(outcome));
-    const [, [row], keys] = outcome.value;
+    const [, , [row], keys] = outcome.value;
     return row === undefined ? fail(NO_SUCH_TENANT) : ok({ listing: listingOf(row), keys });
   }
+}
+
+/** One change of a tenant with its audit row, where it is a change at all. */
+function switched(tenant: string, actor: string, action: string, { set, where }: { set: SQL; where: SQL }): SQL {
+  return sql`
+    with switched as (update tenants set ${set} where id = ${tenant} and ${where} returning id)
+    insert into audit (actor, action, tenant_id, subject)
+    select ${actor}, ${action}, id, id from switched`;
 }
 
 function listingOf(row: typeof tenants.$inferSelect): TenantListing {
@@ -92,6 +104,7 @@ function listingOf(row: typeof tenants.$inferSelect): TenantListing {
     ...(row.name !== null && { name: row.name }),
     corsOrigins: row.corsOrigins,
     ...(row.limits !== null && { limits: row.limits }),
+    storesResponses: row.storesResponses,
     createdAt: row.createdAt.getTime(),
     ...(row.disabledAt !== null && { disabledAt: row.disabledAt.getTime() }),
   };

@@ -15,6 +15,7 @@ import {
   cacheEntryKey,
   dueKey,
   generationKey,
+  keptAnswerKey,
   keyVersionKey,
   OVERLAY_VERSION,
   quarantineKey,
@@ -28,7 +29,7 @@ const DAY_MS = 86_400_000;
 /** How long an event waits for a ledger that is away. */
 export const RECORD_TTL_MS = 7 * DAY_MS;
 const RECORD_TTL = String(RECORD_TTL_MS);
-/** Larger entries are not cached: 256 KiB. */
+/** Larger entries are not cached, and larger answers not kept: 256 KiB. */
 export const CACHE_ENTRY_MAX_BYTES = 262_144;
 
 /** Admission and settlement: one pipeline, so one HTTP call, each. */
@@ -102,13 +103,15 @@ export class UpstashAdmission implements AdmissionStore {
 }
 
 function addCalls(settlement: Settlement, calls: Call[]): void {
-  const { cacheWrite, breakers, tenant, unusedProbes } = settlement;
+  const { cacheWrite, keptWrite, breakers, tenant, unusedProbes } = settlement;
   calls.push(settleCall({ ...settlement, levels: encodeLevels(tenant, settlement.levels) }));
   for (const report of breakers) if (isNews(report)) calls.push(reportCall(report));
   for (const backend of unusedProbes ?? []) calls.push(returnProbeCall(settlement.requestId, backend));
-  if (!cacheWrite || !fits(cacheWrite.value)) return;
-  const { key, value, ttlSeconds } = cacheWrite;
-  calls.push(["SET", cacheEntryKey(tenant, key), value, "EX", String(ttlSeconds)]);
+  const write = (key: string, { value, ttlSeconds }: { readonly value: string; readonly ttlSeconds: number }) => {
+    if (fits(value)) calls.push(["SET", key, value, "EX", String(ttlSeconds)]);
+  };
+  if (cacheWrite) write(cacheEntryKey(tenant, cacheWrite.key), cacheWrite);
+  if (keptWrite) write(keptAnswerKey(tenant, keptWrite.id), keptWrite);
 }
 
 function settleReply(script: CommandReply | undefined, ioMs: number): SettleReply {

@@ -26,6 +26,7 @@ export const generationKey = (tenant: string): string => `${prefix(tenant)}gen`;
 export const quarantineKey = (tenant: string): string => `${prefix(tenant)}quarantine`;
 export const keyVersionKey = (tenant: string, keyId: string): string => `${prefix(tenant)}kv:${keyId}`;
 export const cacheEntryKey = (tenant: string, key: string): string => `${prefix(tenant)}c:${key}`;
+export const keptAnswerKey = (tenant: string, id: string): string => `${prefix(tenant)}resp:${id}`;
 
 /** A level's own state: `b` token buckets, `l` leases, `m` money. */
 export const levelKey = (tenant: string, state: "b" | "l" | "m", level: LimitLevel, subject: string): string =>

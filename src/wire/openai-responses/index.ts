@@ -1,6 +1,7 @@
 import type { Wire } from "../../core/wire.ts";
 import { SseFrameReader } from "../frames.ts";
 import { decodeFailure, encodeFailure, rateHeaders } from "../openai-chat/error.ts";
+import { kept } from "./kept.ts";
 import { decodeRequest } from "./request.ts";
 import { decodeAnswer, encodeAnswer } from "./response.ts";
 import { ResponsesStream } from "./stream.ts";
@@ -23,4 +24,5 @@ export const openAiResponses: Wire = {
   decodeFailure,
   encodeFailure,
   rateHeaders,
+  kept,
 };

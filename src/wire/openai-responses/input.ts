@@ -61,7 +61,7 @@ function readItem(item: Fields, turns: Turn[], findings: Findings): void {
     case "item_reference":
       item.complain(
         "type",
-        "refers to an item that was kept, and this gateway keeps none: send the item itself",
+        "refers to a kept item, which this gateway does not look up: send the item itself",
         "invalid_value",
       );
       return;

@@ -28,14 +28,13 @@ const SPOKEN = new Set([
   "stream",
   "stream_options",
   "truncation",
+  "previous_response_id",
 ]);
 
 /** What the gateway keeps for no one: a provider would find it under the one account that all tenants share. */
-const KEPT =
-  "refers to something kept from an earlier request, and this gateway keeps nothing: send the whole conversation in `input`";
 const REFUSED: Readonly<Record<string, string>> = {
-  previous_response_id: KEPT,
-  conversation: KEPT,
+  conversation:
+    "refers to something kept from an earlier request, and this gateway keeps no conversations: send it whole in `input`",
   background: "cannot be used: this gateway runs nothing in the background",
 };
 
@@ -71,6 +70,9 @@ export function decodeRequest(body: Body): Result<ChatDraft> {
     serviceTier: fields.text("service_tier"),
     endUser: safetyIdentifier ?? user,
     promptCacheKey: fields.text("prompt_cache_key"),
+    // Whether the tenant lets anything be kept is not known yet.
+    keep: fields.boolean("store") !== false,
+    previous: fields.text("previous_response_id"),
   });
   if (complaint.failure) return fail(complaint.failure);
   return ok({

@@ -73,7 +73,7 @@ export function responseOf(context: WriterContext, state: State): JsonObject {
     model: context.model,
     output: state.output,
     ...repeated,
-    store: false,
+    store: context.stored ?? false,
     access_programs: null,
     ...extra,
     ...(state.usage && { usage: encodeUsage(state.usage, unspoken as JsonObject | undefined) }),

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { UpstashKeptAnswers } from "../../../src/stores/upstash/kept-answers.ts";
 import { type Bench, levelOf, newTenant, onBothForms, requestOf, settlementOf } from "./support.ts";
 
 const fullLevels = () => [
@@ -171,5 +172,32 @@ onBothForms("settle", "settlement", (bench) => {
     expect(await bench().command(["EXISTS", `t:{${tenant}}:c:fits`])).toBe(1);
     expect(await bench().command(["EXISTS", `t:{${tenant}}:c:too-large`])).toBe(0);
     expect(await bench().command(["TTL", `t:{${tenant}}:c:fits`])).toBeGreaterThan(50);
+  });
+
+  // planted: kept under a name without the tenant; without a lifetime; a store that is away taken for an unknown id
+  test("a kept answer is found and removed by its tenant alone, until its time is over or it is too large", async () => {
+    const [tenant, other] = [await newTenant(bench()), await newTenant(bench())];
+    const kept = new UpstashKeptAnswers(bench().link);
+    const write = (id: string, value: string) =>
+      bench().admission.settle({
+        ...settlementOf(requestOf(tenant, { levels: [] }), { tokens: 0, costNanoUsd: 0 }),
+        cacheWrite: { key: "beside", value: "v", ttlSeconds: 60 },
+        keptWrite: { id, value, ttlSeconds: 60 },
+      });
+    expect((await write("resp_1", '{"ü": 1}')).kind).toBe("settled");
+    await write("resp_2", `${"x".repeat(262_143)}é`);
+    expect(await bench().command(["TTL", `t:{${tenant}}:resp:resp_1`])).toBeGreaterThan(50);
+    expect(await bench().command(["EXISTS", `t:{${tenant}}:c:beside`])).toBe(1);
+
+    expect(await kept.find(tenant, "resp_1")).toEqual({ kind: "found", value: '{"ü": 1}' });
+    expect(await kept.find(tenant, "resp_2")).toEqual({ kind: "unknown" });
+    expect(await kept.find(other, "resp_1")).toEqual({ kind: "unknown" });
+    expect(await kept.remove(other, "resp_1")).toEqual({ kind: "unknown" });
+    bench().endpoint.setFaults({ fault: "reset", times: 2 });
+    expect((await kept.find(tenant, "resp_1")).kind).toBe("unavailable");
+    expect((await kept.remove(tenant, "resp_1")).kind).toBe("unavailable");
+    bench().endpoint.setFaults();
+    expect(await kept.remove(tenant, "resp_1")).toEqual({ kind: "removed" });
+    expect(await kept.find(tenant, "resp_1")).toEqual({ kind: "unknown" });
   });
 });

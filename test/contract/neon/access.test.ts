@@ -187,6 +187,7 @@ describe.each(forms)("who may see and write what on $name", (form) => {
         tenant_id: "red",
         tenant_name: "Tenant red",
         cors_origins: ["https://a.example", "http://b.example:8080"],
+        stores_responses: false,
         user_id: "ann",
         tier: "free",
         scopes: ["inference"],

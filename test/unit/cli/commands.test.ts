@@ -9,6 +9,7 @@ import {
   replayDead,
   revokeKey,
   setTenantDisabled,
+  setTenantStores,
   showRequest,
   showUsage,
 } from "../../../cli/commands.ts";
@@ -33,9 +34,12 @@ function gateway() {
       create: (tenant) => Promise.resolve(ok({ ...tenant, createdAt: NOW })),
       list: () =>
         Promise.resolve(ok({ items: [{ tenant: "acme", corsOrigins: ["https://a.example.com"], createdAt: NOW }] })),
-      setDisabled: (tenant, disabled) =>
+      change: (tenant, { disabled = false, storesResponses = false }) =>
         Promise.resolve(
-          ok({ listing: { tenant, corsOrigins: [], createdAt: NOW, ...(disabled && { disabledAt: NOW }) }, keys: [] }),
+          ok({
+            listing: { tenant, corsOrigins: [], storesResponses, createdAt: NOW, ...(disabled && { disabledAt: NOW }) },
+            keys: [],
+          }),
         ),
     },
     requests: {
@@ -87,6 +91,11 @@ describe("the command line and the admin routes understand each other about", ()
     expect((await listTenants(admin)).text).toContain("https://a.example.com");
     expect((await setTenantDisabled(admin, "acme", true)).text).toBe("acme is disabled, with 0 keys");
     expect((await setTenantDisabled(admin, "acme", false)).text).toBe("acme is enabled, with 0 keys");
+    const kept = await setTenantStores(admin, "acme", true);
+    expect([kept.text, kept.json]).toMatchObject([
+      "acme is allowed to have responses kept, with 0 keys",
+      { storesResponses: true },
+    ]);
   });
 
   // planted: the cost was read from another field

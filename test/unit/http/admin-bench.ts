@@ -49,7 +49,7 @@ export function build(overrides: Partial<AdminDependencies> = {}) {
     tenants: {
       create: (tenant) => Promise.resolve(ok({ ...tenant, createdAt: NOW })),
       list: () => Promise.resolve(ok({ items: [] })),
-      setDisabled: () => Promise.resolve(fail(missing)),
+      change: () => Promise.resolve(fail(missing)),
     },
     money: { open: () => Promise.resolve(true) },
     usage: {

@@ -153,7 +153,7 @@ describe("admin API: everything else", () => {
     const unavailable = () => Promise.resolve(fail(away));
     const { call } = build({
       keys: { mint: unavailable, list: unavailable, revoke: unavailable },
-      tenants: { create: unavailable, list: unavailable, setDisabled: unavailable },
+      tenants: { create: unavailable, list: unavailable, change: unavailable },
       usage: { usage: unavailable },
       requests: { find: unavailable },
       overlay: { current: unavailable, publish: unavailable },
@@ -200,7 +200,7 @@ describe("admin API: everything else", () => {
       tenants: {
         create: () => Promise.resolve(fail(missing)),
         list: () => Promise.resolve(ok({ items: [] })),
-        setDisabled: (tenant, disabled) =>
+        change: (tenant, { disabled = false }) =>
           Promise.resolve(
             ok({ listing: { tenant, corsOrigins: [], createdAt: NOW, ...(disabled && { disabledAt: NOW }) }, keys }),
           ),

@@ -43,9 +43,8 @@ function encode(request: unknown, { from = RESPONSES, to = RESPONSES, stream = f
 }
 
 describe("a request of a Responses client", () => {
-  // planted: `previous_response_id` passed on; `background` ignored
+  // planted: `background` ignored
   it.each([
-    [{ previous_response_id: "resp_0" }, "previous_response_id"],
     [{ conversation: "conv_1" }, "conversation"],
     [{ background: true }, "background"],
   ])("is refused where the gateway would have to keep something: %o", (more, param) => {
@@ -53,6 +52,21 @@ describe("a request of a Responses client", () => {
       ok: false,
       failure: { type: "caller_bad_request", param, code: "unsupported_parameter" },
     });
+  });
+
+  // planted: an answer kept only where `store` is said; `previous_response_id` among the unknown fields
+  it("says whether its answer is to be kept, as it is unless told otherwise, and which kept one it goes on from", () => {
+    const read = (more: object) => decoded({ model: "chat", input: "?", ...more });
+    expect(read({})).toMatchObject({ value: { keep: true, unknownFields: [] } });
+    expect(read({ store: null })).toMatchObject({ value: { keep: true, unknownFields: [] } });
+    expect(read({ store: true })).toMatchObject({ value: { keep: true, unknownFields: ["store"] } });
+    expect(read({ store: false })).toMatchObject({ value: { keep: false, unknownFields: [] } });
+    expect(read({ previous_response_id: null })).not.toHaveProperty("value.previous");
+    expect(read({ previous_response_id: "resp_0" })).toMatchObject({
+      value: { previous: "resp_0", unknownFields: [] },
+    });
+    expect(read({ previous_response_id: 7 })).toMatchObject({ failure: { param: "previous_response_id" } });
+    expect(read({ store: "yes" })).toMatchObject({ failure: { param: "store" } });
   });
 
   it.each([
@@ -348,7 +362,8 @@ describe("a Responses backend", () => {
     const draft = decoded(request);
     if (!draft.ok) throw new Error(draft.failure.message);
     const { json, notes } = asked(draft.value, "openai-chat");
-    expect(decoded({ ...json, model: "chat" })).toEqual(draft);
+    // No backend is asked to keep anything.
+    expect(decoded({ ...json, model: "chat" })).toEqual({ ok: true, value: { ...draft.value, keep: false } });
     expect(notes).toEqual([]);
   });
 });

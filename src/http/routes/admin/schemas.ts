@@ -65,11 +65,15 @@ export const newTenantSchema = z.strictObject({
   name: z.exactOptional(displayName),
   corsOrigins: z.exactOptional(z.array(origin).check(z.maxLength(50))),
   limits: z.exactOptional(limitsSchema),
+  storesResponses: z.exactOptional(z.boolean()),
 });
 
 export const tenantIdSchema = tenantName;
 
-export const tenantChangeSchema = z.strictObject({ disabled: z.boolean() });
+export const tenantChangeSchema = z.strictObject({
+  disabled: z.exactOptional(z.boolean()),
+  storesResponses: z.exactOptional(z.boolean()),
+});
 
 export const keyListQuery = z.strictObject({
   tenant: z.exactOptional(tenantName),

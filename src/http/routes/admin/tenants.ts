@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import type { TenantListing } from "../../../core/admin.ts";
+import { badRequest } from "../../../core/failure.ts";
 import { ACTOR, type AdminDependencies } from "./dependencies.ts";
 import { readBody, readParam, readQuery } from "./input.ts";
 import { isoOrNull, list, refusal, reply } from "./replies.ts";
@@ -34,16 +35,17 @@ export async function listTenants(context: Context, admin: AdminDependencies): P
 }
 
 /**
- * `PATCH /admin/v1/tenants/{id}` with `{"disabled": true}` or `false`: 200 once no admission call anywhere accepts a key of a disabled
- * tenant, or every isolate reads the keys of an enabled one anew; 202 where Postgres has it and Redis could not be told. Sending it
- * again tells Redis again. Requests that were let in before run to their end.
+ * `PATCH /admin/v1/tenants/{id}` with `{"disabled": true}` or `false`, `{"storesResponses": true}` or `false`, or both: 200 once no
+ * admission call anywhere accepts a key of a disabled tenant, or every isolate reads the keys of a changed one anew; 202 where Postgres
+ * has it and Redis could not be told. Sending it again tells Redis again. Requests that were let in before run to their end.
  */
 export async function changeTenant(context: Context, admin: AdminDependencies): Promise<Response> {
   const tenant = readParam(context, "id", tenantIdSchema);
   if (!tenant.ok) return refusal(tenant.failure);
   const body = await readBody(context, tenantChangeSchema);
   if (!body.ok) return refusal(body.failure);
-  const changed = await admin.tenants.setDisabled(tenant.value, body.value.disabled, ACTOR);
+  if (Object.keys(body.value).length === 0) return refusal(badRequest("Say what is to change.", "disabled"));
+  const changed = await admin.tenants.change(tenant.value, body.value, ACTOR);
   if (!changed.ok) return refusal(changed.failure);
   const { listing, keys } = changed.value;
   const inEffect = await admin.announcer.announceAll(keys);
@@ -51,6 +53,12 @@ export async function changeTenant(context: Context, admin: AdminDependencies): 
 }
 
 function face(tenant: TenantListing): object {
-  const { createdAt, disabledAt, ...rest } = tenant;
-  return { object: "tenant", ...rest, createdAt: isoOrNull(createdAt), disabledAt: isoOrNull(disabledAt) };
+  const { createdAt, disabledAt, storesResponses = false, ...rest } = tenant;
+  return {
+    object: "tenant",
+    ...rest,
+    storesResponses,
+    createdAt: isoOrNull(createdAt),
+    disabledAt: isoOrNull(disabledAt),
+  };
 }
