@@ -78,20 +78,19 @@ async function byOpenAi(model: string): Promise<OpenAI.ChatCompletionMessagePara
 }
 
 describe.each(["claude", "cloud"])("ten turns at %s, of a strict provider", (model) => {
-  // planted: tool results encoded behind the user's text
+  // planted: the id of a result changed on its way into OpenAI's format
   test("are taken from a client of Anthropic's format", async () => {
     const messages = await byAnthropic(model);
     expect(messages.filter(({ role }) => role === "assistant")).toHaveLength(15);
   });
 
-  // planted: ids of calls made anew in each translation
+  // planted: the id of a result changed on its way into Anthropic's format
   test("are taken from a client of OpenAI's format", async () => {
     const messages = await byOpenAi(model);
     expect(messages.filter(({ role }) => role === "assistant")).toHaveLength(15);
   });
 });
 
-// planted: the twin's strictness left off
 test("a signature that was changed on the way is refused in the provider's words", async () => {
   const messages = await byAnthropic("claude");
   const forged = messages.map(({ role, content }) => ({
