@@ -10,6 +10,7 @@ import { encode } from "./stages/encode.ts";
 import type { Gateway } from "./stages/gateway.ts";
 import { goOn } from "./stages/go-on.ts";
 import { guard } from "./stages/guard.ts";
+import { holdIsolate } from "./stages/hold-isolate.ts";
 import { planAttempts } from "./stages/plan.ts";
 import { recall } from "./stages/recall.ts";
 import { refuse } from "./stages/refuse.ts";
@@ -37,22 +38,11 @@ export async function run(received: Received, gateway: Gateway): Promise<Reply> 
   const resolved = await resolve(continued.value, gateway);
   if (!resolved.ok) return refuse(continued.value, resolved.failure, gateway);
 
-  // From the asking on: of a client that leaves before Redis has answered, what Redis reserved is given back all the same.
-  const settled = Promise.withResolvers<void>();
-  resolved.value.waitUntil(settled.promise);
-  let admitted: Awaited<ReturnType<typeof admit>>;
-  try {
-    admitted = await admit(resolved.value, gateway);
-  } catch (bug) {
-    settled.resolve();
-    throw bug;
-  }
-  if (!admitted.ok) {
-    settled.resolve();
-    return refuse(resolved.value, admitted.failure.failure, gateway, admitted.failure);
-  }
+  const isolate = holdIsolate(resolved.value);
+  const admitted = await isolate.during(admit(resolved.value, gateway));
+  if (!admitted.ok) return refuse(resolved.value, admitted.failure.failure, gateway, admitted.failure);
 
-  const settlement = new Settlement(admitted.value, gateway, settled.resolve);
+  const settlement = new Settlement(admitted.value, gateway, isolate.until);
   return encode(admitted.value, answer(admitted.value, settlement, gateway), gateway);
 }
 
