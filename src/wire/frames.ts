@@ -1,5 +1,6 @@
 import type { Frame, StreamEvent } from "../core/answer.ts";
 import type { Failure } from "../core/failure.ts";
+import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
 import type { FrameReader } from "../core/wire.ts";
 import { SseSplitter } from "../lib/sse.ts";
 import { PlainFrames } from "./plain-frames.ts";
@@ -20,6 +21,7 @@ export interface StreamFormat {
 }
 
 export const NOTHING: ParsedFrame = { events: [], terminal: false };
+export const DONE: ParsedFrame = { events: [], terminal: true };
 
 export function protocolFailure(detail: string): Failure {
   return { type: "backend_protocol", message: "The backend sent something that is not of its format.", detail };
@@ -30,6 +32,16 @@ export const UNFINISHED: Failure = { type: "backend_cut", message: "The answer b
 
 export function failed(failure: Failure): ParsedFrame {
   return { events: [{ type: "failure", failure }], terminal: false };
+}
+
+/** The object that a frame's data is; undefined where it is none. */
+export function jsonOf(data: string): JsonObject | undefined {
+  try {
+    const json: unknown = JSON.parse(data);
+    return isJsonObject(json as Json) ? (json as JsonObject) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 const LINE_FEED = new Uint8Array([0x0a]);

@@ -1,6 +1,8 @@
 import type { Failure } from "../core/failure.ts";
-import { isJsonObject, type Json } from "../core/json.ts";
+import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
+import { fail, ok, type Result } from "../core/result.ts";
 import type { FailedResponse } from "../core/wire.ts";
+import { protocolFailure } from "./frames.ts";
 import { maskForCaller } from "./mask.ts";
 
 /** What a format's error body says, in the words that both formats share. */
@@ -113,6 +115,13 @@ export function streamFailure(error: Json): Failure {
     message: "The backend reported an error in the middle of its answer.",
     detail: `error_frame:${word}`,
   };
+}
+
+/** The object that an answer is. OpenAI and those who speak like it send an error under a success status too. */
+export function answerObject(json: Json): Result<JsonObject> {
+  if (!isJsonObject(json)) return fail(protocolFailure("answer_not_an_object"));
+  if (json.error) return fail(streamFailure(json.error));
+  return json.object === "error" ? fail(streamFailure(json)) : ok(json);
 }
 
 /** A code fit for labels and logs: a short word, nothing that could carry a secret. */

@@ -1,21 +1,18 @@
 import type { Wire } from "../../core/wire.ts";
 import { anthropicMessages } from "../anthropic-messages/index.ts";
-import { doesNotStream } from "../does-not-stream.ts";
+import { countsUnder } from "../token-count.ts";
+import { WHOLE } from "../whole.ts";
 import { decodeRequest, encodeRequest } from "./request.ts";
-import { decodeAnswer, encodeAnswer } from "./response.ts";
+import { NAME } from "./words.ts";
 
 /** Anthropic's count of a message's tokens, before it is sent. Its errors and headers are the message's own. */
 export const anthropicCountTokens: Wire = {
-  name: "anthropic-count-tokens",
+  name: NAME,
   operation: "tokenize",
-  streams: false,
-  terminator: "",
+  ...WHOLE,
   decodeRequest,
   encodeRequest,
-  decodeStream: doesNotStream,
-  encodeStream: doesNotStream,
-  decodeAnswer,
-  encodeAnswer,
+  ...countsUnder(NAME, "input_tokens"),
   decodeFailure: anthropicMessages.decodeFailure,
   encodeFailure: anthropicMessages.encodeFailure,
   rateHeaders: anthropicMessages.rateHeaders,

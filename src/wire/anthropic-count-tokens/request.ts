@@ -1,10 +1,8 @@
 import type { Body, TokenizeDraft } from "../../core/draft.ts";
 import type { JsonObject } from "../../core/json.ts";
 import { ok, type Result } from "../../core/result.ts";
-import type { AttemptRequest, WireRequest } from "../../core/wire.ts";
 import { anthropicMessages } from "../anthropic-messages/index.ts";
-import { BodyPatches } from "../quirks.ts";
-import { Translations } from "../translations.ts";
+import { carrying } from "../carry.ts";
 import { NAME } from "./words.ts";
 
 /** Reads a body of `POST /messages/count_tokens`: a message's, of which `max_tokens` is not asked. */
@@ -28,30 +26,18 @@ export function decodeRequest(body: Body): Result<TokenizeDraft> {
 /** What the count depends on; the endpoint refuses what only an answer would. */
 const COUNTED = ["system", "tools", "tool_choice", "thinking"] as const;
 
-/** The caller's own text, patched, where the caller counts in this format; else what the messages format makes of the chat. */
-export function encodeRequest(attempt: AttemptRequest): Result<WireRequest> {
-  const { draft } = attempt;
-  if (draft.operation !== "tokenize") throw new Error("a counting format was asked to carry another operation");
-  const translations = new Translations();
-  let body: string;
-  if (attempt.clientWire === NAME) body = new BodyPatches(attempt, translations).text();
-  else {
-    const message = anthropicMessages.encodeRequest({
-      ...attempt,
-      draft: draft.chat,
-      stream: false,
-      maxOutputTokens: attempt.maxOutputTokens ?? draft.chat.maxOutputTokens ?? 1,
-    });
+/** A body for `POST /messages/count_tokens`: of what the messages format makes of the chat, what counts. */
+export const encodeRequest = carrying({
+  wire: NAME,
+  operation: "tokenize",
+  path: "/messages/count_tokens",
+  build: (attempt, { chat }) => {
+    const maxOutputTokens = attempt.maxOutputTokens ?? chat.maxOutputTokens ?? 1;
+    const message = anthropicMessages.encodeRequest({ ...attempt, draft: chat, stream: false, maxOutputTokens });
     if (!message.ok) return message;
     const whole = JSON.parse(message.value.body) as JsonObject;
     const counted: Record<string, JsonObject[string]> = { model: attempt.model, messages: whole.messages ?? [] };
     for (const field of COUNTED) if (whole[field] !== undefined) counted[field] = whole[field];
-    body = JSON.stringify(counted);
-  }
-  return ok({
-    path: "/messages/count_tokens",
-    headers: { "content-type": "application/json", accept: "application/json" },
-    body,
-    translations: translations.list(),
-  });
-}
+    return ok(counted);
+  },
+});

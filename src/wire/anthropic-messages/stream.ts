@@ -1,7 +1,7 @@
 import type { StreamEvent } from "../../core/answer.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../core/json.ts";
 import { sseFields } from "../../lib/sse.ts";
-import { failed, NOTHING, type ParsedFrame, protocolFailure, type StreamFormat } from "../frames.ts";
+import { DONE, failed, jsonOf, NOTHING, type ParsedFrame, protocolFailure, type StreamFormat } from "../frames.ts";
 import { rest } from "../read.ts";
 import { streamFailure } from "../upstream-failure.ts";
 import { decodeFinish, extras, UsageReader, unspokenUsage } from "./words.ts";
@@ -19,13 +19,8 @@ export class AnthropicStream implements StreamFormat {
   read(raw: Uint8Array): ParsedFrame {
     const { data, event } = sseFields(raw);
     if (data === undefined || data.trim() === "") return NOTHING;
-    let json: Json;
-    try {
-      json = JSON.parse(data);
-    } catch {
-      return failed(protocolFailure("malformed_frame"));
-    }
-    if (!isJsonObject(json)) return failed(protocolFailure("malformed_frame"));
+    const json = jsonOf(data);
+    if (!json) return failed(protocolFailure("malformed_frame"));
     if (event === "error" || json.type === "error") return failed(streamFailure(json.error ?? json));
     switch (json.type) {
       case "message_start":
@@ -39,7 +34,7 @@ export class AnthropicStream implements StreamFormat {
       case "message_delta":
         return this.messageDelta(json);
       case "message_stop":
-        return { events: [], terminal: true };
+        return DONE;
       default:
         // `ping`, and event types that are yet to come, which clients are told to ignore.
         return typeof json.type === "string" ? NOTHING : failed(protocolFailure("frame_without_type"));

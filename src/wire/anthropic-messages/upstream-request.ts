@@ -1,11 +1,12 @@
 import type { ChatDraft } from "../../core/draft.ts";
 import { badRequest } from "../../core/failure.ts";
+import type { JsonObject } from "../../core/json.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
-import type { AttemptRequest, WireRequest } from "../../core/wire.ts";
+import type { AttemptRequest } from "../../core/wire.ts";
+import { carrying } from "../carry.ts";
 import type { Word } from "../names.ts";
-import { BodyPatches, withQuirks } from "../quirks.ts";
 import { given } from "../read.ts";
-import { Draftsman, Translations, untranslatable } from "../translations.ts";
+import { Draftsman, type Translations, untranslatable } from "../translations.ts";
 import { encodeThinking } from "./thinking.ts";
 import { encodeMessages, encodeSystem, whyUnsayable } from "./upstream-messages.ts";
 import { encodeWishes } from "./wishes.ts";
@@ -15,34 +16,20 @@ import { NAME } from "./words.ts";
 const API_VERSION = "2023-06-01";
 const MAX_TEMPERATURE = 1;
 
-/** A body for `POST /v1/messages`: the caller's own text, patched, where the caller speaks this format; else built from the draft. */
-export function encodeRequest(attempt: AttemptRequest): Result<WireRequest> {
-  const { draft } = attempt;
-  if (draft.operation !== "chat") throw new Error("a chat format was asked to carry another operation");
-  const translations = new Translations();
-  const body = attempt.clientWire === NAME ? ok(patched(attempt, translations)) : built(attempt, draft, translations);
-  if (!body.ok) return body;
-  return ok({
-    path: "/messages",
-    headers: {
-      "content-type": "application/json",
-      accept: attempt.stream ? "text/event-stream" : "application/json",
-      "anthropic-version": API_VERSION,
-    },
-    body: body.value,
-    translations: translations.list(),
-  });
-}
+/** A body for `POST /v1/messages`. */
+export const encodeRequest = carrying({
+  wire: NAME,
+  operation: "chat",
+  path: "/messages",
+  headers: { "anthropic-version": API_VERSION },
+  patch: (patches, attempt) => {
+    patches.stream();
+    if (attempt.maxOutputTokens !== undefined) patches.put("max_tokens", attempt.maxOutputTokens);
+  },
+  build,
+});
 
-function patched(attempt: AttemptRequest, translations: Translations): string {
-  const patches = new BodyPatches(attempt, translations);
-  patches.stream();
-  if (attempt.maxOutputTokens !== undefined) patches.put("max_tokens", attempt.maxOutputTokens);
-  return patches.text();
-}
-
-/** The body from the draft alone, in whatever format the caller spoke. */
-export function built(attempt: AttemptRequest, draft: ChatDraft, translations: Translations): Result<string> {
+export function build(attempt: AttemptRequest, draft: ChatDraft, translations: Translations): Result<JsonObject> {
   const draftsman = new Draftsman(attempt, translations);
   const refused = refusal(draft, draftsman);
   if (refused) return refused;
@@ -53,7 +40,7 @@ export function built(attempt: AttemptRequest, draft: ChatDraft, translations: T
   const first = draft.messages.findIndex(({ role }) => role !== "system" && role !== "developer");
   const system = draft.messages.slice(0, first);
   if (system.some(({ role }) => role === "developer")) draftsman.note("role", "mapped");
-  const body = {
+  return ok({
     model: attempt.model,
     max_tokens: maxTokens,
     ...given({ system: encodeSystem(system, draftsman) }),
@@ -70,8 +57,7 @@ export function built(attempt: AttemptRequest, draft: ChatDraft, translations: T
     }),
     ...encodeWishes(draft),
     ...(attempt.stream && { stream: true }),
-  };
-  return ok(JSON.stringify(withQuirks(body, attempt, translations)));
+  });
 }
 
 /** What cannot be said here without changing its meaning, by the name that the caller used. */

@@ -1,10 +1,11 @@
 import type { Wire } from "../../core/wire.ts";
 import { SseFrameReader } from "../frames.ts";
+import { TERMINATOR } from "./choice-writer.ts";
 import { decodeFailure, encodeFailure, rateHeaders } from "./error.ts";
 import { decodeRequest } from "./request.ts";
 import { decodeAnswer, encodeAnswer } from "./response.ts";
 import { OpenAiChatStream } from "./stream.ts";
-import { OpenAiChatWriter, TERMINATOR } from "./stream-writer.ts";
+import { OpenAiChatWriter } from "./stream-writer.ts";
 import { encodeRequest } from "./upstream-request.ts";
 
 /** OpenAI's Chat Completions, as OpenAI, vLLM and most servers speak it. */

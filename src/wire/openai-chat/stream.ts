@@ -1,10 +1,9 @@
 import type { StreamEvent } from "../../core/answer.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../core/json.ts";
-import { sseData, sseFields } from "../../lib/sse.ts";
-import { failed, NOTHING, type ParsedFrame, protocolFailure, type StreamFormat } from "../frames.ts";
+import { protocolFailure } from "../frames.ts";
 import { isList, rest } from "../read.ts";
-import { streamFailure } from "../upstream-failure.ts";
-import { decodeFinish, decodeLogprobs, decodeUsage, extras, isBroken } from "./words.ts";
+import { ChoiceStream } from "./choice-stream.ts";
+import { decodeLogprobs, extras, NAME } from "./words.ts";
 
 /** Positions of the content blocks in a choice; tool calls follow from `TOOL_BLOCK` on. */
 export const TEXT_BLOCK = 0;
@@ -13,50 +12,16 @@ export const REFUSAL_BLOCK = 2;
 export const EXTRA_BLOCK = 3;
 export const TOOL_BLOCK = 4;
 
-/** `obfuscation` is padding against eavesdroppers, different in each frame. */
-const KNOWN_TOP = new Set(["id", "object", "created", "model", "choices", "usage", "obfuscation"]);
 const KNOWN_CHOICE = new Set(["index", "delta", "finish_reason", "logprobs"]);
 const KNOWN_DELTA = new Set(["role", "content", "reasoning", "reasoning_content", "refusal", "tool_calls"]);
 
-/** The chunks of `/chat/completions` with `stream: true`, from OpenAI, vLLM and those who speak like them. */
-export class OpenAiChatStream implements StreamFormat {
+/** The chunks of `/chat/completions` with `stream: true`. */
+export class OpenAiChatStream extends ChoiceStream {
   readonly textKeys = ["content", "reasoning", "reasoning_content", "obfuscation"];
-  private started: boolean = false;
+  protected readonly wire = NAME;
   private readonly calls = new Map<number, ToolCalls>();
 
-  read(raw: Uint8Array): ParsedFrame {
-    const { data, event } = raw[0] === 0x64 ? { data: sseData(raw), event: undefined } : sseFields(raw);
-    const text = data?.trim();
-    if (text === undefined || text === "") return NOTHING;
-    if (text === "[DONE]") return { events: [], terminal: true };
-    let chunk: Json;
-    try {
-      chunk = JSON.parse(text);
-    } catch {
-      return failed(protocolFailure("malformed_frame"));
-    }
-    if (!isJsonObject(chunk)) return failed(protocolFailure("malformed_frame"));
-    if (chunk.error) return failed(streamFailure(chunk.error));
-    if (event === "error" || chunk.object === "error") return failed(streamFailure(chunk));
-    const usage = decodeUsage(chunk.usage);
-    if (!isList(chunk.choices) && !usage) return failed(protocolFailure("frame_without_choices"));
-    const events: StreamEvent[] = [];
-    if (!this.started) {
-      this.started = true;
-      events.push(startOf(chunk));
-      const top = rest(chunk, KNOWN_TOP);
-      if (top) events.push({ type: "other", choice: -1, block: -1, data: extras({ top }) });
-    }
-    for (const choice of isList(chunk.choices) ? chunk.choices : []) {
-      if (!isJsonObject(choice)) return failed(protocolFailure("malformed_choice"));
-      this.readChoice(choice, events);
-    }
-    if (usage) events.push({ type: "usage", usage });
-    return { events, terminal: false };
-  }
-
-  private readChoice(fields: JsonObject, events: StreamEvent[]): void {
-    const choice = typeof fields.index === "number" ? fields.index : 0;
+  protected readChoice(choice: number, fields: JsonObject, events: StreamEvent[]): void {
     const delta = isJsonObject(fields.delta) ? fields.delta : {};
     const say = (type: "text" | "reasoning" | "refusal", block: number, text: Json | undefined) => {
       if (typeof text === "string" && text !== "") events.push({ type, choice, block, text });
@@ -82,21 +47,7 @@ export class OpenAiChatStream implements StreamFormat {
       const data = extras({ ...(message && { message }), ...(beside && { choice: beside }) });
       events.push({ type: "other", choice, block: EXTRA_BLOCK, data });
     }
-    const { finish_reason: raw } = fields;
-    if (typeof raw !== "string" || raw === "") return;
-    if (isBroken(raw)) events.push({ type: "failure", failure: streamFailure({ code: `finish_${raw}` }) });
-    else events.push({ type: "finish", choice, finish: decodeFinish(raw) });
   }
-}
-
-function startOf(chunk: JsonObject): StreamEvent {
-  const { id, model, created } = chunk;
-  return {
-    type: "start",
-    id: typeof id === "string" ? id : "",
-    model: typeof model === "string" ? model : "",
-    ...(typeof created === "number" && { createdAt: created }),
-  };
 }
 
 interface ToolCall {

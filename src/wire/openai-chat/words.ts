@@ -108,20 +108,20 @@ export function decodeLogprobs(value: Json | undefined): JsonObject | undefined 
 }
 const NOTHING_KNOWN: ReadonlySet<string> = new Set();
 
-/** What has no word in the vocabulary, kept for callers of this format: fields of the choice, of its message or delta, or of the whole. */
+/** What has no word in the vocabulary, kept for callers of the format `wire`, this one or its older sister: fields of the choice, of its message or delta, or of the whole. */
 export interface Extras {
   readonly choice?: JsonObject;
   readonly message?: JsonObject;
   readonly top?: JsonObject;
 }
 
-export function extras(fields: Extras): JsonObject {
-  return { wire: NAME, ...fields } as JsonObject;
+export function extras(fields: Extras, wire: string = NAME): JsonObject {
+  return { wire, ...fields } as JsonObject;
 }
 
-/** The extras in an `other` event or block, if they are this format's. */
-export function extrasOf(data: JsonObject): Extras | undefined {
-  if (data.wire !== NAME) return undefined;
+/** The extras in an `other` event or block, if they are that format's. */
+export function extrasOf(data: JsonObject, wire: string = NAME): Extras | undefined {
+  if (data.wire !== wire) return undefined;
   const { choice, message, top } = data;
   return given({
     choice: isJsonObject(choice) ? choice : undefined,

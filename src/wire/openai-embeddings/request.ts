@@ -1,10 +1,8 @@
 import type { Body, EmbedDraft } from "../../core/draft.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
-import type { AttemptRequest, WireRequest } from "../../core/wire.ts";
+import { carrying } from "../carry.ts";
 import { readInputs } from "../inputs.ts";
-import { BodyPatches, withQuirks } from "../quirks.ts";
 import { type Complaint, Fields, given } from "../read.ts";
-import { Translations } from "../translations.ts";
 import { NAME } from "./words.ts";
 
 const SPOKEN = new Set(["model", "input", "dimensions", "encoding_format", "user"]);
@@ -31,30 +29,16 @@ export function decodeRequest(body: Body): Result<EmbedDraft> {
   return complaint.failure ? fail(complaint.failure) : ok(draft);
 }
 
-/** The caller's own text, patched; no other format carries this operation, but a caller of one would be built for. */
-export function encodeRequest(attempt: AttemptRequest): Result<WireRequest> {
-  const { draft } = attempt;
-  if (draft.operation !== "embed") throw new Error("an embedding format was asked to carry another operation");
-  const translations = new Translations();
-  const body =
-    attempt.clientWire === NAME
-      ? new BodyPatches(attempt, translations).text()
-      : JSON.stringify(
-          withQuirks(
-            {
-              model: attempt.model,
-              input: draft.inputs,
-              encoding_format: draft.encoding,
-              ...given({ dimensions: draft.dimensions, user: draft.endUser }),
-            },
-            attempt,
-            translations,
-          ),
-        );
-  return ok({
-    path: "/embeddings",
-    headers: { "content-type": "application/json", accept: "application/json" },
-    body,
-    translations: translations.list(),
-  });
-}
+/** A body for `POST /embeddings`. */
+export const encodeRequest = carrying({
+  wire: NAME,
+  operation: "embed",
+  path: "/embeddings",
+  build: ({ model }, draft) =>
+    ok({
+      model,
+      input: draft.inputs,
+      encoding_format: draft.encoding,
+      ...given({ dimensions: draft.dimensions, user: draft.endUser }),
+    }),
+});

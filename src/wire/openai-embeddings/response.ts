@@ -4,17 +4,17 @@ import { fail, ok, type Result } from "../../core/result.ts";
 import type { WriterContext } from "../../core/wire.ts";
 import { protocolFailure } from "../frames.ts";
 import { count, isList, rest } from "../read.ts";
-import { streamFailure } from "../upstream-failure.ts";
+import { answerObject } from "../upstream-failure.ts";
 import { NAME } from "./words.ts";
 
 const KNOWN = new Set(["object", "data", "model", "usage"]);
 const KNOWN_USAGE = new Set(["prompt_tokens", "total_tokens"]);
 
 /** Reads a list of embeddings, in the order of the inputs whatever order they came in. */
-export function decodeAnswer(json: Json): Result<EmbedAnswer> {
-  if (!isJsonObject(json)) return fail(protocolFailure("answer_not_an_object"));
-  if (json.error) return fail(streamFailure(json.error));
-  if (json.object === "error") return fail(streamFailure(json));
+export function decodeAnswer(body: Json): Result<EmbedAnswer> {
+  const read = answerObject(body);
+  if (!read.ok) return read;
+  const json = read.value;
   if (!isList(json.data) || json.data.length === 0) return fail(protocolFailure("answer_without_data"));
   const vectors: (readonly number[] | string)[] = [];
   for (const [position, item] of json.data.entries()) {

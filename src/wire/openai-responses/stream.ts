@@ -1,7 +1,7 @@
 import type { StreamEvent } from "../../core/answer.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../core/json.ts";
 import { sseFields } from "../../lib/sse.ts";
-import { failed, NOTHING, type ParsedFrame, protocolFailure, type StreamFormat } from "../frames.ts";
+import { DONE, failed, jsonOf, NOTHING, type ParsedFrame, protocolFailure, type StreamFormat } from "../frames.ts";
 import { given, isList, rest } from "../read.ts";
 import { fromEncrypted } from "../signatures.ts";
 import { streamFailure } from "../upstream-failure.ts";
@@ -20,14 +20,9 @@ export class ResponsesStream implements StreamFormat {
     const { data, event } = sseFields(raw);
     const text = data?.trim();
     if (text === undefined || text === "") return NOTHING;
-    if (text === "[DONE]") return { events: [], terminal: true };
-    let json: Json;
-    try {
-      json = JSON.parse(text);
-    } catch {
-      return failed(protocolFailure("malformed_frame"));
-    }
-    if (!isJsonObject(json)) return failed(protocolFailure("malformed_frame"));
+    if (text === "[DONE]") return DONE;
+    const json = jsonOf(text);
+    if (!json) return failed(protocolFailure("malformed_frame"));
     if (event === "error" || json.type === "error" || json.error) return failed(streamFailure(json.error ?? json));
     if (typeof json.type !== "string") return failed(protocolFailure("frame_without_type"));
     return this.event(json, json.type);

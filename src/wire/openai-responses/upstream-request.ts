@@ -1,48 +1,35 @@
 import type { ChatDraft } from "../../core/draft.ts";
 import type { Json, JsonObject } from "../../core/json.ts";
 import { ok, type Result } from "../../core/result.ts";
-import type { AttemptRequest, WireRequest } from "../../core/wire.ts";
-import { BodyPatches, withQuirks } from "../quirks.ts";
+import type { AttemptRequest } from "../../core/wire.ts";
+import { carrying } from "../carry.ts";
 import { given } from "../read.ts";
 import { effortOf, effortWord } from "../reasoning.ts";
-import { Draftsman, Translations, untranslatable } from "../translations.ts";
+import { Draftsman, type Translations, untranslatable } from "../translations.ts";
 import { encodeInput } from "./upstream-input.ts";
 import { NAME } from "./words.ts";
 
-/** A body for `POST /responses`: the caller's own text, patched, where the caller speaks this format; else built from the draft. */
-export function encodeRequest(attempt: AttemptRequest): Result<WireRequest> {
-  const { draft } = attempt;
-  if (draft.operation !== "chat") throw new Error("a chat format was asked to carry another operation");
-  const translations = new Translations();
-  const body = attempt.clientWire === NAME ? ok(patched(attempt, translations)) : built(attempt, draft, translations);
-  if (!body.ok) return body;
-  return ok({
-    path: "/responses",
-    headers: {
-      "content-type": "application/json",
-      accept: attempt.stream ? "text/event-stream" : "application/json",
-    },
-    body: body.value,
-    translations: translations.list(),
-  });
-}
+/** A body for `POST /responses`. */
+export const encodeRequest = carrying({
+  wire: NAME,
+  operation: "chat",
+  path: "/responses",
+  patch: (patches, attempt) => {
+    patches.stream();
+    if (attempt.maxOutputTokens !== undefined) patches.put("max_output_tokens", attempt.maxOutputTokens);
+    // Unless it is told not to, the provider keeps the answer, under the one account that all tenants share.
+    patches.put("store", false);
+    if (!attempt.stream) patches.remove("stream_options");
+  },
+  build,
+});
 
-function patched(attempt: AttemptRequest, translations: Translations): string {
-  const patches = new BodyPatches(attempt, translations);
-  patches.stream();
-  if (attempt.maxOutputTokens !== undefined) patches.put("max_output_tokens", attempt.maxOutputTokens);
-  // Unless it is told not to, the provider keeps the answer, under the one account that all tenants share.
-  patches.put("store", false);
-  if (!attempt.stream) patches.remove("stream_options");
-  return patches.text();
-}
-
-function built(attempt: AttemptRequest, draft: ChatDraft, translations: Translations): Result<string> {
+function build(attempt: AttemptRequest, draft: ChatDraft, translations: Translations): Result<JsonObject> {
   const draftsman = new Draftsman(attempt, translations);
   const refused = refusal(draft, draftsman);
   if (refused) return refused;
   noteLosses(draft, draftsman);
-  const body = {
+  return ok({
     model: attempt.model,
     input: encodeInput(draft.messages, draftsman),
     ...given({
@@ -62,8 +49,7 @@ function built(attempt: AttemptRequest, draft: ChatDraft, translations: Translat
     }),
     store: false,
     ...(attempt.stream && { stream: true }),
-  };
-  return ok(JSON.stringify(withQuirks(body, attempt, translations)));
+  });
 }
 
 /** What cannot be said here without changing its meaning, by the name that the caller used. */

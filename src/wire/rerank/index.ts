@@ -1,6 +1,6 @@
 import type { Wire } from "../../core/wire.ts";
-import { doesNotStream } from "../does-not-stream.ts";
 import { decodeFailure, encodeFailure, rateHeaders } from "../openai-chat/error.ts";
+import { WHOLE } from "../whole.ts";
 import { decodeRequest, encodeRequest } from "./request.ts";
 import { decodeAnswer, encodeAnswer } from "./response.ts";
 
@@ -8,12 +8,9 @@ import { decodeAnswer, encodeAnswer } from "./response.ts";
 export const rerank: Wire = {
   name: "rerank",
   operation: "rerank",
-  streams: false,
-  terminator: "",
+  ...WHOLE,
   decodeRequest,
   encodeRequest,
-  decodeStream: doesNotStream,
-  encodeStream: doesNotStream,
   decodeAnswer,
   encodeAnswer,
   decodeFailure,

@@ -1,10 +1,8 @@
 import type { Body, RerankDraft } from "../../core/draft.ts";
 import { isJsonObject } from "../../core/json.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
-import type { AttemptRequest, WireRequest } from "../../core/wire.ts";
-import { BodyPatches, withQuirks } from "../quirks.ts";
+import { carrying } from "../carry.ts";
 import { type Complaint, Fields, given, isList } from "../read.ts";
-import { Translations } from "../translations.ts";
 import { NAME } from "./words.ts";
 
 const SPOKEN = new Set(["model", "query", "documents", "top_n", "return_documents", "user"]);
@@ -49,30 +47,16 @@ function readDocuments(fields: Fields): readonly string[] {
   return texts;
 }
 
-/** The caller's own text, patched; no other format carries this operation, but a caller of one would be built for. */
-export function encodeRequest(attempt: AttemptRequest): Result<WireRequest> {
-  const { draft } = attempt;
-  if (draft.operation !== "rerank") throw new Error("a reranking format was asked to carry another operation");
-  const translations = new Translations();
-  const body =
-    attempt.clientWire === NAME
-      ? new BodyPatches(attempt, translations).text()
-      : JSON.stringify(
-          withQuirks(
-            {
-              model: attempt.model,
-              query: draft.query,
-              documents: draft.documents,
-              ...given({ top_n: draft.topN, return_documents: draft.returnDocuments }),
-            },
-            attempt,
-            translations,
-          ),
-        );
-  return ok({
-    path: "/rerank",
-    headers: { "content-type": "application/json", accept: "application/json" },
-    body,
-    translations: translations.list(),
-  });
-}
+/** A body for `POST /rerank`. */
+export const encodeRequest = carrying({
+  wire: NAME,
+  operation: "rerank",
+  path: "/rerank",
+  build: ({ model }, draft) =>
+    ok({
+      model,
+      query: draft.query,
+      documents: draft.documents,
+      ...given({ top_n: draft.topN, return_documents: draft.returnDocuments }),
+    }),
+});

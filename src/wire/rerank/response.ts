@@ -4,17 +4,17 @@ import { fail, ok, type Result } from "../../core/result.ts";
 import type { WriterContext } from "../../core/wire.ts";
 import { protocolFailure } from "../frames.ts";
 import { count, isList, rest } from "../read.ts";
-import { streamFailure } from "../upstream-failure.ts";
+import { answerObject } from "../upstream-failure.ts";
 import { NAME } from "./words.ts";
 
 const KNOWN = new Set(["model", "results"]);
 const KNOWN_RESULT = new Set(["index", "relevance_score", "document"]);
 
 /** Reads `results`, which vLLM, Cohere and Jina write alike; beside them each has fields of its own. */
-export function decodeAnswer(json: Json): Result<RerankAnswer> {
-  if (!isJsonObject(json)) return fail(protocolFailure("answer_not_an_object"));
-  if (json.error) return fail(streamFailure(json.error));
-  if (json.object === "error") return fail(streamFailure(json));
+export function decodeAnswer(body: Json): Result<RerankAnswer> {
+  const read = answerObject(body);
+  if (!read.ok) return read;
+  const json = read.value;
   if (!isList(json.results)) return fail(protocolFailure("answer_without_results"));
   const results: RankedDocument[] = [];
   const seen = new Set<number>();

@@ -1,7 +1,7 @@
 import type { StreamEvent } from "../../core/answer.ts";
-import { isJsonObject, type Json } from "../../core/json.ts";
+import type { JsonObject } from "../../core/json.ts";
 import { sseData } from "../../lib/sse.ts";
-import { failed, NOTHING, type ParsedFrame, protocolFailure, type StreamFormat } from "../frames.ts";
+import { failed, jsonOf, NOTHING, type ParsedFrame, protocolFailure, type StreamFormat } from "../frames.ts";
 import { OpenAiChatStream } from "../openai-chat/stream.ts";
 import { decodeUsage } from "../openai-chat/words.ts";
 import { isList } from "../read.ts";
@@ -25,13 +25,9 @@ export class WorkersAiStream implements StreamFormat {
     const text = sseData(raw)?.trim();
     if (text === undefined || text === "") return NOTHING;
     if (text === "[DONE]") return this.close();
-    let frame: Json;
-    try {
-      frame = JSON.parse(text);
-    } catch {
-      return failed(protocolFailure("malformed_frame"));
-    }
-    const parsed = isJsonObject(frame) && !isList(frame.choices) ? this.own(frame) : this.chat.read(raw);
+    const frame = jsonOf(text);
+    if (!frame) return failed(protocolFailure("malformed_frame"));
+    const parsed = isList(frame.choices) ? this.chat.read(raw) : this.own(frame);
     if (parsed.events.some(({ type }) => type === "finish" || type === "failure")) this.ended = true;
     this.begun = true;
     return parsed;
@@ -45,7 +41,7 @@ export class WorkersAiStream implements StreamFormat {
     return { events: isFinish ? [{ type: "finish", choice: 0, finish: kind }] : [], terminal: true };
   }
 
-  private own(frame: { readonly [key: string]: Json }): ParsedFrame {
+  private own(frame: JsonObject): ParsedFrame {
     const { response, tool_calls: calls, error, errors } = frame;
     if (error || isList(errors)) return failed(streamFailure(error ?? (isList(errors) ? (errors[0] ?? null) : null)));
     const usage = decodeUsage(frame.usage);

@@ -1,16 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ChatDraft } from "../../../src/core/draft.ts";
+import type { JsonObject } from "../../../src/core/json.ts";
 import type { Result } from "../../../src/core/result.ts";
 import type { AttemptRequest, Quirk, WireName } from "../../../src/core/wire.ts";
 import { parseBody } from "../../../src/lib/json.ts";
-import { built as inAnthropicsWords } from "../../../src/wire/anthropic-messages/upstream-request.ts";
-import { built as inOpenAisWords } from "../../../src/wire/openai-chat/upstream-request.ts";
+import { build as inAnthropicsWords } from "../../../src/wire/anthropic-messages/upstream-request.ts";
+import { build as inOpenAisWords } from "../../../src/wire/openai-chat/upstream-request.ts";
 import { wires } from "../../../src/wire/registry.ts";
 import { Translations } from "../../../src/wire/translations.ts";
 import { inAnthropicMessages, inOpenAiChat, throughAnthropic, throughOpenAi } from "../../support/drafts.ts";
 
-type Building = (attempt: AttemptRequest, draft: ChatDraft, translations: Translations) => Result<string>;
+type Building = (attempt: AttemptRequest, draft: ChatDraft, translations: Translations) => Result<JsonObject>;
 
 interface Format {
   readonly name: WireName;
@@ -70,9 +71,9 @@ describe.each(FORMATS.map((format) => [format.name, format] as const))(
     it("reads the request that it writes: nothing that it can say is lost", () => {
       fc.assert(
         fc.property(sayable, (draft) => {
-          const text = build(attemptOf(draft, name), draft, new Translations());
-          if (!text.ok) throw new Error(text.failure.message);
-          expect(decoded(name, text.value)).toEqual(draft);
+          const body = build(attemptOf(draft, name), draft, new Translations());
+          if (!body.ok) throw new Error(body.failure.message);
+          expect(decoded(name, JSON.stringify(body.value))).toEqual(draft);
         }),
         { numRuns: 500 },
       );

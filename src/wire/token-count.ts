@@ -1,0 +1,32 @@
+import type { Answer, TokenizeAnswer } from "../core/answer.ts";
+import type { Json } from "../core/json.ts";
+import { fail, ok, type Result } from "../core/result.ts";
+import { protocolFailure } from "./frames.ts";
+import { count, rest } from "./read.ts";
+import { answerObject } from "./upstream-failure.ts";
+
+/** The answers of a format that counts a chat's tokens and says one number, under `key`. */
+export function countsUnder(wire: string, key: string) {
+  const known = new Set([key]);
+  return {
+    decodeAnswer(json: Json): Result<TokenizeAnswer> {
+      const answer = answerObject(json);
+      if (!answer.ok) return answer;
+      const inputTokens = count(answer.value[key]);
+      if (inputTokens === undefined) return fail(protocolFailure("answer_without_count"));
+      const fields = rest(answer.value, known);
+      return ok({
+        operation: "tokenize",
+        model: "",
+        inputTokens,
+        estimated: false,
+        ...(fields && { extra: { wire, fields } }),
+      });
+    },
+    encodeAnswer(answer: Answer): Json {
+      if (answer.operation !== "tokenize") throw new Error(`${wire} was asked to write another operation's answer`);
+      const own = answer.extra?.wire === wire ? answer.extra.fields : {};
+      return { [key]: answer.inputTokens, ...own };
+    },
+  };
+}
