@@ -139,6 +139,8 @@ export interface Wire {
   encodeStream(context: WriterContext): FrameWriter;
   /** The closing frame of a complete stream whose other frames passed as bytes: `data: [DONE]`, `message_stop`. Empty where the format has no streams, or where its last frame holds the answer's end and passes like the others. */
   readonly terminator: string;
+  /** How the ids of this format's answers begin. Empty where answers have none. */
+  readonly idPrefix: string;
   decodeAnswer(json: Json): Result<Answer>;
   encodeAnswer(answer: Answer, context: WriterContext): Json;
   /** Never passes on HTML or anything that looks like a credential or a host. */

@@ -9,6 +9,7 @@ import { parseBody } from "../lib/json.ts";
 import type { Gateway } from "./gateway.ts";
 import { fromKeptEntry, KEPT_MAX_BYTES, type KeptEntry } from "./kept-entry.ts";
 import { patiently } from "./patience.ts";
+import { answerId } from "./reply.ts";
 
 /**
  * A request that goes on from a kept answer becomes the one that says all of it: from here on nobody needs to know where the conversation came
@@ -55,13 +56,16 @@ function conversationOf({ items, answer }: KeptEntry, kept: KeptConversations) {
 
 /** A conversation that is too large already is not kept, and the caller told so as others are whose tenant keeps nothing. */
 function keeping(exchange: Authenticated, draft: ChatDraft, asked?: JsonObject): Continued {
-  const { body, requestId } = exchange;
+  const { body } = exchange;
   if (draft.keep !== true || body.bytes > KEPT_MAX_BYTES) {
     return { ...exchange, draft, ...(asked && { keeping: { asked } }) };
   }
   const unknownFields = draft.unknownFields.filter((field) => field !== "store");
-  const id = `resp_${requestId.replace(/^req_/, "")}`;
-  return { ...exchange, draft: { ...draft, unknownFields }, keeping: { id, asked: asked ?? body.value } };
+  return {
+    ...exchange,
+    draft: { ...draft, unknownFields },
+    keeping: { id: answerId(exchange), asked: asked ?? body.value },
+  };
 }
 
 const NOTHING_KEPT: Failure = badRequest(

@@ -52,12 +52,17 @@ export function replayed(exchange: Admitted, whole: WholeAnswer, gateway: Gatewa
   return frames.join("") + writer.end();
 }
 
+/** The id of an answer that is told in another format than the backend's, or kept: backends' ids may be alike. It holds the request's. */
+export function answerId({ wire, requestId }: Pick<Received, "wire" | "requestId">): string {
+  return wire.idPrefix + requestId;
+}
+
 /** The model is the one that answered, as in frames that pass unchanged; the alias only while nobody has. */
 export function writerContext(exchange: Admitted, gateway: Gateway, live?: LiveAnswer): WriterContext {
-  const { draft, keeping } = exchange;
+  const { draft, keeping, wire } = exchange;
   const known = !keeping && live?.kind === "whole" && isText(live.answer) ? live.answer : undefined;
   return {
-    id: keeping?.id ?? known?.id ?? exchange.requestId,
+    id: (live?.wire.name === wire.name && known?.id) || answerId(exchange),
     model: known?.model ?? live?.origin.model ?? exchange.route.alias,
     createdAt: known?.createdAt ?? Math.floor((keeping ? exchange.receivedAt : gateway.clock.now()) / 1_000),
     includeUsage: wantsStreamUsage(draft),

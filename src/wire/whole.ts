@@ -6,6 +6,7 @@ function doesNotStream(): never {
 export const WHOLE = {
   streams: false,
   terminator: "",
+  idPrefix: "",
   decodeStream: doesNotStream,
   encodeStream: doesNotStream,
 } as const;

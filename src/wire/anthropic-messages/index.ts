@@ -13,6 +13,7 @@ export const anthropicMessages: Wire = {
   operation: "chat",
   streams: true,
   terminator: TERMINATOR,
+  idPrefix: "msg_",
   decodeRequest,
   encodeRequest,
   decodeStream: () => new SseFrameReader(new AnthropicStream()),

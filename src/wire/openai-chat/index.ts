@@ -14,6 +14,7 @@ export const openAiChat: Wire = {
   operation: "chat",
   streams: true,
   terminator: TERMINATOR,
+  idPrefix: "chatcmpl-",
   decodeRequest,
   encodeRequest,
   decodeStream: () => new SseFrameReader(new OpenAiChatStream()),

@@ -14,6 +14,7 @@ export const openAiCompletions: Wire = {
   operation: "complete",
   streams: true,
   terminator: TERMINATOR,
+  idPrefix: "cmpl-",
   decodeRequest,
   encodeRequest,
   decodeStream: () => new SseFrameReader(new OpenAiCompletionsStream()),

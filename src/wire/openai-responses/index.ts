@@ -15,6 +15,7 @@ export const openAiResponses: Wire = {
   streams: true,
   // The last event holds the whole response: nothing that is the same for all of them closes a stream.
   terminator: "",
+  idPrefix: "resp_",
   decodeRequest,
   encodeRequest,
   decodeStream: () => new SseFrameReader(new ResponsesStream()),

@@ -98,9 +98,9 @@ describe.each(EACH)("an answer of a $backend backend (streamed: $stream)", ({ ba
   it("is kept as it is told, with what was asked, and no backend is asked to keep it", async () => {
     const played = await ask({ backend, stream, more: { instructions: "Be brief." } });
     const answer = told(played, stream);
-    expect(answer).toMatchObject({ id: "resp_PLAYED", store: true, previous_response_id: null });
+    expect(answer).toMatchObject({ id: "resp_req_PLAYED", store: true, previous_response_id: null });
     const { id, value, ttlSeconds } = keptBy(played) ?? { value: "{}" };
-    expect([id, ttlSeconds]).toEqual(["resp_PLAYED", 30 * 86_400]);
+    expect([id, ttlSeconds]).toEqual(["resp_req_PLAYED", 30 * 86_400]);
     expect(JSON.parse(value)).toEqual({
       v: 1,
       tenant: "keeper",
