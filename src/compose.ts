@@ -12,7 +12,7 @@ import { createApp } from "./http/app.ts";
 import type { AdminDependencies } from "./http/routes/admin.ts";
 import type { OperationsDependencies } from "./http/routes/operations.ts";
 import { unconfigured } from "./http/unconfigured.ts";
-import { constantTimeEqual, hmacBase64Url, hmacKey } from "./lib/hash.ts";
+import { constantTimeEqual, hmacBase64Url, hmacKeyOf } from "./lib/hash.ts";
 import { policies } from "./policies/registry.ts";
 import { BreakerView } from "./routing/breaker-view.ts";
 import { hashSecret } from "./stages/api-key.ts";
@@ -144,6 +144,7 @@ function composeGateway(
     publish: (overlay) => stores.overlays.publish(overlay),
   };
   const holder = holdConfig(base, stores.overlays, archive, clock);
+  const pepperKey = hmacKeyOf(environment.peppers.byVersion.get(environment.peppers.current) ?? "");
   const guard = { perMinute: base.addressGuardPerMinute, timeoutMs: base.stores.redisMs, clock };
   return {
     clock,
@@ -169,11 +170,8 @@ function composeGateway(
       if (logsAll || event.outcome !== "completed") console.log(logLine(event));
     },
     reportBug: (bug, requestId) => console.error(bugLine(bug, requestId, clock.now())),
-    async hashEndUser(tenant, name) {
-      const pepper = environment.peppers.byVersion.get(environment.peppers.current) ?? "";
-      return hmacBase64Url(await hmacKey(pepper), `${tenant}\n${name}`);
-    },
-    cacheSalt: tenantSalts(environment.peppers.byVersion.get(environment.peppers.current) ?? ""),
+    hashEndUser: async (tenant, name) => hmacBase64Url(await pepperKey(), `${tenant}\n${name}`),
+    cacheSalt: tenantSalts(pepperKey),
   };
 }
 

@@ -71,6 +71,8 @@ export interface Notes {
   readonly decisions: Decision[];
   readonly translations: Translation[];
   readonly attempts: AttemptRecord[];
+  /** Attempts that began, repairs included; each leaves its record when it is over. */
+  attemptsBegun: number;
 }
 
 export type Decoded = Received & { readonly body: Body; readonly draft: Draft };

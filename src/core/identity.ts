@@ -45,3 +45,8 @@ export interface Principal {
   /** When this isolate read the snapshot, milliseconds since the epoch: without Redis it serves at most `snapshotMaxAgeMs`. */
   readonly snapshotAt: number;
 }
+
+/** Whether the key is for the model of this alias. */
+export function mayUse(principal: Principal, alias: string): boolean {
+  return principal.allowedModels === undefined || principal.allowedModels.has(alias);
+}

@@ -37,7 +37,7 @@ export function envelopeOf(
     departure: departureOf(request, alarm),
     alarm,
     waitUntil,
-    notes: { decisions: [], translations: [], attempts: [] },
+    notes: { decisions: [], translations: [], attempts: [], attemptsBegun: 0 },
   };
 }
 

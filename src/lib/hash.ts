@@ -20,6 +20,17 @@ export async function hmacKey(secret: string | Uint8Array): Promise<CryptoKey> {
   return crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
 }
 
+/** The key of one secret, imported when it is first asked for. A promise while it is on its way: those of other requests are not waited for. */
+export function hmacKeyOf(secret: string): () => CryptoKey | Promise<CryptoKey> {
+  let known: CryptoKey | undefined;
+  return () =>
+    known ??
+    hmacKey(secret).then((key) => {
+      known = key;
+      return key;
+    });
+}
+
 /** HMAC-SHA-256 (RFC 2104) as base64url (RFC 4648 §5) without padding. */
 export async function hmacBase64Url(key: CryptoKey, data: string | Uint8Array): Promise<string> {
   return toBase64Url(new Uint8Array(await crypto.subtle.sign("HMAC", key, bytesOf(data))));

@@ -1,5 +1,6 @@
 import type { Admitted, Resolved } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
+import { mayUse } from "../core/identity.ts";
 import type { AdmissionReply } from "../core/ports.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import type { RateState } from "../core/wire.ts";
@@ -7,7 +8,7 @@ import { reauthenticate } from "./authenticate.ts";
 import { eventOf } from "./event.ts";
 import type { Gateway } from "./gateway.ts";
 import { hasBudget, levelsOf } from "./levels.ts";
-import { mayUse, modelForbidden } from "./resolve.ts";
+import { modelForbidden } from "./resolve.ts";
 import { standingOf } from "./standing.ts";
 
 /** A refusal that may carry the rate headers of the limits that were seen. */

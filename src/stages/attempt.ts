@@ -9,6 +9,7 @@ import type { AttemptRequest, FailedResponse, Wire } from "../core/wire.ts";
 import { retryAfterMsOf } from "../lib/backoff.ts";
 import { toBase64 } from "../lib/hash.ts";
 import { readTextUpTo } from "../lib/read.ts";
+import { formatTraceparent } from "../telemetry/trace.ts";
 import { beyondBackend } from "../wire/quirks.ts";
 import { BackendStream } from "./backend-stream.ts";
 import type { Gateway } from "./gateway.ts";
@@ -54,7 +55,7 @@ export async function attempt(
     backend,
     request: encoded.value,
     requestId: exchange.requestId,
-    traceparent: `00-${exchange.trace.traceId}-${exchange.trace.spanId}-${exchange.trace.sampled ? "01" : "00"}`,
+    traceparent: formatTraceparent(exchange.trace),
     stream,
   };
   let late = false;

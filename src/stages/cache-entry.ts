@@ -3,9 +3,6 @@ import type { LiveAnswer, WholeAnswer } from "../core/exchange.ts";
 import { isJsonObject } from "../core/json.ts";
 import type { Wire, WireName } from "../core/wire.ts";
 
-/** Entries above this size are not stored (Upstash bills and limits by request size). In UTF-16 units of the JSON text. */
-export const CACHE_MAX_BYTES = 256 * 1024;
-
 interface Entry {
   readonly v: 1;
   readonly answer: Answer;

@@ -40,7 +40,7 @@ export function countingRoute(route: Route): Route {
  */
 export function orEstimate(exchange: Admitted, found: Result<LiveAnswer>): Result<LiveAnswer> {
   if (found.ok || exchange.draft.operation !== "tokenize" || isCallers(found.failure, exchange)) return found;
-  exchange.notes.decisions.push({ step: "dispatch", decision: "estimated", reason: found.failure.detail ?? "" });
+  exchange.notes.decisions.push({ step: "count", decision: "estimated", reason: found.failure.detail ?? "" });
   return ok({
     kind: "whole",
     wire: exchange.wire,

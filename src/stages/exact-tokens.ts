@@ -3,6 +3,8 @@ import type { Authenticated } from "../core/exchange.ts";
 import { formatFor } from "../core/formats.ts";
 import { refusedMediaUrl } from "../core/media-urls.ts";
 import { readTextUpTo } from "../lib/read.ts";
+import { phaseOf } from "../routing/breaker.ts";
+import { formatTraceparent } from "../telemetry/trace.ts";
 import { wires } from "../wire/registry.ts";
 import type { Gateway } from "./gateway.ts";
 import { quirksOf } from "./own-members.ts";
@@ -38,9 +40,11 @@ async function ask(
   backend: Backend | undefined,
   gateway: Gateway,
 ): Promise<number | string> {
-  const { draft, body, wire: clientWire, alarm, trace, requestId } = exchange;
+  const { draft, body, wire: clientWire, alarm, trace, requestId, departure } = exchange;
   const format = backend && formatFor(backend, "tokenize");
   if (!backend || !format || !gateway.availableBackends.has(backend.name)) return "no_tokenizer";
+  if (gateway.config().disabledBackends.has(backend.name)) return "disabled";
+  if (phaseOf(gateway.breakers.state(backend.name), gateway.clock.now()) === "open") return "breaker_open";
   if (draft.operation !== "chat") return "not_a_chat";
   if (refusedMediaUrl(draft, backend.imageUrls)) return "refused_address";
   const wire = wires[format];
@@ -55,8 +59,9 @@ async function ask(
   if (!request.ok) return "untranslatable";
   const abort = new AbortController();
   const inTime = alarm.after(EXACT_DEADLINE_MS, () => abort.abort());
+  const forget = departure.onGone(() => abort.abort());
   try {
-    const traceparent = `00-${trace.traceId}-${trace.spanId}-${trace.sampled ? "01" : "00"}`;
+    const traceparent = formatTraceparent(trace);
     const call = { backend, request: request.value, requestId, traceparent, stream: false };
     const sent = await gateway.transport.send(call, abort.signal);
     if (!sent.ok) return abort.signal.aborted ? "too_slow" : "unreachable";
@@ -70,5 +75,6 @@ async function ask(
     return "not_understood";
   } finally {
     inTime();
+    forget();
   }
 }

@@ -1,4 +1,5 @@
 import type { ChatDraft } from "../core/draft.ts";
+import { ENTRY_MAX_BYTES } from "../core/entry-size.ts";
 import type { Authenticated, Continued } from "../core/exchange.ts";
 import { badRequest, type Failure } from "../core/failure.ts";
 import { REQUEST_ID } from "../core/identifiers.ts";
@@ -7,7 +8,7 @@ import { fail, ok, type Result } from "../core/result.ts";
 import type { KeptConversations } from "../core/wire.ts";
 import { parseBody } from "../lib/json.ts";
 import type { Gateway } from "./gateway.ts";
-import { fromKeptEntry, KEPT_MAX_BYTES, type KeptEntry } from "./kept-entry.ts";
+import { fromKeptEntry, type KeptEntry } from "./kept-entry.ts";
 import { patiently } from "./patience.ts";
 import { answerId } from "./reply.ts";
 
@@ -38,7 +39,7 @@ async function goOnFrom(
     : ({ kind: "unknown" } as const);
   notes.decisions.push({ step: "goOn", decision: found.kind, ioMs: gateway.clock.now() - startedAt });
   if (found.kind === "unavailable") return fail(keptAnswersAway(found.detail));
-  const entry = found.kind === "found" ? fromKeptEntry(found.value, principal.tenant) : undefined;
+  const entry = found.kind === "found" ? fromKeptEntry(found.value, principal) : undefined;
   if (!entry) return fail(NOT_FOUND);
   const bytes = new TextEncoder().encode(kept.spelledOut(body, conversationOf(entry, kept)));
   const whole = parseBody(bytes, { maxDepth: gateway.config().limits.jsonDepth });
@@ -57,7 +58,7 @@ function conversationOf({ items, answer }: KeptEntry, kept: KeptConversations) {
 /** A conversation that is too large already is not kept, and the caller told so as others are whose tenant keeps nothing. */
 function keeping(exchange: Authenticated, draft: ChatDraft, asked?: JsonObject): Continued {
   const { body } = exchange;
-  if (draft.keep !== true || body.bytes > KEPT_MAX_BYTES) {
+  if (draft.keep !== true || body.bytes > ENTRY_MAX_BYTES) {
     return { ...exchange, draft, ...(asked && { keeping: { asked } }) };
   }
   const unknownFields = draft.unknownFields.filter((field) => field !== "store");

@@ -47,8 +47,7 @@ export function heldHeaders(exchange: Admitted, gateway: Gateway): Record<string
 }
 
 function attemptHeaders({ notes }: Received): Record<string, string> {
-  const begun = notes.decisions.filter(({ step }) => step === "dispatch").length;
-  return begun === 0 ? {} : { "x-gateway-attempts": String(begun) };
+  return notes.attemptsBegun === 0 ? {} : { "x-gateway-attempts": String(notes.attemptsBegun) };
 }
 
 function costHeader(exchange: Admitted, answer: LiveAnswer): Record<string, string> {

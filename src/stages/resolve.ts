@@ -3,7 +3,7 @@ import { modelNameOf, type Route } from "../core/config.ts";
 import { type Draft, isGenerative, type Operation, sequencesOf } from "../core/draft.ts";
 import type { CachePlan, Continued, Resolved } from "../core/exchange.ts";
 import { badRequest, type Failure } from "../core/failure.ts";
-import type { Principal } from "../core/identity.ts";
+import { mayUse } from "../core/identity.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import { estimateInputTokens } from "../core/tokens.ts";
 import { drawTarget } from "../routing/plan.ts";
@@ -27,7 +27,9 @@ export function resolve(exchange: Continued, gateway: Gateway): Result<Resolved>
   const { availableBackends } = gateway;
   const standing = standingOf(route, config, availableBackends);
   const drawn = drawTarget(route, { config, availableBackends, random: () => gateway.chance.random() });
-  const estimate = estimateInputTokens(draft, exchange.body, standing.tokenizers);
+  // A count is of what the chat would take, fallbacks included, though none of them is asked to count.
+  const { tokenizers } = route === found ? standing : standingOf(found, config, availableBackends);
+  const estimate = estimateInputTokens(draft, exchange.body, tokenizers);
   const target = route.exactTokens ? (drawn ?? route.targets[0]) : undefined;
   const known = { config, route, drawn, priceCeiling: standing.priceCeiling };
   if (!target) return reserved(exchange, known, estimate, gateway);
@@ -107,10 +109,6 @@ const wrongOperation = ({ alias, operation }: Route): Failure =>
     `The model \`${alias}\` does not support this operation (it is for: ${operation}); use ${ASKED_AT[operation]}.`,
     "model",
   );
-
-export function mayUse(principal: Principal, alias: string): boolean {
-  return principal.allowedModels === undefined || principal.allowedModels.has(alias);
-}
 
 export const modelNotFound = (alias: string): Failure => ({
   type: "caller_model_not_found",

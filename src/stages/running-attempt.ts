@@ -37,7 +37,7 @@ export class RunningAttempt {
     this.exchange = exchange;
     this.gateway = gateway;
     this.#startedAt = gateway.clock.now();
-    this.#ordinal = exchange.notes.attempts.length;
+    this.#ordinal = exchange.notes.attemptsBegun++;
     this.#forget = exchange.route.cancelOnDisconnect ? exchange.departure.onGone(() => this.stop()) : () => undefined;
   }
 

@@ -1,5 +1,6 @@
 import type { Answer, Frame } from "../core/answer.ts";
 import { wantsStream } from "../core/draft.ts";
+import { ENTRY_MAX_BYTES, fitsEntry } from "../core/entry-size.ts";
 import type { Admitted, LiveAnswer, StreamingAnswer, StreamStep } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import { isJsonObject } from "../core/json.ts";
@@ -8,11 +9,11 @@ import { fail, type Result } from "../core/result.ts";
 import type { WideEvent } from "../core/wide-event.ts";
 import { replay } from "../wire/collect.ts";
 import { AnswerLosses } from "../wire/losses.ts";
-import { CACHE_MAX_BYTES, cacheEntry } from "./cache-entry.ts";
+import { cacheEntry } from "./cache-entry.ts";
 import { collectorFor } from "./collector-for.ts";
 import { eventOf } from "./event.ts";
 import type { Gateway } from "./gateway.ts";
-import { KEPT_FOR_SECONDS, KEPT_MAX_BYTES, keptEntry } from "./kept-entry.ts";
+import { KEPT_FOR_SECONDS, keptEntry } from "./kept-entry.ts";
 import { writerContext } from "./reply.ts";
 import { WatchedStream } from "./watched-stream.ts";
 
@@ -109,11 +110,13 @@ export class Settlement {
     const endedAt = gateway.clock.now();
     const { endUser } = exchange.draft;
     const endUserHash =
-      endUser === undefined ? undefined : await gateway.hashEndUser(exchange.principal.tenant, endUser);
-    const keptWrite = finish.kind === "completed" ? this.#keptWrite(finish) : undefined;
+      endUser === undefined
+        ? undefined
+        : await this.#spared(() => gateway.hashEndUser(exchange.principal.tenant, endUser));
+    const keptWrite = finish.kind === "completed" ? await this.#spared(() => this.#keptWrite(finish)) : undefined;
     const event = this.#eventOf(finish, endedAt, endUserHash);
     const tokens = (event.usage?.inputTokens ?? 0) + (event.usage?.outputTokens ?? 0);
-    const cacheWrite = finish.kind === "completed" ? this.#cacheWrite(finish) : undefined;
+    const cacheWrite = finish.kind === "completed" ? await this.#spared(() => this.#cacheWrite(finish)) : undefined;
     // The queue first: it does not wait for Redis, and Redis' record covers its loss.
     const eventText = JSON.stringify(event);
     gateway.enqueue(eventText, exchange.waitUntil);
@@ -138,6 +141,16 @@ export class Settlement {
     );
   }
 
+  /** What a settlement can do without: a bug in it costs itself alone, never the record or the charge. */
+  async #spared<T>(work: () => T | Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (bug) {
+      this.#gateway.reportBug(bug, this.#exchange.requestId);
+      return undefined;
+    }
+  }
+
   #eventOf(finish: Finish, endedAt: number, endUserHash: string | undefined): WideEvent {
     const { gateway, exchange } = { gateway: this.#gateway, exchange: this.#exchange };
     return eventOf(exchange, {
@@ -157,7 +170,7 @@ export class Settlement {
     const { live, answer } = finish;
     if (cache.key === undefined || !answer || live.origin.cached || !live.origin.chosenTarget) return undefined;
     const value = cacheEntry(answer, live, this.#gateway.clock.now());
-    return value.length > CACHE_MAX_BYTES ? undefined : { key: cache.key, value, ttlSeconds: cache.ttlSeconds };
+    return fitsEntry(value) ? { key: cache.key, value, ttlSeconds: cache.ttlSeconds } : undefined;
   }
 
   /** The tenant's word counts as it stands after admission, which may have read the key anew. */
@@ -168,7 +181,7 @@ export class Settlement {
     const value = isJsonObject(told)
       ? keptEntry({ tenant: principal.tenant, alias: route.alias, answer: told, items: wire.kept.itemsOf(body) })
       : undefined;
-    const isKept = value !== undefined && value.length <= KEPT_MAX_BYTES;
+    const isKept = value !== undefined && fitsEntry(value);
     notes.decisions.push({ step: "settle", decision: isKept ? "kept" : "not_kept" });
     return isKept ? { id: keeping.id, value, ttlSeconds: KEPT_FOR_SECONDS } : undefined;
   }
@@ -201,7 +214,7 @@ function countsAgainst(failure: Failure["type"] | undefined): boolean {
 }
 
 /** Frames say the same in many times the bytes of what is kept of them. */
-const KEPT_FRAMES_MAX_BYTES = 16 * KEPT_MAX_BYTES;
+const KEPT_FRAMES_MAX_BYTES = 16 * ENTRY_MAX_BYTES;
 
 /** Collects a stream for the cache or to be kept, and gives up once it is too large. */
 class Memory {
@@ -211,7 +224,7 @@ class Memory {
 
   constructor(exchange: Admitted) {
     this.#collector = collectorFor(exchange.draft);
-    this.#maxBytes = exchange.keeping?.id === undefined ? CACHE_MAX_BYTES : KEPT_FRAMES_MAX_BYTES;
+    this.#maxBytes = exchange.keeping?.id === undefined ? ENTRY_MAX_BYTES : KEPT_FRAMES_MAX_BYTES;
   }
 
   take(step: StreamStep): void {

@@ -42,10 +42,11 @@ function workOut(route: Route, config: Config, available: ReadonlySet<string>): 
   const totalsMs = targets.map(
     ({ backend }) => route.deadlines?.totalMs ?? config.backends[backend]?.deadlines.totalMs ?? 0,
   );
+  const families = new Set(
+    targets.filter(({ backend }) => available.has(backend)).map(({ tokenizer }) => tokenizer ?? "other"),
+  );
   return {
-    tokenizers: [
-      ...new Set(targets.filter(({ backend }) => available.has(backend)).map(({ tokenizer }) => tokenizer ?? "other")),
-    ],
+    tokenizers: families.size > 0 ? [...families] : ["other"],
     priceCeiling: dearestPrice(route, config, available),
     leaseMs:
       Math.max(...totalsMs) * (1 + (route.validateStructured?.repairs ?? 0)) +

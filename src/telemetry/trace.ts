@@ -7,6 +7,11 @@ export interface TraceParent {
   readonly sampled: boolean;
 }
 
+/** The header for a call of ours, at version 00. */
+export function formatTraceparent({ traceId, spanId, sampled }: TraceParent): string {
+  return `00-${traceId}-${spanId}-${sampled ? "01" : "00"}`;
+}
+
 /** `version-traceid-parentid-flags`; versions above 00 may have more behind a further hyphen. */
 const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 

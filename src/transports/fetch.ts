@@ -1,6 +1,6 @@
-import type { Failure } from "../core/failure.ts";
 import type { OutboundCall, Transport } from "../core/ports.ts";
 import { fail, ok, type Result } from "../core/result.ts";
+import { unreachable } from "./unreachable.ts";
 
 /** Where a backend is, and what every call to it carries: its credential and configured headers, lower-case names. */
 export interface BackendAccess {
@@ -58,10 +58,3 @@ const FIXED = {
   "accept-encoding": "identity",
   "user-agent": "llm-gateway",
 } as const;
-
-const unreachable = (detail: string): Failure => ({
-  type: "backend_unavailable",
-  message: "The backend could not be reached.",
-  retryAfterMs: 5_000,
-  detail,
-});

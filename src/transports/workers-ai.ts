@@ -1,6 +1,6 @@
-import type { Failure } from "../core/failure.ts";
 import type { Transport } from "../core/ports.ts";
 import { fail, ok } from "../core/result.ts";
+import { unreachable } from "./unreachable.ts";
 
 /** What is used of the binding; `Ai` in @cloudflare/workers-types. */
 export interface AiBinding {
@@ -37,10 +37,3 @@ export function aiBindingOf(env: Readonly<Record<string, unknown>>): AiBinding |
 function isBinding(value: unknown): value is AiBinding {
   return typeof value === "object" && value !== null && "run" in value && typeof value.run === "function";
 }
-
-const unreachable = (detail: string): Failure => ({
-  type: "backend_unavailable",
-  message: "The backend could not be reached.",
-  retryAfterMs: 5_000,
-  detail,
-});

@@ -1,6 +1,6 @@
 import type { Frame, StreamEvent } from "../core/answer.ts";
 import type { Failure } from "../core/failure.ts";
-import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
+import { isJsonObject, type JsonObject } from "../core/json.ts";
 import type { FrameReader } from "../core/wire.ts";
 import { SseSplitter } from "../lib/sse.ts";
 import { PlainFrames } from "./plain-frames.ts";
@@ -38,7 +38,7 @@ export function failed(failure: Failure): ParsedFrame {
 export function jsonOf(data: string): JsonObject | undefined {
   try {
     const json: unknown = JSON.parse(data);
-    return isJsonObject(json as Json) ? (json as JsonObject) : undefined;
+    return isJsonObject(json) ? json : undefined;
   } catch {
     return undefined;
   }

@@ -16,7 +16,6 @@ const MAPPED: { readonly [Wire in WireName]?: ReadonlySet<StreamEvent["type"]> }
 
 /** What becomes of the parts of one answer on their way into another format; each is told once. */
 export class AnswerLosses {
-  private readonly told = new Set<string>();
   private readonly to: WireName;
   private readonly notes: Translation[];
 
@@ -43,9 +42,8 @@ export class AnswerLosses {
   }
 
   private note(name: string, what: Translation["what"]): void {
-    if (this.told.has(name)) return;
-    this.told.add(name);
-    this.notes.push({ field: `answer.${name}`, what });
+    const field = `answer.${name}`;
+    if (!this.notes.some((noted) => noted.field === field)) this.notes.push({ field, what });
   }
 }
 

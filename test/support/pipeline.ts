@@ -127,7 +127,7 @@ function config(): Config {
   return resolve(compiled.config, undefined).config;
 }
 
-const PLAYED_CONFIG = config();
+export const PLAYED_CONFIG = config();
 
 interface Recorder {
   readonly settlements: Settlement[];
@@ -223,7 +223,7 @@ export function begin(
     departure: leaving,
     alarm: runtimeAlarm,
     waitUntil: (promise) => waiting.push(promise),
-    notes: { decisions: [], translations: [], attempts: [] },
+    notes: { decisions: [], translations: [], attempts: [], attemptsBegun: 0 },
   };
   return {
     ...recorder,

@@ -4,9 +4,10 @@ import type { Route } from "../../core/config.ts";
 import { badRequest, type Failure } from "../../core/failure.ts";
 import { ALIAS } from "../../core/identifiers.ts";
 import type { Principal } from "../../core/identity.ts";
+import { mayUse } from "../../core/identity.ts";
 import { checkedPrincipalOf } from "../../stages/authenticate.ts";
 import type { Gateway } from "../../stages/gateway.ts";
-import { mayUse, modelForbidden, modelNotFound } from "../../stages/resolve.ts";
+import { modelForbidden, modelNotFound } from "../../stages/resolve.ts";
 import { wires } from "../../wire/registry.ts";
 import { credentialsOf } from "../receive.ts";
 

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { badRequest, type Failure } from "../../core/failure.ts";
 import { REQUEST_ID } from "../../core/identifiers.ts";
+import type { Principal } from "../../core/identity.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../core/json.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import { runtimeAlarm } from "../../lib/alarm.ts";
@@ -34,8 +35,8 @@ export async function readResponse(context: Context, gateway: Gateway): Promise<
 export async function deleteResponse(context: Context, gateway: Gateway): Promise<Response> {
   const named = await nameOf(context, gateway);
   if (!named.ok) return failed(context, named.failure, gateway);
-  const { tenant, id } = named.value;
-  const removed = await patiently(() => gateway.keptAnswers.remove(tenant, id), runtimeAlarm);
+  const { principal, id } = named.value;
+  const removed = await patiently(() => gateway.keptAnswers.remove(principal.tenant, id), runtimeAlarm);
   if (removed.kind === "unavailable") return failed(context, keptAnswersAway(removed.detail), gateway);
   if (removed.kind === "unknown") return failed(context, NO_SUCH_RESPONSE, gateway);
   return Response.json({ id, object: "response.deleted", deleted: true });
@@ -72,19 +73,19 @@ function face(item: Json, index: number, { answer }: KeptEntry): JsonObject {
 async function entryOf(context: Context, gateway: Gateway): Promise<Result<KeptEntry>> {
   const named = await nameOf(context, gateway);
   if (!named.ok) return named;
-  const { tenant, id } = named.value;
-  const found = await patiently(() => gateway.keptAnswers.find(tenant, id), runtimeAlarm);
+  const { principal, id } = named.value;
+  const found = await patiently(() => gateway.keptAnswers.find(principal.tenant, id), runtimeAlarm);
   if (found.kind === "unavailable") return fail(keptAnswersAway(found.detail));
-  const entry = found.kind === "found" ? fromKeptEntry(found.value, tenant) : undefined;
+  const entry = found.kind === "found" ? fromKeptEntry(found.value, principal) : undefined;
   return entry ? ok(entry) : fail(NO_SUCH_RESPONSE);
 }
 
 /** Which response of which tenant. A revoked key stops here at once: there is no admission call behind. */
-async function nameOf(context: Context, gateway: Gateway): Promise<Result<{ tenant: string; id: string }>> {
+async function nameOf(context: Context, gateway: Gateway): Promise<Result<{ principal: Principal; id: string }>> {
   const found = await checkedForInference(credentialsOf(context.req.raw.headers), gateway);
   if (!found.ok) return found;
   const id = context.req.param("id") ?? "";
-  return REQUEST_ID.pattern.test(id) ? ok({ tenant: found.value.tenant, id }) : fail(NO_SUCH_RESPONSE);
+  return REQUEST_ID.pattern.test(id) ? ok({ principal: found.value, id }) : fail(NO_SUCH_RESPONSE);
 }
 
 const NO_SUCH_RESPONSE: Failure = { ...NOT_FOUND, type: "caller_not_found", param: "response_id" };

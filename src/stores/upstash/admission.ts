@@ -1,3 +1,4 @@
+import { fitsEntry } from "../../core/entry-size.ts";
 import type {
   AdmissionReply,
   AdmissionRequest,
@@ -29,8 +30,6 @@ const DAY_MS = 86_400_000;
 /** How long an event waits for a ledger that is away. */
 export const RECORD_TTL_MS = 7 * DAY_MS;
 const RECORD_TTL = String(RECORD_TTL_MS);
-/** Larger entries are not cached, and larger answers not kept: 256 KiB. */
-export const CACHE_ENTRY_MAX_BYTES = 262_144;
 
 /** Admission and settlement: one pipeline, so one HTTP call, each. */
 export class UpstashAdmission implements AdmissionStore {
@@ -108,7 +107,7 @@ function addCalls(settlement: Settlement, calls: Call[]): void {
   for (const report of breakers) if (isNews(report)) calls.push(reportCall(report));
   for (const backend of unusedProbes ?? []) calls.push(returnProbeCall(settlement.requestId, backend));
   const write = (key: string, { value, ttlSeconds }: { readonly value: string; readonly ttlSeconds: number }) => {
-    if (fits(value)) calls.push(["SET", key, value, "EX", String(ttlSeconds)]);
+    if (fitsEntry(value)) calls.push(["SET", key, value, "EX", String(ttlSeconds)]);
   };
   if (cacheWrite) write(cacheEntryKey(tenant, cacheWrite.key), cacheWrite);
   if (keptWrite) write(keptAnswerKey(tenant, keptWrite.id), keptWrite);
@@ -173,10 +172,4 @@ function cachedEntry(request: AdmissionRequest, values: CommandReply | undefined
 /** Success is worth a write only where failures were counted before. */
 function isNews(report: { readonly healthy: boolean; readonly hadFailures: boolean }): boolean {
   return !report.healthy || report.hadFailures;
-}
-
-/** A UTF-16 unit takes at most three bytes: most entries need no counting. */
-function fits(value: string): boolean {
-  if (value.length * 3 <= CACHE_ENTRY_MAX_BYTES) return true;
-  return value.length <= CACHE_ENTRY_MAX_BYTES && new TextEncoder().encode(value).length <= CACHE_ENTRY_MAX_BYTES;
 }

@@ -5,15 +5,16 @@ import type { WriterContext } from "../../core/wire.ts";
 import { protocolFailure } from "../frames.ts";
 import { given, isList } from "../read.ts";
 import { fromEncrypted } from "../signatures.ts";
-import { streamFailure } from "../upstream-failure.ts";
+import { answerObject, streamFailure } from "../upstream-failure.ts";
 import { topOf } from "./stream.ts";
 import { ResponsesWriter } from "./stream-writer.ts";
 import { decodeFinish, decodeUsage, extras, logprobsOf, NAME } from "./words.ts";
 
 /** Reads a `response`. One that is neither completed nor incomplete is no answer; an error under a success status is a failure. */
-export function decodeAnswer(json: Json): Result<ChatAnswer> {
-  if (!isJsonObject(json)) return fail(protocolFailure("answer_not_an_object"));
-  if (json.error) return fail(streamFailure(json.error));
+export function decodeAnswer(body: Json): Result<ChatAnswer> {
+  const answer = answerObject(body);
+  if (!answer.ok) return answer;
+  const json = answer.value;
   if (!isList(json.output)) return fail(protocolFailure("answer_without_output"));
   const { status, id, model, created_at: createdAt } = json;
   if (status === "failed" || status === "cancelled") return fail(streamFailure({ code: status }));

@@ -1,17 +1,18 @@
 import type { Answer, EmbedAnswer } from "../../core/answer.ts";
-import { isJsonObject, type Json } from "../../core/json.ts";
+import type { Json } from "../../core/json.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import { protocolFailure } from "../frames.ts";
 import { isList, rest } from "../read.ts";
-import { streamFailure } from "../upstream-failure.ts";
+import { answerObject } from "../upstream-failure.ts";
 import { NAME } from "./words.ts";
 
 const KNOWN = new Set(["shape", "data"]);
 
 /** `{"shape": [texts, dimensions], "data": [[…]]}`, in the order of the texts. It counts no tokens. */
-export function decodeAnswer(json: Json): Result<EmbedAnswer> {
-  if (!isJsonObject(json)) return fail(protocolFailure("answer_not_an_object"));
-  if (json.error) return fail(streamFailure(json.error));
+export function decodeAnswer(body: Json): Result<EmbedAnswer> {
+  const answer = answerObject(body);
+  if (!answer.ok) return answer;
+  const json = answer.value;
   if (!isList(json.data) || json.data.length === 0) return fail(protocolFailure("answer_without_data"));
   const vectors: (readonly number[])[] = [];
   for (const vector of json.data) {

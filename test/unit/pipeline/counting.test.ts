@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { OutboundCall } from "../../../src/core/ports.ts";
 import { ok } from "../../../src/core/result.ts";
-import { type Answering, play } from "../../support/pipeline.ts";
+import { BreakerView } from "../../../src/routing/breaker-view.ts";
+import { type Answering, PLAYED_CONFIG, play } from "../../support/pipeline.ts";
 
 const messages = [{ role: "user", content: "How long is this?" }];
 
@@ -89,6 +90,20 @@ describe("counting for the alias of a chat", () => {
     expect(JSON.parse(never.body)).toEqual(JSON.parse(late.body));
   });
 
+  // planted: the families of the targets that are left, which are none
+  it("estimates by the fallbacks where no target is configured", async () => {
+    const { status, headers, body, calls } = await count("spare", () => Response.json({}), {
+      availableBackends: new Set(["claude"]),
+    });
+    expect([status, headers["x-gateway-count"], calls, headers["x-gateway-attempts"]]).toEqual([
+      200,
+      "estimate",
+      [],
+      undefined,
+    ]);
+    expect(JSON.parse(body).input_tokens).toBeGreaterThan(8);
+  });
+
   // planted: every refusal taken for the caller's
   it("tells the caller of a mistake that the provider of its own format found", async () => {
     const error = {
@@ -146,6 +161,25 @@ describe("a route that wants to know exactly", () => {
     expect(event.decisions).toContainEqual(
       expect.objectContaining({ decision: "estimated_tokens", reason: "status_500" }),
     );
+  });
+
+  // planted: each of the two let through
+  it("asks no backend that is switched off or whose breaker is open", async () => {
+    const breakers = new BreakerView(
+      (name) => PLAYED_CONFIG.backends[name]?.breaker,
+      () => 0,
+    );
+    const openUntil = Number.MAX_SAFE_INTEGER;
+    breakers.learn({ breakers: { openai: { failures: 3, openUntil, openMs: 1 } } });
+    const tripped = await ask(() => Response.json(chat), { breakers });
+    const off = await ask(() => Response.json(chat), {
+      config: () => ({ ...PLAYED_CONFIG, disabledBackends: new Set(["openai"]) }),
+    });
+    const reasons = [tripped, off].map(
+      ({ event }) => event.decisions.find(({ decision }) => decision === "estimated_tokens")?.reason,
+    );
+    expect(reasons).toEqual(["breaker_open", "disabled"]);
+    expect([...tripped.calls, ...off.calls].filter(({ request }) => request.path === "/tokenize")).toEqual([]);
   });
 
   it("waits for a count no longer than a second", async () => {

@@ -125,6 +125,33 @@ describe.each(EACH)("an answer of a $backend backend (streamed: $stream)", ({ ba
   });
 });
 
+describe.each(BACKENDS)("what a settlement can do without, after an answer of a %s backend", (backend) => {
+  // planted: the length of a conversation counted in UTF-16 units
+  it("is not said to be kept where its bytes are too many", async () => {
+    const decided = async (characters: number) => {
+      const played = await ask({ backend, more: { metadata: { said: "been là ".repeat(characters / 8) } } });
+      const words = played.event.decisions.filter(({ step }) => step === "settle").map(({ decision }) => decision);
+      return [words, keptBy(played) !== undefined];
+    };
+    expect(await decided(200_000)).toEqual([["kept"], true]);
+    expect(await decided(232_640)).toEqual([["not_kept"], false]);
+  });
+
+  // planted: the settlement without its net
+  it("costs neither the record nor the charge where it fails", async () => {
+    const principals = principalCache(1);
+    principals.set("played", principalOf({}));
+    const played = await play(
+      { caller: "openai-responses", backend, stream: false, more: { user: "someone" } },
+      () => eventStream([SAID[backend]], "fin"),
+      { principals, hashEndUser: () => Promise.reject(new Error("no hash")) },
+    );
+    expect([played.status, played.settlements.length, played.event.outcome]).toEqual([200, 1, "completed"]);
+    expect(played.event.endUserHash).toBeUndefined();
+    expect(played.bugs).toEqual([new Error("no hash")]);
+  });
+});
+
 describe.each(BACKENDS)("a request that goes on from a kept answer, to a %s backend", (backend) => {
   // planted: the reference passed on; the new input put first; what was kept with the new answer was its own input alone
   it("says all that was said, and is kept with all of it", async () => {
@@ -182,7 +209,7 @@ describe.each(BACKENDS)("a request that goes on from a kept answer, to a %s back
     expect([played.status, looked]).toEqual([200, 3]);
   });
 
-  // planted: an entry of another tenant taken for one's own; a store that is away taken for an unknown id
+  // planted: an entry of another tenant taken for one's own; the key's models not asked about; a store that is away taken for an unknown id
   it.each([
     ["unknown", { keptAnswers: kept({}) }, 400, "previous_response_not_found"],
     ["no id at all", { more: { previous_response_id: "a b" } }, 400, "previous_response_not_found"],
@@ -190,6 +217,15 @@ describe.each(BACKENDS)("a request that goes on from a kept answer, to a %s back
     [
       "another tenant's",
       { keptAnswers: kept({ resp_1: JSON.stringify({ v: 1, tenant: "other", answer: {}, items: [] }) }) },
+      400,
+      "previous_response_not_found",
+    ],
+    [
+      "of a model that the key may not use",
+      {
+        keptAnswers: kept({ resp_1: JSON.stringify({ v: 1, tenant: "keeper", alias: "dear", answer: {}, items: [] }) }),
+        principal: { allowedModels: new Set(BACKENDS) },
+      },
       400,
       "previous_response_not_found",
     ],

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { compileConfig } from "../../../src/config/compile.ts";
 import { resolve } from "../../../src/config/resolve.ts";
+import { hmacKeyOf } from "../../../src/lib/hash.ts";
 import { tenantSalts } from "../../../src/stores/isolate/tenant-salts.ts";
 import { play } from "../../support/pipeline.ts";
 
@@ -56,13 +57,13 @@ test("a vLLM hears the tenant's salt, and the tier's priority where it schedules
 
 // planted: the pepper itself as part of what is hashed first; a promise for every request
 test("a tenant's salt is its own, stable, and made once in an isolate", async () => {
-  const salts = tenantSalts("pepper-a");
+  const salts = tenantSalts(hmacKeyOf("pepper-a"));
   const made = await salts("acme");
   expect(made).toMatch(/^[A-Za-z0-9_-]{43}$/);
   expect(salts("acme")).toBe(made);
-  expect(await tenantSalts("pepper-a")("acme")).toBe(made);
+  expect(await tenantSalts(hmacKeyOf("pepper-a"))("acme")).toBe(made);
   expect(await salts("acme2")).not.toBe(made);
-  expect(await tenantSalts("pepper-b")("acme")).not.toBe(made);
+  expect(await tenantSalts(hmacKeyOf("pepper-b"))("acme")).not.toBe(made);
 });
 
 // planted: the address judged only where the body is built from the draft
