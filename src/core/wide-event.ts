@@ -6,11 +6,18 @@ import type { Translation, WireName } from "./wire.ts";
 /** How a request ended. A closed list, used as a metric label. */
 export type Outcome = "completed" | "failed" | "cancelled" | "refused" | "abandoned";
 
+/**
+ * What an attempt was for, beside the answer itself. `repair`: an invalid structured answer was asked for again. `hedge`: a second backend was asked
+ * beside a slow first. `continuation`: an answer that broke off was taken up where it ended.
+ */
+export const ATTEMPT_KINDS = ["repair", "hedge", "continuation"] as const;
+export type AttemptKind = (typeof ATTEMPT_KINDS)[number];
+
 /** One try at a backend, with what it cost. `ordinal` counts from 0 and is part of the charge's key. */
 export interface AttemptRecord {
   readonly ordinal: number;
-  /** Absent: an attempt to answer. `repair`: an invalid structured answer was asked for again. */
-  readonly kind?: "repair";
+  /** Absent: an attempt to answer. */
+  readonly kind?: AttemptKind;
   readonly backend: string;
   readonly model: string;
   readonly wire: WireName;

@@ -1,4 +1,4 @@
-import type { WideEvent } from "../../core/wide-event.ts";
+import { ATTEMPT_KINDS, type WideEvent } from "../../core/wide-event.ts";
 import type { charges, requests } from "./schema.ts";
 
 /** A wide event as rows of `requests` and `charges`, and back. Durations are in milliseconds, moments are whole milliseconds. */
@@ -113,7 +113,7 @@ function attemptFrom(charge: typeof charges.$inferSelect): object {
     charge;
   const startedAt = charge.startedAt.getTime();
   const told = { ordinal, backend, model, wire, outcome, failure, detail, startedAt, durationMs, firstTokenMs };
-  const kind = charge.kind === "repair" ? charge.kind : undefined;
+  const kind = ATTEMPT_KINDS.find((known) => known === charge.kind);
   return known({ ...told, kind, usage: usageFrom(charge), estimated, costNanoUsd });
 }
 

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import type { Operation } from "../../../src/core/draft.ts";
 import type { FailureType, LimitLevel, LimitUnit } from "../../../src/core/failure.ts";
 import { WIRE_NAMES } from "../../../src/core/formats.ts";
-import type { Outcome, WideEvent } from "../../../src/core/wide-event.ts";
+import { ATTEMPT_KINDS, type Outcome, type WideEvent } from "../../../src/core/wide-event.ts";
 import type { Translation } from "../../../src/core/wire.ts";
 
 /**
@@ -73,7 +73,7 @@ const usage = z.object({
 
 const attempt = z.object({
   ordinal: count.check(z.maximum(1_000)),
-  kind: z.exactOptional(z.literal("repair")),
+  kind: z.exactOptional(z.enum(ATTEMPT_KINDS)),
   backend: identifier,
   model: text,
   wire,
