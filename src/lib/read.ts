@@ -52,8 +52,10 @@ export async function readInBulkUpTo(
   return gather(bulk, next, (reader) => reader.releaseLock(), maxBytes);
 }
 
-/** Reads and throws away, until the end or until `withinMs` have passed. Never throws. */
+/** Reads and throws away, until the end or until `withinMs` have passed. Never throws; what somebody else reads is left to them. */
 export async function drain(body: ReadableStream<Uint8Array>, withinMs: number): Promise<void> {
+  // wrangler's dev server reads what a Worker left unread, as soon as there is a reply.
+  if (body.locked) return;
   const reader = body.getReader();
   let over = false;
   const timer = setTimeout(() => {
