@@ -3,7 +3,7 @@
  * or do not match package-lock.json:
  *
  *     node scripts/ensure.mjs <script.ts> [arguments]
- *     node scripts/ensure.mjs --bin vitest run
+ *     node scripts/ensure.mjs --bin @biomejs/biome check .
  *
  * It is plain JavaScript for Node 20 and imports nothing from node_modules, because on a fresh clone there is nothing to import.
  * Arguments, environment, signals and the exit code pass through. Once installed it needs no network.
@@ -143,13 +143,13 @@ async function install() {
   console.error(`installed in ${Math.round((Date.now() - startedAt) / 1000)} s`);
 }
 
-/** The file to run: a path, or with `--bin` the program that an installed package brings. */
+/** The file to run: a path, or with `--bin` the program of an installed package, whose name is the package's without its scope. */
 function scriptFile(name, isPackage) {
   if (!isPackage) return existsSync(resolve(name)) ? resolve(name) : fail(`${name}: no such script`);
   const manifest = join(modules, name, "package.json");
   if (!existsSync(manifest)) return fail(`${name}: not among the project's packages`);
   const { bin } = JSON.parse(readFileSync(manifest, "utf8"));
-  return join(modules, name, typeof bin === "string" ? bin : bin[name]);
+  return join(modules, name, typeof bin === "string" ? bin : bin[name.slice(name.indexOf("/") + 1)]);
 }
 
 /**

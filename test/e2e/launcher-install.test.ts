@@ -5,11 +5,14 @@ import { projectRoot } from "../../scripts/project.ts";
 import { cleanUp, type Launched, launch, temporaryFolder } from "./launcher-support.ts";
 
 /** A project of one package that lies beside it, so that installing needs npm but no network. */
-function writeProject(folder: string, packageName: string): void {
+function writeProject(folder: string, packageName: string, bin?: Readonly<Record<string, string>>): void {
   mkdirSync(join(folder, "scripts"), { recursive: true });
   mkdirSync(join(folder, packageName), { recursive: true });
   copyFileSync(join(projectRoot, "scripts", "ensure.mjs"), join(folder, "scripts", "ensure.mjs"));
-  writeFileSync(join(folder, packageName, "package.json"), JSON.stringify({ name: packageName, version: "1.0.0" }));
+  writeFileSync(
+    join(folder, packageName, "package.json"),
+    JSON.stringify({ name: packageName, version: "1.0.0", bin }),
+  );
   const dependencies = { [packageName]: `file:${packageName}` };
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "example", version: "1.0.0", dependencies }));
   const packages = {
@@ -22,10 +25,10 @@ function writeProject(folder: string, packageName: string): void {
   writeFileSync(
     join(folder, "hello.ts"),
     `const words: string[] = process.argv.slice(2);
-console.log("ran", process.env.GREETING, ...words);
 process.on("SIGTERM", () => process.exit(7));
 process.on("disconnect", () => process.exit(0));
 process.channel?.unref();
+console.log("ran", process.env.GREETING, ...words);
 if (words[0] === "wait") setInterval(() => undefined, 1_000);
 else process.exitCode = Number(words[0] ?? 0);
 `,
@@ -116,6 +119,18 @@ describe("scripts/ensure.mjs", () => {
     killed.process.kill("SIGKILL");
     await killed.ended;
     expect(killed.survivors()).toEqual([]);
+  });
+
+  // planted: the program looked for under the package's whole name
+  test("runs the program of a package, also of one with a scope", async () => {
+    writeProject(folder, "@somebody/tool", { tool: "tool.js" });
+    writeFileSync(join(folder, "@somebody/tool", "tool.js"), 'console.log("the tool ran", process.argv[2]);\n');
+    const one = ensure(["--bin", "@somebody/tool", "well"]);
+    expect(await one.ended).toBe(0);
+    expect(one.output()).toMatch(/^the tool ran well$/m);
+    const absent = ensure(["--bin", "tool"]);
+    expect(await absent.ended).toBe(1);
+    expect(absent.output()).toBe("error: tool: not among the project's packages\n");
   });
 
   test("says which script is not there", async () => {
