@@ -19,7 +19,7 @@ export async function banner(stack: Stack, mode: "dev" | "serve"): Promise<strin
     `  Logs      ${relative(process.cwd(), stack.dataDir)}/logs`,
     "",
     "Try it:",
-    `  curl ${stack.gateway}/v1/chat/completions -H "authorization: Bearer ${shownKey}" -H "content-type: application/json" -d '${requestBody(stack)}'`,
+    `  curl -N ${stack.gateway}/v1/chat/completions -H "authorization: Bearer ${shownKey}" -H "content-type: application/json" -d '${requestBody(stack)}'`,
     ...(await mentions(stack, mode)),
     "",
     `Ctrl-C stops everything${mode === "dev" ? "; a changed source file is reloaded" : ""}.`,
@@ -28,7 +28,7 @@ export async function banner(stack: Stack, mode: "dev" | "serve"): Promise<strin
 }
 
 function requestBody(stack: Stack): string {
-  return JSON.stringify({ model: stack.model, messages: [{ role: "user", content: "Say hello." }] });
+  return JSON.stringify({ model: stack.model, messages: [{ role: "user", content: "Say hello." }], stream: true });
 }
 
 function backends({ externals }: Stack): string {

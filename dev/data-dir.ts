@@ -23,7 +23,7 @@ export interface DataDir {
  */
 export function takeDataDir(path: string, fresh: boolean): DataDir {
   const root = resolve(path);
-  const lock = join(root, "stack.pid");
+  const lock = lockOf(root);
   mkdirSync(root, { recursive: true });
   takeLock(lock, root);
   const names = ["data", "run", "logs", "secrets.json", "ready.json"];
@@ -49,6 +49,24 @@ export function takeDataDir(path: string, fresh: boolean): DataDir {
   };
 }
 
+/** Throws a `StartError` where a stack runs from this data directory. Changes nothing: to be asked before its port is found taken. */
+export function requireNoStack(path: string): void {
+  const root = resolve(path);
+  const lock = lockOf(root);
+  if (existsSync(lock)) refuseOwner(lock, root);
+}
+
+const lockOf = (root: string): string => join(root, "stack.pid");
+
+/** Throws where the process that the lock names is there; a lock that somebody left is none. */
+function refuseOwner(lock: string, root: string): void {
+  const owner = Number(readFileSync(lock, "utf8"));
+  if (!(owner > 0 && isRunning(owner))) return;
+  throw new StartError(
+    `a stack already runs from ${root} (process ${owner}): stop it, or start another with --data-dir <folder> --port <number>`,
+  );
+}
+
 function takeLock(lock: string, root: string): void {
   for (let tries = 0; tries < 3; tries += 1) {
     try {
@@ -57,10 +75,7 @@ function takeLock(lock: string, root: string): void {
     } catch (error) {
       if (!existsSync(lock)) throw error;
     }
-    const owner = Number(readFileSync(lock, "utf8"));
-    if (owner > 0 && isRunning(owner)) {
-      throw new StartError(`a stack already runs from ${root} (process ${owner}): stop it, or name another --data-dir`);
-    }
+    refuseOwner(lock, root);
     rmSync(lock, { force: true });
   }
   throw new StartError(`${lock} cannot be taken; remove it when no stack runs from there`);

@@ -11,7 +11,7 @@ import { projectRoot } from "../scripts/project.ts";
 import type { BaseConfig } from "../src/core/config.ts";
 import type { ChildOptions } from "./child.ts";
 import { configuredNames, fixedModelNames, simulatedModelNames } from "./configured-names.ts";
-import { takeDataDir, writePrivately } from "./data-dir.ts";
+import { requireNoStack, takeDataDir, writePrivately } from "./data-dir.ts";
 import { developWorkers } from "./dev-workers.ts";
 import { startGuard } from "./guard-handle.ts";
 import { type LocalServices, startServices, stopServices } from "./local-services.ts";
@@ -45,9 +45,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const externals = readExternals(surroundings);
   const configFile = options.configFile === undefined ? defaultConfigFile() : resolve(options.configFile);
   const config = compileFile(configFile);
+  const folder = options.dataDir ?? join(projectRoot, ".dev");
+  // A stack of the same folder is most likely what holds the port.
+  requireNoStack(folder);
   await requireFree(ports);
 
-  const dataDir = takeDataDir(options.dataDir ?? join(projectRoot, ".dev"), options.fresh ?? false);
+  const dataDir = takeDataDir(folder, options.fresh ?? false);
   const guard = startGuard();
   const closers: (() => unknown)[] = [() => dataDir.release(), () => guard.close()];
   let stopped: Promise<void> | undefined;

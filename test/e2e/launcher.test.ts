@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
@@ -61,9 +61,16 @@ async function aliasesThatFail({ gateway, apiKey }: Ready): Promise<readonly str
   return failed;
 }
 
-/** Runs the printed line in a shell, as a reader would paste it. */
-function runPrintedCurl(line: string): { choices: { message: { content: string } }[] } {
-  return JSON.parse(execFileSync("sh", ["-c", `${line} --silent --show-error`], { encoding: "utf8" }));
+/** Runs the printed line in a shell, as a reader would paste it; gives the words of the streamed answer. Throws where it is not whole. */
+function runPrintedCurl(line: string): string {
+  const stream = execFileSync("sh", ["-c", `${line} --silent --show-error`], { encoding: "utf8" });
+  const frames = stream.split("\n").flatMap((one) => (one.startsWith("data: ") ? [one.slice("data: ".length)] : []));
+  expect(frames.at(-1)).toBe("[DONE]");
+  const chunks = frames
+    .slice(0, -1)
+    .map((frame) => JSON.parse(frame) as { choices: { delta: { content?: string } }[] });
+  expect(chunks.length).toBeGreaterThan(1);
+  return chunks.map(({ choices }) => choices[0]?.delta.content ?? "").join("");
 }
 
 async function keysOf(ready: Ready): Promise<readonly string[]> {
@@ -87,7 +94,7 @@ describe("npm run serve", () => {
     const ready = readReady(dataDir);
     expect(first.output()).toContain(ready.apiKey);
     expect(first.output()).toMatch(/vLLM is simulated/);
-    expect(runPrintedCurl(curl).choices[0]?.message.content).toMatch(/\S/);
+    expect(runPrintedCurl(curl)).toMatch(/^Simulated answer/);
     expect(await aliasesThatFail(ready)).toEqual([]);
     for (const file of ["secrets.json", "ready.json"]) expect(statSync(join(dataDir, file)).mode & 0o077).toBe(0);
     const keys = await keysOf(ready);
@@ -101,7 +108,7 @@ describe("npm run serve", () => {
     const again = readReady(dataDir);
     expect(again.apiKey).toBe(ready.apiKey);
     expect(second.output()).not.toContain(ready.apiKey);
-    expect(runPrintedCurl(secondCurl).choices[0]?.message.content).toMatch(/\S/);
+    expect(runPrintedCurl(secondCurl)).toMatch(/^Simulated answer/);
     expect(await keysOf(again)).toEqual(keys);
     expect(await second.ctrlC()).toBeOneOf(ENDED_BY_CTRL_C);
 
@@ -165,7 +172,7 @@ describe("npm run dev", () => {
     const dataDir = newDataDir();
     const one = start("dev", dataDir);
     const [curl] = await one.said(/^ {2}curl .*$/m);
-    expect(runPrintedCurl(curl).choices[0]?.message.content).toMatch(/\S/);
+    expect(runPrintedCurl(curl)).toMatch(/^Simulated answer/);
     expect(await one.ctrlC()).toBeOneOf(ENDED_BY_CTRL_C);
     expect(await lastSurvivors(one)).toEqual([]);
   });
@@ -174,13 +181,7 @@ describe("npm run dev", () => {
 describe("what cannot start says so in one line and ends with 1", () => {
   // planted: requireFree not awaited
   test("a taken port", async () => {
-    const blocker = createServer();
-    const port = await new Promise<number>((resolve) => {
-      blocker.listen(0, "127.0.0.1", () => {
-        const address = blocker.address();
-        resolve(typeof address === "object" && address !== null ? address.port : 0);
-      });
-    });
+    const { blocker, port } = await blockPort();
     const one = npmRun("serve", ["--data-dir", newDataDir()], { PORT: String(port) });
     launched.push(one);
     expect(await one.ended).toBe(1);
@@ -203,16 +204,31 @@ describe("what cannot start says so in one line and ends with 1", () => {
     expect(one.survivors()).toEqual([]);
   });
 
-  // planted: the lock on the data directory not looked at
-  test("a data directory that another stack runs from", async () => {
+  // planted: the lock on the data directory not looked at; looked at behind the port
+  test("a data directory that another stack runs from, whose port is taken as well", async () => {
     const dataDir = newDataDir();
     // This very process is as good an owner as any that runs.
     writeFileSync(join(dataDir, "stack.pid"), String(process.pid));
-    const one = start("serve", dataDir);
+    const { blocker, port } = await blockPort();
+    const one = npmRun("serve", ["--data-dir", dataDir], { PORT: String(port) });
+    launched.push(one);
     expect(await one.ended).toBe(1);
-    expect(errorLines(one)).toEqual([expect.stringMatching(/^error: a stack already runs from/)]);
+    const said = new RegExp(`^error: a stack already runs from .* \\(process ${process.pid}\\)`);
+    expect(errorLines(one)).toEqual([expect.stringMatching(said)]);
+    blocker.close();
   });
 });
+
+async function blockPort(): Promise<{ readonly blocker: Server; readonly port: number }> {
+  const blocker = createServer();
+  const port = await new Promise<number>((resolve) => {
+    blocker.listen(0, "127.0.0.1", () => {
+      const address = blocker.address();
+      resolve(typeof address === "object" && address !== null ? address.port : 0);
+    });
+  });
+  return { blocker, port };
+}
 
 function errorLines(one: Launched): readonly string[] {
   return one
