@@ -1,11 +1,13 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { neon } from "@neondatabase/serverless";
 import { generateDrizzleJson, generateMigration } from "drizzle-kit/api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { NeonEndpoint } from "../../../dev/neon/main.ts";
 import { migrate } from "../../../dev/neon/migrate.ts";
+import { freePort } from "../../../dev/ports.ts";
 import * as schema from "../../../src/stores/neon/schema.ts";
 import { type Client, forms } from "./forms.ts";
 import { DATABASE_OWNER, startMigrated } from "./migrated.ts";
@@ -27,6 +29,19 @@ it("has a migration for everything that the schema says", async () => {
   const migrated = JSON.parse(readFileSync(file, "utf8")) as ReturnType<typeof generateDrizzleJson>;
   const wanted = generateDrizzleJson({ ...schema }, migrated.id, undefined, schema.casing);
   expect(await generateMigration(migrated, wanted)).toEqual([]);
+});
+
+// planted: fetch's own error let through; the error of a URL that is none let through
+it("names the host that cannot be reached and the reason, and never the login", async () => {
+  const port = await freePort();
+  const failureOf = (connectionString: string) =>
+    migrate({ connectionString }).catch((error: unknown) => inspect(error));
+  const unreachable = await failureOf(`postgresql://somebody:hushhush@127.0.0.1:${port}/db`);
+  expect(unreachable).toMatch(new RegExp(`127\\.0\\.0\\.1:${port} cannot be reached: .*ECONNREFUSED`));
+  const garbled = await failureOf("postgresql://somebody:hush\u{1f92b}hushhush@127.0.0.1:1/db");
+  const shapeless = await Promise.all(["hushhush", "postgres:hushhush", "https://a:hushhush@b"].map(failureOf));
+  for (const said of shapeless) expect(said).toMatch(/not of the form postgresql:/);
+  for (const said of [unreachable, garbled, ...shapeless]) expect(said).not.toContain("hushhush");
 });
 
 describe.each(forms)("migrations on $name", (form) => {
