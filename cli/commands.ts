@@ -1,4 +1,4 @@
-import type { Call } from "./client.ts";
+import { type Call, Trouble } from "./client.ts";
 import { cell, dollars, records, table } from "./format.ts";
 
 /** One call of the admin API, bound to a gateway. */
@@ -37,6 +37,7 @@ export async function mintKey(admin: Admin, options: MintOptions): Promise<Print
 
 export async function listKeys(admin: Admin, options: { readonly tenant?: string }): Promise<Printed> {
   const keys = await allPages(admin, "/keys", options.tenant);
+  if (keys.length === 0) await requireTenant(admin, options.tenant);
   const rows = keys.map((key) => ({
     id: cell(key.id),
     tenant: cell(key.tenant),
@@ -86,11 +87,13 @@ export function setTenantStores(admin: Admin, tenant: string, storesResponses: b
   return changeTenant(admin, tenant, { storesResponses }, word);
 }
 
+const counted = (count: unknown, noun: string): string => `${cell(count)} ${noun}${count === 1 ? "" : "s"}`;
+
 async function changeTenant(admin: Admin, tenant: string, body: object, word: string): Promise<Printed> {
   const json = await admin(`/tenants/${encodeURIComponent(tenant)}`, { method: "PATCH", body });
   const inEffect = cell(json.pending) === "";
   const text = inEffect
-    ? `${tenant} is ${word}, with ${cell(json.keys)} keys`
+    ? `${tenant} is ${word}, with ${counted(json.keys, "key")}`
     : `${tenant} is ${word} in Postgres, but Redis could not be told: run this again`;
   return { json, text };
 }
@@ -118,7 +121,9 @@ export interface UsageOptions {
 export async function showUsage(admin: Admin, options: UsageOptions): Promise<Printed> {
   const json = await admin("/usage", { query: { ...options } });
   const by = cell(json.by);
-  const rows = records(json.data).map((row) => ({
+  const used = records(json.data);
+  if (used.length === 0) await requireTenant(admin, options.tenant);
+  const rows = used.map((row) => ({
     [by]: cell(row.group),
     requests: cell(row.requests),
     "input tokens": cell(row.inputTokens),
@@ -180,6 +185,14 @@ export async function replayDead(
   const json = await admin("/ledger/replay", { method: "POST", body });
   const text = `${cell(json.replayed)} due again; the next sweep writes them, or buries them anew with the reason`;
   return { json, text };
+}
+
+/** Where a tenant has nothing it may not exist, which a mistyped name should be told. */
+async function requireTenant(admin: Admin, tenant: string | undefined): Promise<void> {
+  if (tenant === undefined) return;
+  const known = await allPages(admin, "/tenants");
+  if (known.some((one) => one.tenant === tenant)) return;
+  throw new Trouble(`there is no tenant ${tenant}: \`tenants list\` shows those there are`);
 }
 
 async function allPages(admin: Admin, path: string, tenant?: string): Promise<readonly Record<string, unknown>[]> {

@@ -98,6 +98,19 @@ describe("the command line and the admin routes understand each other about", ()
     ]);
   });
 
+  // planted: `keys` for every number; the tenant of an empty answer not looked for
+  it("one key, and a tenant that is none", async () => {
+    const one = { tenant: "acme", pending: [], keys: 1 };
+    const change: Admin = () => Promise.resolve(one);
+    expect((await setTenantDisabled(change, "acme", true)).text).toBe("acme is disabled, with 1 key");
+    const nothing: Admin = (path) => Promise.resolve({ data: path === "/tenants" ? [{ tenant: "acme" }] : [] });
+    expect((await showUsage(nothing, { tenant: "acme" })).text).toMatch(/^nothing was used/);
+    expect((await listKeys(nothing, { tenant: "acme" })).text).toMatch(/^no keys yet/);
+    expect((await listKeys(nothing, {})).text).toMatch(/^no keys yet/);
+    await expect(showUsage(nothing, { tenant: "acne" })).rejects.toThrow(/^there is no tenant acne/);
+    await expect(listKeys(nothing, { tenant: "acne" })).rejects.toThrow(/^there is no tenant acne/);
+  });
+
   // planted: the cost was read from another field
   it("usage and single requests, with costs in dollars", async () => {
     const { admin } = gateway();
