@@ -153,7 +153,9 @@ const tooManyStrangers = (retryAfterMs: number): Failure => ({
 });
 
 function alive(principal: Principal, now: number, snapshot?: KeySnapshot): Result<Principal> {
-  if (snapshot?.revokedAt !== undefined) return fail(unauthenticated("This API key has been revoked."));
+  if (snapshot?.revokedAt !== undefined) {
+    return fail(unauthenticated("This API key is off: it was revoked, or its user or tenant was disabled."));
+  }
   if (principal.expiresAt !== undefined && principal.expiresAt <= now) {
     return fail(unauthenticated("This API key has expired."));
   }
