@@ -3,6 +3,7 @@ import { INTERNAL } from "./core/failure.ts";
 import { ok, type Result } from "./core/result.ts";
 import { admit } from "./stages/admit.ts";
 import { authenticate } from "./stages/authenticate.ts";
+import { continuing } from "./stages/continue.ts";
 import { orEstimate } from "./stages/counting.ts";
 import { decode } from "./stages/decode.ts";
 import { dispatch } from "./stages/dispatch.ts";
@@ -46,13 +47,16 @@ export async function run(received: Received, gateway: Gateway): Promise<Reply> 
   return encode(admitted.value, answer(admitted.value, settlement, gateway), gateway);
 }
 
-/** plan → dispatch, and on routes that promise it: validate. */
+/** plan → dispatch, and on routes that promise it: continue, validate. */
 async function asked(exchange: Admitted, gateway: Gateway): Promise<Result<LiveAnswer>> {
   const attempts = planAttempts(exchange, gateway);
   const found = orEstimate(exchange, await dispatch(exchange, attempts, gateway));
-  return found.ok && exchange.route.validateStructured
-    ? validate(exchange, found.value, exchange.route.validateStructured.repairs, attempts, gateway)
-    : found;
+  if (!found.ok) return found;
+  const { validateStructured, continueStreams } = exchange.route;
+  const live = continueStreams
+    ? continuing(exchange, found.value, continueStreams.attempts, attempts, gateway)
+    : found.value;
+  return validateStructured ? validate(exchange, live, validateStructured.repairs, attempts, gateway) : ok(live);
 }
 
 /** guard → recall ?? (plan → dispatch) → screen → settle. Never rejects: a bug leaves as a failure, settled like any other. */

@@ -24,6 +24,7 @@ export interface Directives {
   strict?: boolean;
   cached?: number;
   finish?: string;
+  seam?: "repeat" | "drop" | "ignore";
   readonly faults: FaultCall[];
   /** What could not be understood; a request with problems is refused, so that a typing error never looks like a passing test. */
   readonly problems: string[];
@@ -152,6 +153,14 @@ export const MARKERS: Readonly<Record<string, Marker>> = {
     summary: "the finish reason, word for word",
     apply: (directives, value) => {
       directives.finish = value;
+    },
+  },
+  seam: {
+    summary:
+      "an answer that is to go on (continue_final_message) errs where it begins: repeat says the last token again, drop leaves one out, ignore says all of it",
+    apply: (directives, value) => {
+      if (value === "repeat" || value === "drop" || value === "ignore") directives.seam = value;
+      else directives.problems.push(`marker seam wants repeat, drop or ignore, got "${value}"`);
     },
   },
   strict: {

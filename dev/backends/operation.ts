@@ -23,6 +23,8 @@ export interface Ask {
   readonly ignoreEnd: boolean;
   readonly stream: boolean;
   readonly includeUsage: boolean;
+  /** The beginning of the answer, which the request brings along (vLLM's `continue_final_message`). */
+  readonly said?: string;
   /** What a chat says beyond its texts; absent for completions, embeddings and the like. */
   readonly conversation?: Conversation;
   readonly body: JsonObject;
@@ -94,6 +96,7 @@ export function generate(ask: Ask, turn: Turn): Generation {
           maxTokens,
           stops: ask.stops,
           ignoreEnd: ask.ignoreEnd,
+          said: ask.said,
           directives,
           mention: ask.conversation === undefined ? "" : mentionOf(ask.conversation),
           calls: callsWanted(ask.conversation, directives),

@@ -156,6 +156,7 @@ function buildRoute(route: RouteFile, alias: string, file: ConfigFile): Route {
     keepAliveMs: route.keepAliveMs ?? DEFAULT_ROUTE.keepAliveMs,
     ...(Object.keys(deadlines).length > 0 && { deadlines }),
     ...(route.validateStructured && { validateStructured: route.validateStructured }),
+    ...(route.continueStreams && { continueStreams: route.continueStreams }),
     cancelOnDisconnect: route.cancelOnDisconnect ?? DEFAULT_ROUTE.cancelOnDisconnect,
   };
 }

@@ -158,6 +158,11 @@ function checkRoute(alias: string, route: RouteFile, file: ConfigFile): Finding[
       path: [...at, "validateStructured"],
       reason: `only chat has structured answers, not ${operation}`,
     });
+  if (route.continueStreams !== undefined && !candidates.some(({ backend }) => canGoOn(file.backends[backend])))
+    findings.push({
+      path: [...at, "continueStreams"],
+      reason: "none of its backends can go on from an assistant's words (quirks: vllm, assistant-prefill)",
+    });
   if ((operation === "embed" || operation === "rerank") && route.maxOutputTokens !== undefined) {
     const what = operation === "embed" ? "embeddings have" : "reranking has";
     findings.push({ path: [...at, "maxOutputTokens"], reason: `${what} no output tokens` });
@@ -215,4 +220,8 @@ function checkQuarantine(file: ConfigFile): Finding[] {
       reason: `is less than the longest answer (${longest} ms): money could be spent twice after Redis lost its data`,
     },
   ];
+}
+
+function canGoOn(backend: BackendFile | undefined): boolean {
+  return backend?.quirks?.some((quirk) => quirk === "vllm" || quirk === "assistant-prefill") === true;
 }

@@ -205,6 +205,14 @@ const route = z.strictObject({
         .max(2, { error: "must be 0, 1 or 2" }),
     })
     .optional(),
+  continueStreams: z
+    .strictObject({
+      attempts: z
+        .int({ error: "must be 1, 2 or 3" })
+        .min(1, { error: "must be 1, 2 or 3" })
+        .max(3, { error: "must be 1, 2 or 3" }),
+    })
+    .optional(),
   cancelOnDisconnect: z.boolean({ error: "must be true or false" }).optional(),
 });
 

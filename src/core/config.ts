@@ -110,6 +110,8 @@ export interface Route {
   readonly deadlines?: Partial<Deadlines>;
   /** Structured answers are checked against the request's schema before any of them is sent, and an invalid one is asked for again so often at most. */
   readonly validateStructured?: { readonly repairs: number };
+  /** A stream of text that breaks off behind its first token is continued by another backend, so often at most. */
+  readonly continueStreams?: { readonly attempts: number };
   /** False: a departed client does not stop the generation (it is drained and settled whole). */
   readonly cancelOnDisconnect: boolean;
 }

@@ -34,5 +34,6 @@ const QUIRKS: Readonly<Record<Quirk, true>> = {
   "no-names": true,
   "no-end-user": true,
   "random-seed": true,
+  "assistant-prefill": true,
 };
 export const QUIRK_NAMES = Object.keys(QUIRKS) as readonly Quirk[];

@@ -56,7 +56,9 @@ export type Quirk =
   /** The backend rejects `user`: dropped. */
   | "no-end-user"
   /** The backend calls `seed` `random_seed`. */
-  | "random-seed";
+  | "random-seed"
+  /** The backend goes on where a last message of the assistant ends, as a vLLM does when it is told to: it can continue an answer that broke off. */
+  | "assistant-prefill";
 
 /** A request to a backend, before a transport adds the host and credentials. `path` starts behind the base URL: `/chat/completions`. */
 export interface WireRequest {

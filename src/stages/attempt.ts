@@ -34,7 +34,8 @@ export async function attempt(
   const stream = wantsStream(planned, exchange);
   const refused = refusedMediaUrl(exchange.draft, backend.imageUrls);
   if (refused) return fail(refused);
-  const ownMembers = ownMembersOf(backend, exchange, gateway);
+  const usual = ownMembersOf(backend, exchange, gateway);
+  const ownMembers = { ...(usual instanceof Promise ? await usual : usual), ...planned.ownMembers };
   const request: AttemptRequest = {
     draft: exchange.draft,
     body: exchange.body,
@@ -43,7 +44,7 @@ export async function attempt(
     stream,
     ...(exchange.maxOutputTokens !== undefined && { maxOutputTokens: exchange.maxOutputTokens }),
     quirks: quirksOf(backend),
-    ...(ownMembers && { ownMembers: ownMembers instanceof Promise ? await ownMembers : ownMembers }),
+    ownMembers,
   };
   const beyond = beyondBackend(request);
   if (beyond) return fail(beyond);

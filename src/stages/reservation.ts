@@ -2,6 +2,7 @@ import type { Route } from "../core/config.ts";
 import type { Decoded } from "../core/exchange.ts";
 import { ceilingNanoUsd, type Price } from "../core/money.ts";
 import type { Reservation } from "../core/ports.ts";
+import { isContinuable } from "./conversation.ts";
 import { COMPLAINT_MAX_TOKENS, wantedStructure } from "./structure.ts";
 
 /** Repairs that may follow this request's answer. With several choices there are none: one complaint cannot speak of all of them. */
@@ -11,11 +12,24 @@ export function repairsOf({ draft, body }: Pick<Decoded, "draft" | "body">, rout
   return wantedStructure(draft, body) ? repairs : 0;
 }
 
-/** The most that a request can use. Each repair reads what its predecessors read, their whole answer, and the complaint about it. */
-export function reservationFor(price: Price, inputTokens: number, outputTokens: number, repairs: number): Reservation {
+/** How often this request's answer may be taken up again where it breaks off. */
+export function continuationsOf({ draft }: Pick<Decoded, "draft">, route: Route): number {
+  return route.continueStreams && isContinuable(draft) ? route.continueStreams.attempts : 0;
+}
+
+/**
+ * The most that a request can use. Each round behind the first (a repair, a continuation) reads what its predecessors read, their whole answer, and
+ * at most a complaint about it.
+ */
+export function reservationFor(
+  price: Price,
+  inputTokens: number,
+  outputTokens: number,
+  furtherRounds: number,
+): Reservation {
   let tokens = 0;
   let costNanoUsd = 0;
-  for (let round = 0; round <= repairs; round++) {
+  for (let round = 0; round <= furtherRounds; round++) {
     const input = inputTokens + round * (outputTokens + COMPLAINT_MAX_TOKENS);
     tokens += input + outputTokens;
     costNanoUsd += ceilingNanoUsd(price, input, outputTokens);

@@ -12,7 +12,7 @@ import { countingRoute } from "./counting.ts";
 import { exactInputTokens } from "./exact-tokens.ts";
 import type { Gateway } from "./gateway.ts";
 import { levelsOf } from "./levels.ts";
-import { repairsOf, reservationFor } from "./reservation.ts";
+import { continuationsOf, repairsOf, reservationFor } from "./reservation.ts";
 import { standingOf } from "./standing.ts";
 
 /** What the alias means under the config version that this isolate holds, and the most that the request may use. No I/O. */
@@ -68,6 +68,7 @@ function reserved(
   const outputTokens = (maxOutputTokens ?? 0) * sequencesOf(draft);
   // Counting charges a request and no tokens.
   const charged = draft.operation === "tokenize" ? 0 : inputTokens;
+  const furtherRounds = repairsOf(exchange, route) + continuationsOf(exchange, route);
   const resolved = (cache: CachePlan): Result<Resolved> =>
     ok({
       ...exchange,
@@ -76,7 +77,7 @@ function reserved(
       inputTokens,
       maxOutputTokens,
       levels: levelsOf(principal, config, route.alias),
-      reservation: reservationFor(priceCeiling, charged, outputTokens, repairsOf(exchange, route)),
+      reservation: reservationFor(priceCeiling, charged, outputTokens, furtherRounds),
       priceCeiling,
       drawn,
       cache,

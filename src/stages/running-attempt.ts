@@ -2,10 +2,11 @@ import type { Backend, Deadlines } from "../core/config.ts";
 import { sequencesOf } from "../core/draft.ts";
 import type { Admitted, AnswerOrigin } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
+import type { Json } from "../core/json.ts";
 import { costNanoUsd, type Price } from "../core/money.ts";
 import { fail } from "../core/result.ts";
 import type { Usage } from "../core/usage.ts";
-import type { AttemptRecord } from "../core/wide-event.ts";
+import type { AttemptKind, AttemptRecord } from "../core/wide-event.ts";
 import type { Wire } from "../core/wire.ts";
 import type { Gateway } from "./gateway.ts";
 
@@ -17,7 +18,9 @@ export interface PlannedAttempt {
   readonly price: Price;
   readonly deadlines: Deadlines;
   readonly chosenTarget: boolean;
-  readonly kind?: AttemptRecord["kind"];
+  readonly kind?: AttemptKind;
+  /** What this attempt says to the backend beside what every request says to it. */
+  readonly ownMembers?: Readonly<Record<string, Json>>;
 }
 
 /** The running attempt: its clock, its way to stop the backend, and the one record that it leaves. */

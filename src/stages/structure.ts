@@ -1,6 +1,6 @@
 import type { Body, ChatDraft } from "../core/draft.ts";
 import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
-import { parseBody, patchBody } from "../lib/json.ts";
+import { withAppended } from "./conversation.ts";
 
 /** What a repair's complaint may add to a conversation: its text, at most a token for each character, and what stands around two messages. */
 const COMPLAINT_MAX_CHARACTERS = 600;
@@ -48,39 +48,15 @@ export function withComplaint(
   answer: string,
   problem: string,
 ): { readonly draft: ChatDraft; readonly body: Body } {
-  const complaint = complaintOf(problem);
-  const said = JSON.stringify([
+  const said = [
     { role: "assistant", content: answer },
-    { role: "user", content: complaint },
-  ]);
-  const text = (role: "assistant" | "user", content: string) =>
-    ({ role, content: [{ type: "text", text: content }] }) as const;
-  return {
-    draft: {
-      ...draft,
-      stream: false,
-      messages: [...draft.messages, text("assistant", answer), text("user", complaint)],
-    },
-    body: withAppended(body, said),
-  };
+    { role: "user", content: complaintOf(problem) },
+  ] as const;
+  return withAppended({ draft: { ...draft, stream: false }, body }, said);
 }
 
 /** Printable ASCII of a bounded length: names of fields come from a model and from a caller. */
 function complaintOf(problem: string): string {
   const plain = problem.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, COMPLAINT_MAX_CHARACTERS - 150);
   return `Your last answer does not follow the JSON schema that was asked for (${plain}). Answer again, with the corrected JSON and nothing else.`;
-}
-
-/** `list` behind the conversation as it was written: `messages`, or `input`, which may be one text. */
-function withAppended(body: Body, list: string): Body {
-  const member = body.members.find(({ key }) => key === "messages" || key === "input");
-  if (!member) throw new Error("a body without a conversation was to be repaired");
-  const before = body.text.slice(member.valueStart, member.end).trim();
-  const turns = before.startsWith("[") ? before.slice(1, -1).trim() : `{"role":"user","content":${before}}`;
-  const json = `[${turns}${turns === "" ? "" : ","}${list.slice(1)}`;
-  const parsed = parseBody(new TextEncoder().encode(patchBody(body, [{ key: member.key, json }])), {
-    maxDepth: Number.MAX_SAFE_INTEGER,
-  });
-  if (!parsed.ok) throw new Error(`a body could not be appended to: ${parsed.kind}`);
-  return parsed.body;
 }

@@ -54,7 +54,10 @@ export class BodyPatches {
 
   text(): string {
     const { quirks, ownMembers = {} } = this.attempt;
-    if (quirks.has("vllm")) for (const field of VLLM_OWN) this.own(field, ownMembers[field]);
+    if (quirks.has("vllm")) {
+      for (const field of VLLM_OWN) this.own(field, ownMembers[field]);
+      for (const field of Object.keys(ownMembers)) if (!VLLM_OWN.includes(field)) this.own(field, ownMembers[field]);
+    }
     if (quirks.has("random-seed") && this.before("seed") !== undefined) {
       // Its own text: a seed may have more digits than a double holds.
       const seed = this.attempt.body.members.find(({ key }) => key === "seed");

@@ -81,7 +81,7 @@ defaultTier: open
 `;
 
 const TOKEN = "played";
-const NOW = Date.UTC(2026, 10, 21, 12);
+export const NOW = Date.UTC(2026, 10, 21, 12);
 
 const principal: Principal = {
   tenant: "played",
@@ -114,6 +114,9 @@ export interface PlayedRequest {
   readonly alias?: string;
   readonly stream: boolean;
   readonly noFallback?: boolean;
+  readonly requestId?: string;
+  /** The prompt; `Say it.` where it is absent. */
+  readonly says?: string;
   readonly more?: Readonly<Record<string, unknown>>;
   /** Another operation's request, whole, in place of what `caller` would ask. */
   readonly asks?: { readonly wire: WireName; readonly body: Readonly<Record<string, unknown>> };
@@ -188,7 +191,13 @@ function bytesOf(request: PlayedRequest): Uint8Array {
   if (known) return known;
   const body =
     request.asks?.body ??
-    chatRequest(request.caller, request.alias ?? request.backend, "Say it.", request.stream, request.more).body;
+    chatRequest(
+      request.caller,
+      request.alias ?? request.backend,
+      request.says ?? "Say it.",
+      request.stream,
+      request.more,
+    ).body;
   const bytes = encoder.encode(JSON.stringify(body));
   requests.set(key, bytes);
   return bytes;
@@ -213,7 +222,7 @@ export function begin(
   const waiting: Promise<unknown>[] = [];
   const leaving = departure();
   const received: Received = {
-    requestId: "req_PLAYED",
+    requestId: request.requestId ?? "req_PLAYED",
     receivedAt: NOW,
     wire: wires[request.asks?.wire ?? request.caller],
     bytes: bytesOf(request),

@@ -32,6 +32,8 @@ export interface AnswerRequest {
   readonly stops: readonly string[];
   /** Go on to `maxTokens` instead of ending naturally (vLLM's `ignore_eos`). */
   readonly ignoreEnd: boolean;
+  /** The beginning of the answer, where the request brings it along: only the rest is said. */
+  readonly said: string | undefined;
   readonly directives: Directives;
   /** What the answer mentions of the prompt: results of tools, images, files. Empty when there is nothing. */
   readonly mention: string;
@@ -63,6 +65,14 @@ function naturalText(request: AnswerRequest, seedText: string): string {
   return splitIntoTokens(prose).slice(0, wanted).join("");
 }
 
+/** What is left of an answer whose beginning was said; all of it where that was another's beginning. `seam`: how the backend errs. */
+function restOf(whole: string, said: string, seam: Directives["seam"]): string {
+  if (seam === "ignore" || !whole.startsWith(said)) return whole;
+  const rest = whole.slice(said.length);
+  if (seam === "repeat") return `${splitIntoTokens(said).at(-1) ?? ""}${rest}`;
+  return seam === "drop" ? rest.slice(splitIntoTokens(rest)[0]?.length ?? 0) : rest;
+}
+
 function earliestStop(text: string, stops: readonly string[]): { at: number; stop: string } | undefined {
   let found: { at: number; stop: string } | undefined;
   for (const stop of stops) {
@@ -92,7 +102,8 @@ export function composeAnswer(request: AnswerRequest): Answer {
     const finish = spent >= forCalls ? "length" : "tool";
     return { reasoning, text: before, calls, refused, finish, tokens: reasoning.length + before.length + spent };
   }
-  const whole = naturalText(request, seedText);
+  const natural = naturalText(request, seedText);
+  const whole = request.said === undefined ? natural : restOf(natural, request.said, request.directives.seam);
   const stopped = earliestStop(whole, request.stops);
   const untilStop = splitIntoTokens(stopped === undefined ? whole : whole.slice(0, stopped.at));
   const text = untilStop.slice(0, room);

@@ -47,6 +47,7 @@ function answer(change: { promptText?: string; maxTokens?: number; tokens?: numb
     maxTokens,
     stops: [],
     ignoreEnd: false,
+    said: undefined,
     directives: { ...noDirectives(), ...directives },
     mention: "",
     calls: [],

@@ -28,6 +28,12 @@ function messageProblem(message: unknown, index: number): WireError | undefined 
   return undefined;
 }
 
+function continuationProblem({ continue_final_message: goesOn, add_generation_prompt: prompts }: JsonObject) {
+  if (goesOn !== true || prompts === false) return undefined;
+  const message = "Cannot set both `continue_final_message` and `add_generation_prompt` to True.";
+  return validationError("value_error", [], message, undefined);
+}
+
 /** Reads `POST /v1/chat/completions`. Unknown fields are ignored silently, as vLLM does, unless it is to be as strict as OpenAI. */
 export function readChat(body: JsonObject, rules: ReadingRules): Ask | WireError {
   const strictProblem = rules.strict ? strictChatProblem(body) : undefined;
@@ -41,18 +47,23 @@ export function readChat(body: JsonObject, rules: ReadingRules): Ask | WireError
     const problem = messageProblem(message, index);
     if (problem !== undefined) return problem;
   }
-  const problem = samplingProblem(body);
+  const problem = samplingProblem(body) ?? continuationProblem(body);
   if (problem !== undefined) return problem;
   const objects = messages.filter(isJsonObject);
-  const prompt = {
+  const last = objects.at(-1);
+  // The answer is that to the conversation before its own beginning.
+  const said = body.continue_final_message === true && last?.role === "assistant" ? textsOfMessage(last) : undefined;
+  const whole = {
     texts: objects.flatMap(textsOfMessage),
     messages: messages.length,
     toolsJson: Array.isArray(body.tools) ? JSON.stringify(body.tools) : "",
   };
+  const prompt = said === undefined ? whole : { ...whole, texts: objects.slice(0, -1).flatMap(textsOfMessage) };
   return {
     modelAsked: modelOf(body),
     prompts: [prompt],
-    promptTokens: promptTokens(prompt),
+    promptTokens: promptTokens(whole),
+    ...(said !== undefined && { said: said.join("") }),
     choices: numberField(body, "n") ?? 1,
     seed: numberField(body, "seed"),
     maxTokens: numberField(body, "max_completion_tokens") ?? numberField(body, "max_tokens"),
