@@ -1,24 +1,6 @@
-import {
-  ASTRAL,
-  BREAK,
-  CAPITAL,
-  CYRILLIC,
-  DIGIT,
-  isHighSurrogate,
-  isLowSurrogate,
-  isSmall,
-  kindOf,
-  NOTHING,
-  PUNCTUATION,
-  SCRIPT_NAMES,
-  SCRIPTS,
-  SMALL_CONSONANT,
-  SMALL_VOWEL,
-  SPACE,
-  scriptOf,
-} from "./characters.ts";
 import { type Body, type ChatDraft, type ContentBlock, type Draft, isGenerative } from "./draft.ts";
-import { TOKENIZERS, type TokenizerFamily } from "./tokenizers.ts";
+import { shapesOf, tokensOf } from "./shapes.ts";
+import { TOKENIZERS, type TokenizerFamily, type TokenizerRules } from "./tokenizers.ts";
 
 /**
  * How many tokens a text takes, before any backend has counted: an upper bound that a reservation can stand on, tight enough not to
@@ -35,152 +17,35 @@ import { TOKENIZERS, type TokenizerFamily } from "./tokenizers.ts";
  * Text made to be dense (random letters) can take up to half as much again as is said here; settlement charges what the backend counted.
  */
 export function estimateTextTokens(text: string, family: TokenizerFamily = "other"): number {
-  const rules = TOKENIZERS[family];
-  const { length } = text;
-  const scripts = SCRIPTS.fill(0);
-  let words = 0;
-  let capitals = 0;
-  let punctuation = 0;
-  let digits = 0;
-  let gaps = 0;
-  let joints = 0;
-  let previous = NOTHING;
-  /** Spaces since the last character that is none. */
-  let gap = 0;
-  for (let index = 0; index < length; index++) {
-    const code = text.charCodeAt(index);
-    const kind = kindOf(code);
-    if (kind === SPACE) {
-      gap++;
-      continue;
-    }
-    if (gap > 0) {
-      gaps += gap > 1 ? 4 : kind <= CAPITAL ? 0 : 1;
-      previous = SPACE;
-      gap = 0;
-    }
-    if (kind === SMALL_VOWEL || kind === SMALL_CONSONANT) {
-      const end = endOfWord(text, index + 1);
-      words += wordQuarters(text, index, end, previous === CAPITAL);
-      if (previous === DIGIT) joints++;
-      index = end - 1;
-    } else if (kind === CAPITAL) {
-      capitals += previous === CAPITAL ? 3 : 4;
-      if (previous === DIGIT || isSmall(previous)) joints++;
-    } else if (kind === PUNCTUATION) {
-      punctuation += previous !== PUNCTUATION ? 4 : code === text.charCodeAt(index - 1) ? 1 : 3;
-    } else if (kind === DIGIT) {
-      digits++;
-      if (previous === CAPITAL || isSmall(previous)) joints++;
-    } else if (kind === BREAK) {
-      gaps += previous === BREAK ? 1 : 4;
-    } else if (isHighSurrogate(code) && isLowSurrogate(text.charCodeAt(index + 1))) {
-      index++;
-      scripts[ASTRAL] = (scripts[ASTRAL] ?? 0) + 1;
-    } else {
-      const script = scriptOf(code);
-      scripts[script] = (scripts[script] ?? 0) + 1;
-    }
-    previous = kind;
+  return tokensOf(shapesOf(text), TOKENIZERS[family]);
+}
+
+/** What the parts of one request come to, by the rules of several families at once: each text is read once, and weighed once for each of them. */
+class Tally {
+  /** What costs the same for every family. */
+  #common = 0;
+  readonly #families: readonly { readonly rules: TokenizerRules; tokens: number }[];
+
+  constructor(families: readonly TokenizerFamily[]) {
+    this.#families = families.map((family) => ({ rules: TOKENIZERS[family], tokens: 0 }));
   }
-  if (gap > 0) gaps += gap > 1 ? 4 : 1;
-  let quarters =
-    words * rules.word +
-    capitals * rules.capital +
-    punctuation * rules.punctuation +
-    digits * rules.digit +
-    gaps * rules.gap +
-    joints * rules.joint;
-  /** UTF-8 bytes beyond one a UTF-16 unit, and what unfinished tokens waste. */
-  let beyond = 0;
-  for (let script = 0; script < scripts.length; script++) {
-    const characters = scripts[script] ?? 0;
-    if (characters === 0) continue;
-    quarters += characters * rules[SCRIPT_NAMES[script] ?? "other"];
-    beyond += characters * (script <= CYRILLIC ? 2 : script === ASTRAL ? 5 : 4);
+
+  add(tokens: number): void {
+    this.#common += tokens;
   }
-  return Math.ceil((rules.byteFloor ? Math.max(quarters, length + beyond) : quarters) / 4);
-}
 
-/** Behind the last small letter of the run that holds `index - 1`. */
-function endOfWord(text: string, index: number): number {
-  let end = index;
-  while (end < text.length && kindOf(text.charCodeAt(end)) <= SMALL_CONSONANT) end++;
-  return end;
-}
-
-/** What a run of small letters costs; behind a capital it is the rest of that capital's word. */
-function wordQuarters(text: string, start: number, end: number, capitalised: boolean): number {
-  const letters = end - start + (capitalised ? 1 : 0);
-  let quarters = (capitalised ? 0 : 4) + Math.max(0, letters - 4) + Math.max(0, letters - 8);
-  let consonants = 0;
-  for (let index = start; index < end; index++) {
-    consonants = kindOf(text.charCodeAt(index)) === SMALL_CONSONANT ? consonants + 1 : 0;
-    if (consonants >= 3) quarters += 2;
+  /** A text that the model reads so many `times`. */
+  count(text: string, times = 1): void {
+    const shapes = shapesOf(text);
+    for (const family of this.#families) family.tokens += times * tokensOf(shapes, family.rules);
   }
-  return quarters;
-}
 
-/**
- * The most input tokens that a request is expected to take: its texts, what each message costs around them, tools and schemas, and the
- * members that a draft has no words for, read from the `body` where it is given. Of several `families` the one that counts most decides;
- * each is a pass over the text.
- */
-export function estimateInputTokens(
-  draft: Draft,
-  body?: Body,
-  families: readonly TokenizerFamily[] = ["other"],
-): number {
-  let most = 0;
-  for (const family of families)
-    most = Math.max(
-      most,
-      inputTokens(draft, body, (text) => estimateTextTokens(text, family)),
-    );
-  return most;
-}
-
-/** Counts one text. */
-type Count = (text: string) => number;
-
-function inputTokens(draft: Draft, body: Body | undefined, count: Count): number {
-  const unread = body === undefined ? 0 : unreadTokens(draft, body, count);
-  switch (draft.operation) {
-    case "chat":
-      return TOKENS_PER_REQUEST + unread + wishTokens(draft, count) + messageTokens(draft, count);
-    case "tokenize":
-      return TOKENS_PER_REQUEST + unread + wishTokens(draft.chat, count) + messageTokens(draft.chat, count);
-    case "complete":
-      return unread + listTokens(draft.prompts, count) + (draft.suffix === undefined ? 0 : count(draft.suffix));
-    case "embed":
-      return unread + listTokens(draft.inputs, count);
-    case "rerank":
-      // Each document is read beside the query.
-      return (
-        unread + listTokens(draft.documents, count) + draft.documents.length * (count(draft.query) + TOKENS_PER_INPUT)
-      );
+  /** By the family that counts most. */
+  get most(): number {
+    let most = 0;
+    for (const { tokens } of this.#families) most = Math.max(most, tokens);
+    return this.#common + most;
   }
-}
-
-function listTokens(inputs: readonly (string | readonly number[])[], count: Count): number {
-  let tokens = 0;
-  for (const input of inputs) tokens += (typeof input === "string" ? count(input) : input.length) + TOKENS_PER_INPUT;
-  return tokens;
-}
-
-/** UTF-8 bytes of a text, without encoding it. A lone surrogate becomes U+FFFD, three bytes. */
-export function utf8Length(text: string): number {
-  let bytes = text.length;
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (code < 0x80) continue;
-    if (code < 0x800) bytes += 1;
-    else if (isHighSurrogate(code) && isLowSurrogate(text.charCodeAt(index + 1))) {
-      bytes += 2;
-      index++;
-    } else bytes += 2;
-  }
-  return bytes;
 }
 
 /** Role, separators and template marks: 3 to 5 in the chat templates of Llama 3, Qwen and OpenAI. */
@@ -200,58 +65,111 @@ const TOKENS_FOR_TOOLS = 360;
 /** The names of a tool's fields. */
 const TOKENS_PER_TOOL = 24;
 
-function messageTokens(draft: ChatDraft, count: Count): number {
-  let tokens = 0;
-  for (const message of draft.messages) {
-    tokens += TOKENS_PER_MESSAGE + (message.name === undefined ? 0 : count(message.name));
-    for (const block of message.content) tokens += blockTokens(block, count);
+/**
+ * The most input tokens that a request is expected to take: its texts, what each message costs around them, tools and schemas, and the
+ * members that a draft has no words for, read from the `body` where it is given. Of several `families` the one that counts most decides;
+ * without any, the rules for models of which nothing is known.
+ */
+export function estimateInputTokens(draft: Draft, body?: Body, families: readonly TokenizerFamily[] = []): number {
+  // None at all would reserve nothing.
+  const tally = new Tally(families.length > 0 ? families : ["other"]);
+  if (body !== undefined) takeUnread(draft, body, tally);
+  switch (draft.operation) {
+    case "chat":
+      takeChat(draft, tally);
+      break;
+    case "tokenize":
+      takeChat(draft.chat, tally);
+      break;
+    case "complete":
+      takeInputs(draft.prompts, tally);
+      if (draft.suffix !== undefined) tally.count(draft.suffix);
+      break;
+    case "embed":
+      takeInputs(draft.inputs, tally);
+      break;
+    case "rerank":
+      takeInputs(draft.documents, tally);
+      // Each document is read beside the query.
+      tally.count(draft.query, draft.documents.length);
+      tally.add(draft.documents.length * TOKENS_PER_INPUT);
+      break;
   }
-  return tokens;
+  return tally.most;
 }
 
-function blockTokens(block: ContentBlock, count: Count): number {
+function takeInputs(inputs: readonly (string | readonly number[])[], tally: Tally): void {
+  for (const input of inputs) {
+    tally.add(TOKENS_PER_INPUT);
+    if (typeof input === "string") tally.count(input);
+    else tally.add(input.length);
+  }
+}
+
+function takeChat(draft: ChatDraft, tally: Tally): void {
+  tally.add(TOKENS_PER_REQUEST);
+  takeWishes(draft, tally);
+  for (const message of draft.messages) {
+    tally.add(TOKENS_PER_MESSAGE);
+    if (message.name !== undefined) tally.count(message.name);
+    for (const block of message.content) takeBlock(block, tally);
+  }
+}
+
+function takeBlock(block: ContentBlock, tally: Tally): void {
   switch (block.type) {
     case "text":
     case "refusal":
     case "reasoning":
-      return count(block.text);
+      tally.count(block.text);
+      break;
     case "redacted-reasoning":
-      return count(block.data);
+      tally.count(block.data);
+      break;
     case "image":
-      return TOKENS_PER_IMAGE;
+      tally.add(TOKENS_PER_IMAGE);
+      break;
     case "file":
-      return block.source.kind === "base64" ? Math.ceil(block.source.data.length / 4) : TOKENS_PER_FILE;
+      tally.add(block.source.kind === "base64" ? Math.ceil(block.source.data.length / 4) : TOKENS_PER_FILE);
+      break;
     case "tool-call":
-      return TOKENS_PER_CALL + count(block.name) + count(block.json);
+      tally.add(TOKENS_PER_CALL);
+      tally.count(block.name);
+      tally.count(block.json);
+      break;
     case "tool-result":
-      return block.content.reduce((sum, part) => sum + blockTokens(part, count), TOKENS_PER_CALL);
+      tally.add(TOKENS_PER_CALL);
+      for (const part of block.content) takeBlock(part, tally);
+      break;
     case "other":
-      return block.kind.includes("image") ? TOKENS_PER_IMAGE : count(JSON.stringify(block.data));
+      if (block.kind.includes("image")) tally.add(TOKENS_PER_IMAGE);
+      else tally.count(JSON.stringify(block.data));
+      break;
   }
 }
 
 /** Tools and the form of the answer, as a prompt template spells them out: their JSON, and the marks around it. */
-function wishTokens({ tools, responseFormat }: ChatDraft, count: Count): number {
-  let tokens = tools === undefined ? 0 : TOKENS_FOR_TOOLS;
+function takeWishes({ tools, responseFormat }: ChatDraft, tally: Tally): void {
+  if (tools !== undefined) tally.add(TOKENS_FOR_TOOLS);
   for (const { name, description, schema } of tools ?? []) {
-    tokens += TOKENS_PER_TOOL + count(name) + count(JSON.stringify(schema));
+    tally.add(TOKENS_PER_TOOL);
+    tally.count(name);
+    tally.count(JSON.stringify(schema));
     // As JSON, in which a line end or a quote takes two characters.
-    if (description !== undefined) tokens += count(JSON.stringify(description));
+    if (description !== undefined) tally.count(JSON.stringify(description));
   }
-  if (responseFormat?.kind !== "json-schema") return tokens;
-  const { description = "", schema } = responseFormat;
-  return tokens + TOKENS_PER_TOOL + count(description) + count(JSON.stringify(schema));
+  if (responseFormat?.kind !== "json-schema") return;
+  tally.add(TOKENS_PER_TOOL);
+  if (responseFormat.description !== undefined) tally.count(responseFormat.description);
+  tally.count(JSON.stringify(responseFormat.schema));
 }
 
 /** Members of the body that the draft names but does not hold; of those that it names a part of (`tools[1]`), the whole. Messages are never unread. */
-function unreadTokens(draft: Draft, body: Body, count: Count): number {
+function takeUnread(draft: Draft, body: Body, tally: Tally): void {
   const asked = draft.operation === "tokenize" ? draft.chat : draft;
   const fields = [...asked.unknownFields, ...(isGenerative(asked) ? asked.untranslatable : [])];
-  if (fields.length === 0) return 0;
+  if (fields.length === 0) return;
   const names = new Set(fields.map((field) => field.split(/[.[]/, 1)[0] ?? field));
   for (const read of ["messages", "system", "input"]) names.delete(read);
-  if (names.size === 0) return 0;
-  return body.members
-    .filter((member) => names.has(member.key))
-    .reduce((sum, member) => sum + count(body.text.slice(member.start, member.end)), 0);
+  for (const { key, start, end } of body.members) if (names.has(key)) tally.count(body.text.slice(start, end));
 }

@@ -2,6 +2,7 @@ import type { Frame, StreamEvent } from "../core/answer.ts";
 import type { Failure } from "../core/failure.ts";
 import { isJsonObject } from "../core/json.ts";
 import { mergeUsage, type Usage } from "../core/usage.ts";
+import { utf8Length } from "../lib/utf8.ts";
 
 /** Bytes of UTF-8 text to a token, for counts that nobody reported. Always marked as estimated. */
 const BYTES_PER_TOKEN = 4;
@@ -98,17 +99,6 @@ export class Meter {
         return 0;
     }
   }
-}
-
-function utf8Length(text: string): number {
-  let bytes = text.length;
-  for (let index = 0; index < text.length; index++) {
-    const unit = text.charCodeAt(index);
-    // Each half of a surrogate pair counts 2: together the 4 bytes that the pair takes.
-    if (unit >= 0x800 && (unit < 0xd800 || unit > 0xdfff)) bytes += 2;
-    else if (unit >= 0x80) bytes += 1;
-  }
-  return bytes;
 }
 
 /** Whether fields without a word are content: a message's own, or a block; what stands beside them (ids, nulls) is not. */

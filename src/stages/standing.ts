@@ -46,7 +46,7 @@ function workOut(route: Route, config: Config, available: ReadonlySet<string>): 
     targets.filter(({ backend }) => available.has(backend)).map(({ tokenizer }) => tokenizer ?? "other"),
   );
   return {
-    tokenizers: families.size > 0 ? [...families] : ["other"],
+    tokenizers: [...families],
     priceCeiling: dearestPrice(route, config, available),
     leaseMs:
       Math.max(...totalsMs) * (1 + (route.validateStructured?.repairs ?? 0)) +

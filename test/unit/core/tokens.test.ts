@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { promptTokens, simulatedTokens } from "../../../dev/backends/text/tokens.ts";
 import type { Body, ChatDraft, ContentBlock } from "../../../src/core/draft.ts";
-import { estimateInputTokens, estimateTextTokens, utf8Length } from "../../../src/core/tokens.ts";
+import { estimateInputTokens, estimateTextTokens } from "../../../src/core/tokens.ts";
 
 /** The largest count of the tokenizers cl100k, o200k and Llama 3 for each text, counted once with their published vocabularies. */
 const COUNTED: readonly [script: string, text: string, tokens: number][] = [
@@ -74,16 +74,6 @@ test("more text is never fewer tokens by more than the joint, and no text is non
       const joined = estimateTextTokens(one + other);
       expect(joined).toBeGreaterThanOrEqual(Math.max(estimateTextTokens(one), estimateTextTokens(other)) - 1);
     }),
-  );
-});
-
-// planted: a low surrogate counted on its own
-test("the UTF-8 length is the encoder's, lone surrogates included", () => {
-  fc.assert(
-    fc.property(anyText, (text) => {
-      expect(utf8Length(text)).toBe(new TextEncoder().encode(text).length);
-    }),
-    { numRuns: 2_000 },
   );
 });
 
