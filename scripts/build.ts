@@ -115,12 +115,11 @@ function keep(draft: string, directory: string): void {
 /** Everything that a bundle depends on, as one short name. */
 function inputHash(config: BaseConfig): string {
   const hash = createHash("sha256").update(JSON.stringify(config));
-  const files = globSync(["src/**/*", "workers/**/*", "wrangler.toml", "package-lock.json", "tsconfig*.json"], {
-    cwd: projectRoot,
-  });
+  const sources = ["src/**/*", "workers/**/*", "scripts/neon-driver.ts"];
+  const files = globSync([...sources, "wrangler.toml", "package-lock.json", "tsconfig*.json"], { cwd: projectRoot });
   for (const file of files.sort()) {
     const path = join(projectRoot, file);
-    if (!statSync(path).isFile() || file.endsWith("base.generated.json") || file.includes(".wrangler")) continue;
+    if (!statSync(path).isFile() || file.includes(".generated.") || file.includes(".wrangler")) continue;
     hash.update(`\0${file}\0`).update(readFileSync(path));
   }
   return hash.digest("hex").slice(0, 16);

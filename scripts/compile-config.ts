@@ -5,12 +5,13 @@
  *
  * The file is the argument, else `GATEWAY_CONFIG`, else config/homelab.yaml. A wrong one ends with 1 and a line per problem.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, relative, resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { compileConfig } from "../src/config/compile.ts";
 import type { BaseConfig } from "../src/core/config.ts";
 import { projectRoot } from "./project.ts";
+import { writeWhereDifferent } from "./write-where-different.ts";
 
 /** Where the gateway's source imports its base from; written by wrangler's build command too. */
 export const generatedBase = resolve(projectRoot, "src", "config", "base.generated.json");
@@ -39,17 +40,9 @@ export function compileFile(file: string): BaseConfig {
   return compiled.config;
 }
 
-/** Writes a base where it differs from what is there: a watcher that runs this on every change then comes to rest. */
+/** Writes a base where it differs from what is there. */
 export function writeBase(config: BaseConfig, target: string): void {
-  const text = `${JSON.stringify(config, null, 2)}\n`;
-  try {
-    if (readFileSync(target, "utf8") === text) return;
-  } catch {
-    mkdirSync(dirname(target), { recursive: true });
-  }
-  const draft = `${target}.${process.pid}`;
-  writeFileSync(draft, text);
-  renameSync(draft, target);
+  writeWhereDifferent(target, `${JSON.stringify(config, null, 2)}\n`);
 }
 
 if (import.meta.main) {
