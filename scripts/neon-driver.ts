@@ -23,7 +23,10 @@ const packageFile = join(dirname(createRequire(import.meta.url).resolve("@neonda
 export async function writeDriver(): Promise<void> {
   // Its lines are broken anywhere, also within strings.
   const original = readFileSync(packageFile, "utf8").replaceAll("\\\n", "");
-  const made = createHash("sha256").update(original).update(readFileSync(import.meta.filename)).digest("hex");
+  const made = createHash("sha256")
+    .update(original)
+    .update(readFileSync(import.meta.filename))
+    .digest("hex");
   const head = `// Made by scripts/neon-driver.ts of @neondatabase/serverless (MIT), ${made.slice(0, 16)}\n`;
   if (isMadeOf(head)) return;
   writeWhereDifferent(generatedDriver, `${head}${await shaken(prepared(original))}`);
@@ -86,7 +89,9 @@ function findOnce(code: string, pattern: string): readonly string[] {
   const [found, another] = code.matchAll(new RegExp(pattern.replaceAll("NAME", "[\\w$]+"), "g"));
   if (found === undefined || another !== undefined) {
     const much = found === undefined ? "not" : "more than once";
-    throw new Error(`@neondatabase/serverless is not as scripts/neon-driver.ts knows it: ${pattern} stands ${much} in it`);
+    throw new Error(
+      `@neondatabase/serverless is not as scripts/neon-driver.ts knows it: ${pattern} stands ${much} in it`,
+    );
   }
   return found.slice(1);
 }
