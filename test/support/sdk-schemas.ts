@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { Ajv, type ValidateFunction } from "ajv";
 import type { JsonObject } from "../../src/core/json.ts";
 import { discriminated } from "./discriminated.ts";
@@ -39,6 +40,8 @@ const TYPES = {
   "anthropic ErrorResponse": FILES.anthropicShared,
 } as const;
 
+const CLOSED_NOTICED_MS = 100;
+
 export type SdkType = keyof typeof TYPES;
 type Schemas = Readonly<Record<SdkType, JsonObject>>;
 
@@ -70,6 +73,8 @@ async function loadSchemas(): Promise<Schemas> {
     const whole = `${file}.${process.pid}`;
     writeFileSync(whole, JSON.stringify(made));
     renameSync(whole, file);
+    // It held this process for many seconds: what the other end has closed meanwhile is noticed before the next request is sent on it.
+    await setTimeout(CLOSED_NOTICED_MS);
     return made;
   }
 }
