@@ -88,7 +88,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   },
   /** Cloudflare's binding `AI`: no host and no key. Without the binding the backend is left out. */
   "workers-ai": {
-    formats: ["workers-ai", "workers-ai-embeddings"],
+    formats: ["workers-ai", "workers-ai-embeddings", "workers-ai-rerank"],
     transport: "workers-ai",
     collectJson: "never",
     imageUrls: "https-only",

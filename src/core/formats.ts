@@ -14,6 +14,7 @@ export const OPERATION_OF: Readonly<Record<WireName, Operation>> = {
   "vllm-tokenize": "tokenize",
   "workers-ai": "chat",
   "workers-ai-embeddings": "embed",
+  "workers-ai-rerank": "rerank",
 };
 
 /** All wire formats, in the order of `OPERATION_OF`. */

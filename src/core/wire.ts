@@ -14,7 +14,8 @@ export type WireName =
   | "rerank"
   | "vllm-tokenize"
   | "workers-ai"
-  | "workers-ai-embeddings";
+  | "workers-ai-embeddings"
+  | "workers-ai-rerank";
 
 /** What happened to a field on the way between two formats; named in the wide event and on request in a reply header. */
 export interface Translation {

@@ -14,6 +14,7 @@ export interface Carrier<O extends Draft["operation"]> {
   readonly operation: O;
   /** Behind the base URL. */
   readonly path: string;
+  readonly unversioned?: true;
   /** Beside the content type and what is accepted. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Edits of the caller's own text, beyond the model's name and what the backend's quirks ask for. */
@@ -32,6 +33,7 @@ export function carrying<O extends Draft["operation"]>(
     if (!body.ok) return body;
     return ok({
       path: carrier.path,
+      ...(carrier.unversioned && { unversioned: true }),
       headers: {
         "content-type": "application/json",
         accept: attempt.stream ? "text/event-stream" : "application/json",
@@ -55,8 +57,23 @@ function bodyOf<O extends Draft["operation"]>(
     patch?.(patches, attempt);
     return ok(patches.text());
   }
-  const built = build(attempt, draft, translations);
-  return built.ok ? ok(JSON.stringify(withQuirks(built.value, attempt, translations))) : built;
+  const built = inWordsOf(wire, build, attempt, draft, translations);
+  return built.ok ? ok(JSON.stringify(built.value)) : built;
+}
+
+/**
+ * A request in the words of `wire`, for a format that takes a part of them: the caller's own members where they speak it, else what `build` makes
+ * of the draft; as the backend's quirks want it.
+ */
+export function inWordsOf<D>(
+  wire: string,
+  build: (attempt: AttemptRequest, draft: D, translations: Translations) => Result<JsonObject>,
+  attempt: AttemptRequest,
+  draft: D,
+  translations = new Translations(),
+): Result<JsonObject> {
+  const words = attempt.clientWire === wire ? ok(attempt.body.value) : build(attempt, draft, translations);
+  return words.ok ? ok(withQuirks(words.value, attempt, translations)) : words;
 }
 
 function isOf<O extends Draft["operation"]>(draft: Draft, operation: O): draft is DraftOf<O> {

@@ -9,6 +9,7 @@ import { rerank } from "./rerank/index.ts";
 import { vllmTokenize } from "./vllm-tokenize/index.ts";
 import { workersAi } from "./workers-ai/index.ts";
 import { workersAiEmbeddings } from "./workers-ai-embeddings/index.ts";
+import { workersAiRerank } from "./workers-ai-rerank/index.ts";
 
 /** Every wire format: one folder and one line. */
 export const wires: Readonly<Record<WireName, Wire>> = {
@@ -22,4 +23,5 @@ export const wires: Readonly<Record<WireName, Wire>> = {
   "openai-responses": openAiResponses,
   "workers-ai": workersAi,
   "workers-ai-embeddings": workersAiEmbeddings,
+  "workers-ai-rerank": workersAiRerank,
 };

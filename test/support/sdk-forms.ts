@@ -24,6 +24,7 @@ export const FORMS: Readonly<Record<WireName, Forms | undefined>> = {
   "vllm-tokenize": undefined,
   "workers-ai": undefined,
   "workers-ai-embeddings": undefined,
+  "workers-ai-rerank": undefined,
 };
 
 function formsOf(format: WireName): Forms {

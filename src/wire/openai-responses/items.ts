@@ -1,9 +1,7 @@
 import type { Json, JsonObject } from "../../core/json.ts";
 import { isJsonObject } from "../../core/json.ts";
 import { toEncrypted } from "../signatures.ts";
-
-/** Writes one event. */
-export type Emit = (type: string, fields: JsonObject) => string;
+import type { Voice } from "./voice.ts";
 
 interface Place {
   readonly id: string;
@@ -17,12 +15,6 @@ interface Closed {
 }
 
 type Status = "completed" | "incomplete";
-
-/** Frames of pieces of text, which nearly all frames are: all but the text and the number of the event is written once. */
-function deltas(type: string, fields: JsonObject, sequence: () => number): (text: string) => string {
-  const head = `event: ${type}\ndata: ${JSON.stringify({ type, ...fields }).slice(0, -1)},"delta":`;
-  return (text) => `${head}${JSON.stringify(text)},"sequence_number":${sequence()}}\n\n`;
-}
 
 interface Part {
   readonly type: "text" | "refusal";
@@ -47,17 +39,15 @@ export class MessageItem {
   readonly output_index: number;
   readonly added: string;
   private readonly at: { readonly item_id: string; readonly output_index: number };
-  private readonly emit: Emit;
-  private readonly sequence: () => number;
+  private readonly voice: Voice;
   private readonly content: JsonObject[] = [];
   private part: Part | undefined;
 
-  constructor({ id, output_index }: Place, emit: Emit, sequence: () => number) {
+  constructor({ id, output_index }: Place, voice: Voice) {
     this.output_index = output_index;
     this.at = { item_id: id, output_index };
-    this.emit = emit;
-    this.sequence = sequence;
-    this.added = emit("response.output_item.added", { output_index, item: this.item("in_progress") });
+    this.voice = voice;
+    this.added = voice.event("response.output_item.added", { output_index, item: this.item("in_progress") });
   }
 
   say(type: Part["type"], block: number, text: string): string {
@@ -70,10 +60,10 @@ export class MessageItem {
     const content_index = this.content.length;
     const event = type === "text" ? "response.output_text.delta" : "response.refusal.delta";
     const fields = { ...this.at, content_index, ...(type === "text" && { logprobs: [] }) };
-    const delta = deltas(event, fields, this.sequence);
+    const delta = this.voice.deltas(event, fields);
     const opened: Part = { type, block, content_index, delta, text, annotations: [], logprobs: [] };
     this.part = opened;
-    const added = this.emit("response.content_part.added", {
+    const added = this.voice.event("response.content_part.added", {
       ...this.at,
       content_index,
       part: partOf({ ...opened, text: "" }),
@@ -86,7 +76,7 @@ export class MessageItem {
     if (part?.type !== "text" || !isJsonObject(annotation) || !ANNOTATIONS.has(annotation.type)) return "";
     const annotation_index = part.annotations.push(annotation) - 1;
     const { content_index } = part;
-    return this.emit("response.output_text.annotation.added", {
+    return this.voice.event("response.output_text.annotation.added", {
       ...this.at,
       content_index,
       annotation_index,
@@ -99,7 +89,7 @@ export class MessageItem {
     const { part } = this;
     if (part?.type !== "text" || logprobs.length === 0) return "";
     part.logprobs.push(...logprobs);
-    return this.emit("response.output_text.delta", {
+    return this.voice.event("response.output_text.delta", {
       ...this.at,
       content_index: part.content_index,
       delta: "",
@@ -122,9 +112,9 @@ export class MessageItem {
     const at = { ...this.at, content_index };
     const done =
       part.type === "text"
-        ? this.emit("response.output_text.done", { ...at, text, logprobs })
-        : this.emit("response.refusal.done", { ...at, refusal: text });
-    return done + this.emit("response.content_part.done", { ...at, part: said });
+        ? this.voice.event("response.output_text.done", { ...at, text, logprobs })
+        : this.voice.event("response.refusal.done", { ...at, refusal: text });
+    return done + this.voice.event("response.content_part.done", { ...at, part: said });
   }
 
   private item(status: Status | "in_progress"): JsonObject {
@@ -153,22 +143,25 @@ export class ReasoningItem {
   signature: Json = null;
   private text: string | undefined;
   private readonly at: { readonly item_id: string; readonly output_index: number; readonly summary_index: number };
-  private readonly emit: Emit;
+  private readonly voice: Voice;
   private readonly delta: (text: string) => string;
 
-  constructor({ id, output_index }: Place, block: number, emit: Emit, sequence: () => number) {
+  constructor({ id, output_index }: Place, block: number, voice: Voice) {
     this.output_index = output_index;
     this.block = block;
     this.at = { item_id: id, output_index, summary_index: 0 };
-    this.emit = emit;
-    this.delta = deltas("response.reasoning_summary_text.delta", this.at, sequence);
-    this.added = emit("response.output_item.added", { output_index, item: { id, type: "reasoning", summary: [] } });
+    this.voice = voice;
+    this.delta = voice.deltas("response.reasoning_summary_text.delta", this.at);
+    this.added = voice.event("response.output_item.added", {
+      output_index,
+      item: { id, type: "reasoning", summary: [] },
+    });
   }
 
   say(text: string): string {
     const added =
       this.text === undefined
-        ? this.emit("response.reasoning_summary_part.added", { ...this.at, part: summaryOf("") })
+        ? this.voice.event("response.reasoning_summary_part.added", { ...this.at, part: summaryOf("") })
         : "";
     this.text = (this.text ?? "") + text;
     return added + (text === "" ? "" : this.delta(text));
@@ -185,8 +178,8 @@ export class ReasoningItem {
     };
     if (text === undefined) return { frames: "", item };
     const frames =
-      this.emit("response.reasoning_summary_text.done", { ...this.at, text }) +
-      this.emit("response.reasoning_summary_part.done", { ...this.at, part: summaryOf(text) });
+      this.voice.event("response.reasoning_summary_text.done", { ...this.at, text }) +
+      this.voice.event("response.reasoning_summary_part.done", { ...this.at, part: summaryOf(text) });
     return { frames, item };
   }
 }
@@ -201,7 +194,7 @@ export interface CallItem {
   close(status: Status): Closed;
 }
 
-export function startCall(call: Place & { readonly call_id: string; readonly name: string }, emit: Emit): CallItem {
+export function startCall(call: Place & { readonly call_id: string; readonly name: string }, voice: Voice): CallItem {
   const { id, output_index, call_id, name } = call;
   const at = { item_id: id, output_index };
   let json = "";
@@ -215,13 +208,13 @@ export function startCall(call: Place & { readonly call_id: string; readonly nam
   });
   return {
     output_index,
-    added: emit("response.output_item.added", { output_index, item: item("in_progress") }),
+    added: voice.event("response.output_item.added", { output_index, item: item("in_progress") }),
     add(delta) {
       json += delta;
-      return emit("response.function_call_arguments.delta", { ...at, delta });
+      return voice.event("response.function_call_arguments.delta", { ...at, delta });
     },
     close(status) {
-      const frames = emit("response.function_call_arguments.done", { ...at, name, arguments: json });
+      const frames = voice.event("response.function_call_arguments.done", { ...at, name, arguments: json });
       return { frames, item: item(status) };
     },
   };

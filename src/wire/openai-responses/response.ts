@@ -2,12 +2,14 @@ import type { Answer, AnswerBlock, ChatAnswer } from "../../core/answer.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../core/json.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { WriterContext } from "../../core/wire.ts";
+import { replay } from "../collect.ts";
 import { protocolFailure } from "../frames.ts";
 import { given, isList } from "../read.ts";
 import { fromEncrypted } from "../signatures.ts";
 import { answerObject, streamFailure } from "../upstream-failure.ts";
 import { topOf } from "./stream.ts";
 import { ResponsesWriter } from "./stream-writer.ts";
+import { SILENT } from "./voice.ts";
 import { decodeFinish, decodeUsage, extras, logprobsOf, NAME } from "./words.ts";
 
 /** Reads a `response`. One that is neither completed nor incomplete is no answer; an error under a success status is a failure. */
@@ -85,5 +87,7 @@ function readReasoning(item: JsonObject): AnswerBlock[] {
 /** Writes a `response` under the id, model name and time of `context`. The format has one choice. */
 export function encodeAnswer(answer: Answer, context: WriterContext): Json {
   if (answer.operation !== "chat") throw new Error("a chat format was asked to write another operation's answer");
-  return new ResponsesWriter(context).whole(answer);
+  const writer = new ResponsesWriter(context, SILENT);
+  for (const event of replay(answer)) writer.write(event);
+  return writer.finished();
 }

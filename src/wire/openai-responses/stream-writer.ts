@@ -1,15 +1,15 @@
-import type { ChatAnswer, StreamEvent } from "../../core/answer.ts";
+import type { StreamEvent } from "../../core/answer.ts";
 import type { Failure } from "../../core/failure.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../core/json.ts";
 import { mergeUsage, type Usage } from "../../core/usage.ts";
 import type { FrameWriter, WriterContext } from "../../core/wire.ts";
-import { sseComment, sseFrame } from "../../lib/sse.ts";
-import { replay } from "../collect.ts";
+import { sseComment } from "../../lib/sse.ts";
 import { mergeExtra } from "../extra.ts";
 import { UNFINISHED } from "../frames.ts";
 import { errorBody } from "../openai-chat/error.ts";
-import { type CallItem, type Emit, MessageItem, ReasoningItem, startCall } from "./items.ts";
+import { type CallItem, MessageItem, ReasoningItem, startCall } from "./items.ts";
 import { responseOf, type State } from "./shape.ts";
+import { aloud, type Voice } from "./voice.ts";
 import { type Ending, encodeFinish, encodeLogprobs, extrasOf } from "./words.ts";
 
 const KEEP_ALIVE = sseComment("keep-alive");
@@ -22,7 +22,7 @@ const KEEP_ALIVE = sseComment("keep-alive");
 export class ResponsesWriter implements FrameWriter {
   readonly keepAlive = KEEP_ALIVE;
   private readonly context: WriterContext;
-  private sequence = 0;
+  private readonly voice: Voice;
   private started: boolean = false;
   /** By index; an item that is still being told is undefined. */
   private readonly output: (JsonObject | undefined)[] = [];
@@ -32,8 +32,9 @@ export class ResponsesWriter implements FrameWriter {
   private extra: JsonObject = {};
   private ending: Ending | undefined;
 
-  constructor(context: WriterContext) {
+  constructor(context: WriterContext, voice: Voice = aloud()) {
     this.context = context;
+    this.voice = voice;
   }
 
   write(event: StreamEvent): string {
@@ -60,7 +61,7 @@ export class ResponsesWriter implements FrameWriter {
       case "tool-start": {
         const before = this.begin() + this.close();
         const { id, name } = event;
-        const call = startCall({ ...this.place("fc"), call_id: id, name }, this.emit);
+        const call = startCall({ ...this.place("fc"), call_id: id, name }, this.voice);
         this.calls.set(event.block, call);
         return before + call.added;
       }
@@ -84,13 +85,7 @@ export class ResponsesWriter implements FrameWriter {
   end(): string {
     // Whoever ends a stream that has not finished must not be able to make it look finished.
     if (!this.ending) return this.failure(UNFINISHED, this.context.id);
-    return this.begin() + this.emit(`response.${this.ending.status}`, { response: this.finished() });
-  }
-
-  /** The response that a whole answer is. */
-  whole(answer: ChatAnswer): JsonObject {
-    for (const event of replay(answer)) this.write(event);
-    return this.finished();
+    return this.begin() + this.voice.event(`response.${this.ending.status}`, { response: this.finished() });
   }
 
   /**
@@ -102,22 +97,16 @@ export class ResponsesWriter implements FrameWriter {
     const { code, message, param } = told.error as { code: Json; message: Json; param: Json };
     const error = { code: failure.type === "caller_rate_limited" ? "rate_limit_exceeded" : "server_error", message };
     const failed = this.started
-      ? this.emit("response.failed", { response: this.response({ status: "failed", error }) })
+      ? this.voice.event("response.failed", { response: this.response({ status: "failed", error }) })
       : "";
-    return failed + this.emit("error", { code: code ?? null, message, param, ...told });
+    return failed + this.voice.event("error", { code: code ?? null, message, param, ...told });
   }
-
-  /** One event; they are counted. */
-  private readonly emit: Emit = (type, fields) => {
-    const text = JSON.stringify({ type, ...fields, sequence_number: this.sequence++ });
-    return sseFrame(text, type);
-  };
 
   private begin(): string {
     if (this.started) return "";
     this.started = true;
     const response = this.response({ status: "in_progress", output: [] });
-    return this.emit("response.created", { response }) + this.emit("response.in_progress", { response });
+    return this.voice.event("response.created", { response }) + this.voice.event("response.in_progress", { response });
   }
 
   private response(state: Partial<State> & Pick<State, "status">): JsonObject {
@@ -128,7 +117,8 @@ export class ResponsesWriter implements FrameWriter {
     });
   }
 
-  private finished(): JsonObject {
+  /** The response as it stands after the last event. */
+  finished(): JsonObject {
     const { status, reason } = this.ending ?? { status: "incomplete" };
     return this.response({ status, reason, usage: this.usage });
   }
@@ -144,7 +134,7 @@ export class ResponsesWriter implements FrameWriter {
   private message(): readonly [MessageItem, string] {
     if (this.speaking instanceof MessageItem) return [this.speaking, ""];
     const before = this.begin() + this.close();
-    const item = new MessageItem(this.place("msg"), this.emit, () => this.sequence++);
+    const item = new MessageItem(this.place("msg"), this.voice);
     this.speaking = item;
     return [item, before + item.added];
   }
@@ -152,7 +142,7 @@ export class ResponsesWriter implements FrameWriter {
   private reasoning(block: number): readonly [ReasoningItem, string] {
     if (this.speaking instanceof ReasoningItem && this.speaking.block === block) return [this.speaking, ""];
     const before = this.begin() + this.close();
-    const item = new ReasoningItem(this.place("rs"), block, this.emit, () => this.sequence++);
+    const item = new ReasoningItem(this.place("rs"), block, this.voice);
     this.speaking = item;
     return [item, before + item.added];
   }
@@ -173,7 +163,7 @@ export class ResponsesWriter implements FrameWriter {
 
   private done(output_index: number, { frames, item }: { readonly frames: string; readonly item: JsonObject }): string {
     this.output[output_index] = item;
-    return frames + this.emit("response.output_item.done", { output_index, item });
+    return frames + this.voice.event("response.output_item.done", { output_index, item });
   }
 
   private logprobs(data: Json): string {
@@ -193,7 +183,7 @@ export class ResponsesWriter implements FrameWriter {
     const output_index = this.output.push(item) - 1;
     return (
       before +
-      this.emit("response.output_item.added", { output_index, item }) +
+      this.voice.event("response.output_item.added", { output_index, item }) +
       this.done(output_index, { frames: "", item })
     );
   }

@@ -15,22 +15,24 @@ export function decodeRequest(body: Body): Result<RerankDraft> {
   const fields = new Fields(body.value, "", complaint);
   const query = fields.text("query");
   if (query === undefined) fields.missing("query");
+  const unread = new Set(Object.keys(body.value).filter((field) => !SPOKEN.has(field)));
   const draft: RerankDraft = {
     operation: "rerank",
     model: fields.alias("model"),
     query: query ?? "",
-    documents: readDocuments(fields),
+    documents: readDocuments(fields, unread),
     ...given({
       topN: fields.number("top_n", { min: 1, integer: true }),
       returnDocuments: fields.boolean("return_documents"),
       endUser: fields.displayName("user"),
     }),
-    unknownFields: Object.keys(body.value).filter((field) => !SPOKEN.has(field)),
+    unknownFields: [...unread],
   };
   return complaint.failure ? fail(complaint.failure) : ok(draft);
 }
 
-function readDocuments(fields: Fields): readonly string[] {
+/** What an object holds beside its text is named in `unread`. */
+function readDocuments(fields: Fields, unread: Set<string>): readonly string[] {
   const value = fields.value("documents");
   if (value === undefined) fields.missing("documents");
   else if (!isList(value)) fields.complain("documents", "must be a list", "invalid_type");
@@ -40,7 +42,8 @@ function readDocuments(fields: Fields): readonly string[] {
     fields.complain("documents", `must hold at most ${MAX_DOCUMENTS} documents`, "invalid_value");
   const texts: string[] = [];
   for (const [i, item] of value.entries()) {
-    const text = isJsonObject(item) ? item.text : item;
+    const { text, ...beside } = isJsonObject(item) ? item : { text: item };
+    for (const key of Object.keys(beside)) unread.add(`documents[].${key}`);
     if (typeof text === "string") texts.push(text);
     else fields.complain(`documents[${i}]`, "must be a string or an object with a text", "invalid_type");
   }

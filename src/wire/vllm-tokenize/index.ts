@@ -3,15 +3,16 @@ import { decodeFailure, encodeFailure, rateHeaders } from "../openai-chat/error.
 import { countsUnder } from "../token-count.ts";
 import { WHOLE } from "../whole.ts";
 import { decodeRequest, encodeRequest } from "./request.ts";
+import { NAME } from "./words.ts";
 
 /** vLLM's `/tokenize`, which stands beside `/v1`: what a chat takes by the model's own tokenizer and template. */
 export const vllmTokenize: Wire = {
-  name: "vllm-tokenize",
+  name: NAME,
   operation: "tokenize",
   ...WHOLE,
   decodeRequest,
   encodeRequest,
-  ...countsUnder("vllm-tokenize", "count"),
+  ...countsUnder(NAME, "count"),
   decodeFailure,
   encodeFailure,
   rateHeaders,

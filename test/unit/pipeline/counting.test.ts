@@ -142,12 +142,14 @@ describe("a route that wants to know exactly", () => {
       more,
     );
 
-  // planted: the estimate reserved all the same
+  // planted: the estimate reserved all the same; the messages left out
   it("reserves what the target's own tokenizer counts", async () => {
     const { calls, settlements, event } = await ask(({ request }) =>
       Response.json(request.path === "/tokenize" ? { count: 1234 } : chat),
     );
     expect(calls.map(({ request }) => request.path)).toEqual(["/tokenize", "/chat/completions"]);
+    const [counted, asked] = calls.map(({ request }) => JSON.parse(request.body));
+    expect(counted).toEqual({ model: "played", add_generation_prompt: true, messages: asked.messages });
     expect(settlements[0]?.reservation.tokens).toBe(1234 + 7);
     expect(event.decisions).toContainEqual({ step: "resolve", decision: "exact_tokens", reason: "openai", ioMs: 0 });
   });

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
+import type { WireName } from "../../../src/core/wire.ts";
 import { parseBody } from "../../../src/lib/json.ts";
 import { cacheKeyOf } from "../../../src/stages/cache-key.ts";
 import { wires } from "../../../src/wire/registry.ts";
 
 const encoder = new TextEncoder();
 
-async function keyOf(wire: "openai-chat" | "anthropic-messages", text: string, tenant = "a"): Promise<string> {
+async function keyOf(wire: WireName, text: string, tenant = "a"): Promise<string> {
   const parsed = parseBody(encoder.encode(text), { maxDepth: 64 });
   if (!parsed.ok) throw new Error(parsed.problem);
   const draft = wires[wire].decodeRequest(parsed.body);
@@ -46,6 +47,13 @@ describe("the key of the exact cache", () => {
         `{"model":"m","max_tokens":50,"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{"id":${digits}}}]}]}`,
       );
     expect(await called("9007199254740992")).not.toBe(await called("9007199254740993"));
+  });
+
+  // planted: what a document holds beside its text not named as unread
+  it("tells documents to rank apart by what the draft does not hold of them", async () => {
+    const rank = (title: string) =>
+      keyOf("rerank", `{"model":"m","query":"q","documents":[{"text":"a","title":"${title}"}]}`);
+    expect(await rank("one")).not.toBe(await rank("other"));
   });
 
   // planted: `stream` left in the meaning; the tenant left out of the key

@@ -1,5 +1,5 @@
 /** What clients of Responses ask of each format's backend, and what a backend of Responses is asked by each format's clients. Long because all pairs stand here. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Quirk, WireName } from "../../../src/core/wire.ts";
 import { parseBody } from "../../../src/lib/json.ts";
 import { wires } from "../../../src/wire/registry.ts";
@@ -11,6 +11,8 @@ function parsed(text: string) {
   if (!body.ok) throw new Error(body.problem);
   return body.body;
 }
+
+const FINISHED = { kind: "tool", raw: "completed" } as const;
 
 const decoded = (body: unknown) => wires[RESPONSES].decodeRequest(parsed(JSON.stringify(body)));
 
@@ -365,5 +367,24 @@ describe("a Responses backend", () => {
     // No backend is asked to keep anything.
     expect(decoded({ ...json, model: "chat" })).toEqual({ ok: true, value: { ...draft.value, keep: false } });
     expect(notes).toEqual([]);
+  });
+});
+
+// planted: the voice of a stream for a whole answer
+it("a whole response is made without the frames that would tell of it", () => {
+  const stringify = vi.spyOn(JSON, "stringify");
+  const { encodeAnswer } = wires[RESPONSES];
+  const blocks = [
+    { type: "reasoning", text: "Hm." },
+    { type: "text", text: "Hi" },
+    { type: "tool", id: "call_1", name: "f", json: "{}" },
+  ] as const;
+  const answer = { operation: "chat", id: "", model: "", choices: [{ index: 0, blocks, finish: FINISHED }] } as const;
+  const told = encodeAnswer(answer, { id: "resp_1", model: "m", createdAt: 0, includeUsage: true });
+  expect(stringify.mock.calls).toEqual([]);
+  stringify.mockRestore();
+  expect(told).toMatchObject({
+    status: "completed",
+    output: [{ summary: [{ text: "Hm." }] }, { content: [{ text: "Hi" }] }, { call_id: "call_1", arguments: "{}" }],
   });
 });

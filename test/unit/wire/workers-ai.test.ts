@@ -16,7 +16,8 @@ function attemptOf(body: object, from: WireName, stream = false): AttemptRequest
 }
 
 function sent(body: object, from: WireName = "openai-chat", stream = false) {
-  const to = from === "openai-embeddings" ? "workers-ai-embeddings" : "workers-ai";
+  const to: WireName =
+    from === "openai-embeddings" ? "workers-ai-embeddings" : from === "rerank" ? "workers-ai-rerank" : "workers-ai";
   const encoded = wires[to].encodeRequest(attemptOf(body, from, stream));
   if (!encoded.ok) return { refused: encoded.failure.param, detail: encoded.failure.detail };
   const { path, translations } = encoded.value;
@@ -33,6 +34,16 @@ describe("a chat request for Workers AI", () => {
       json: { messages: [{ role: "system", content: "be brief" }, ...HI], temperature: 0.5, seed: 7, stream: true },
       notes: ["user dropped", "metadata dropped", "messages[].role mapped"],
     });
+  });
+
+  // planted: built from the draft for a caller of its own words, which has no word for `repetition_penalty`; the caller's own cap sent
+  test("is the caller's own where they speak the words that it takes, capped", () => {
+    const mine = [{ role: "user", content: [{ type: "text", text: "hi", own: 1 }] }];
+    const body = { messages: mine, max_completion_tokens: 900, repetition_penalty: 1.1, stream_options: {} };
+    const encoded = wires["workers-ai"].encodeRequest({ ...attemptOf(body, "openai-chat"), maxOutputTokens: 64 });
+    if (!encoded.ok) throw new Error(encoded.failure.message);
+    expect(JSON.parse(encoded.value.body)).toEqual({ messages: mine, max_tokens: 64, repetition_penalty: 1.1 });
+    expect(encoded.value.translations).toEqual([{ field: "max_tokens", what: "mapped" }]);
   });
 
   test("is made from Anthropic's words as well", () => {
@@ -99,4 +110,39 @@ test("embeddings: texts alone, in their own length", () => {
   });
   expect(sent({ input: [1, 2] }, "openai-embeddings").refused).toBe("input");
   expect(sent({ input: "a", dimensions: 8 }, "openai-embeddings").refused).toBe("dimensions");
+});
+
+describe("a ranking by Workers AI", () => {
+  const asked = { query: "q", documents: ["a", { text: "b", title: "t" }] };
+
+  // planted: `top_k` only where the caller says `top_n`; the title dropped without a word
+  test("is asked for all that the caller means, and what it cannot hold is named", () => {
+    expect(sent({ ...asked, user: "u", rank_fields: ["title"] }, "rerank")).toEqual({
+      path: "/@cf/meta/llama",
+      json: { query: "q", contexts: [{ text: "a" }, { text: "b" }], top_k: 2 },
+      notes: ["rank_fields dropped", "documents[].title dropped", "user dropped"],
+    });
+    expect(sent({ ...asked, top_n: 1 }, "rerank").json).toMatchObject({ top_k: 1 });
+  });
+
+  // planted: the test for empty texts left out
+  test.each([
+    ["query", { query: "" }],
+    ["documents", { documents: ["a", ""] }],
+  ])("is refused where it takes no empty text: %s", (field, members) => {
+    expect(sent({ ...asked, ...members }, "rerank")).toEqual({ refused: field, detail: UNTRANSLATABLE });
+  });
+
+  // planted: results in the order in which they came
+  test("puts the best first, whatever the order it came in; and what is no rank is no answer", () => {
+    const decode = (response: object[]) =>
+      wires["workers-ai-rerank"].decodeAnswer(JSON.parse(JSON.stringify({ response })));
+    const scored = [
+      { id: 0, score: 0.1 },
+      { id: 1, score: 0.9 },
+    ];
+    expect(decode(scored)).toMatchObject({ value: { results: [{ index: 1 }, { index: 0 }] } });
+    for (const wrong of [{ id: 0 }, { score: 1 }, { id: 0, score: "1" }, [0, 1]])
+      expect(decode([...scored, wrong])).toMatchObject({ failure: { detail: "malformed_result" } });
+  });
 });

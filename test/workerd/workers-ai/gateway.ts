@@ -15,6 +15,7 @@ backends:
 routes:
   openai-chat: {targets: [{backend: cf, model: "@cf/stand-in"}]}
   embed: {operation: embed, targets: [{backend: cf, model: "@cf/vectors"}]}
+  rank: {operation: rerank, targets: [{backend: cf, model: "@cf/ranks"}]}
   busy: {targets: [{backend: cf, model: "@cf/busy"}]}
   slow: {targets: [{backend: cf, model: "@cf/slow"}]}
   cut: {targets: [{backend: cf, model: "@cf/cut"}]}

@@ -9,6 +9,12 @@ export default {
     if (model === "@cf/vectors") {
       return Response.json({ shape: [inputs.text.length, 2], data: inputs.text.map((text) => [text.length, 0.5]) });
     }
+    if (model === "@cf/ranks") {
+      const scored = inputs.contexts.map(({ text }, id) => ({ id, score: text.split(inputs.query).length - 1 }));
+      return Response.json({
+        response: scored.sort((one, other) => other.score - one.score).slice(0, inputs.top_k ?? 1),
+      });
+    }
     if (model === "@cf/busy") {
       return Response.json(
         { internalCode: 3040, message: "Capacity temporarily exceeded", name: "x" },

@@ -141,3 +141,31 @@ it("gives vectors, packed where the caller asks for it as OpenAI's client does",
     [1, 0.5],
   ]);
 });
+
+// planted: the score of each result lost; `top_k` left out; a count of 0 made up where none is told
+it("ranks, in the words that callers of /rerank share, and books what it estimates as such", async () => {
+  const body = { model: "rank", query: "a", documents: ["b", { text: "aa" }, "a"] };
+  const ask3 = (more: object = {}) => ask({ asks: { wire: "rerank", body: { ...body, ...more } } });
+  const { status, body: told, event } = await ask3();
+  expect([status, JSON.parse(told)]).toEqual([
+    200,
+    {
+      model: "@cf/ranks",
+      results: [
+        { index: 1, relevance_score: 2 },
+        { index: 2, relevance_score: 1 },
+        { index: 0, relevance_score: 0 },
+      ],
+    },
+  ]);
+  expect(event).toMatchObject({ operation: "rerank", outcome: "completed", estimated: true });
+  expect(event.usage?.inputTokens).toBeGreaterThanOrEqual(6);
+  const best = await ask3({ top_n: 1, return_documents: true });
+  expect(JSON.parse(best.body).results).toEqual([{ index: 1, relevance_score: 2, document: { text: "aa" } }]);
+  // No more can be ranked than there are.
+  expect(await ask3({ top_n: 9 })).toMatchObject({ status: 200, body: expect.stringContaining('"index":0') });
+  expect(await ask3({ documents: ["a", ""] })).toMatchObject({
+    status: 400,
+    body: expect.stringContaining("documents"),
+  });
+});
