@@ -22,6 +22,7 @@ import { eventBatcher } from "./stores/isolate/events.ts";
 import { principalCache } from "./stores/isolate/principals.ts";
 import { refusalTally } from "./stores/isolate/refusals.ts";
 import { SettlementGroup } from "./stores/isolate/settlement-group.ts";
+import { speedometer } from "./stores/isolate/speeds.ts";
 import { strangerList } from "./stores/isolate/strangers.ts";
 import { tenantSalts } from "./stores/isolate/tenant-salts.ts";
 import { ShareLimits } from "./stores/local-limits.ts";
@@ -162,6 +163,7 @@ function composeGateway(
     localLimits: new ShareLimits(base.localLimitShare),
     refusals: refusalTally(PRINCIPALS_KEPT),
     budgets: stores.money,
+    speeds: speedometer(clock),
     breakers: new BreakerView((backend) => base.backends[backend]?.breaker, clock.now),
     policies,
     transport,

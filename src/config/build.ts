@@ -9,6 +9,7 @@ import {
   defined,
   QUARANTINE_MARGIN_MS,
 } from "./defaults.ts";
+import { readChoice, readRules, targetNames } from "./route-rules.ts";
 import type { BackendFile, ConfigFile, LevelLimitsFile, RouteFile, TargetFile } from "./schema.ts";
 
 /** File to base configuration: defaults filled in, dollars to nano-dollars. The file's references have been checked. */
@@ -132,6 +133,7 @@ function buildRoute(route: RouteFile, alias: string, file: ConfigFile): Route {
     const price = priceOf(candidate, file.backends[candidate.backend]);
     if (price === undefined) throw new Error(`routes.${alias}: a target without a price passed the checks`);
     return {
+      ...(candidate.name !== undefined && { name: candidate.name }),
       backend: candidate.backend,
       model: env !== undefined && defaultName !== undefined ? { env, default: defaultName } : { name: name ?? "" },
       weight: candidate.weight ?? 1,
@@ -146,6 +148,8 @@ function buildRoute(route: RouteFile, alias: string, file: ConfigFile): Route {
     ...(route.description !== undefined && { description: route.description }),
     targets: route.targets.map(target),
     fallbacks: (route.fallbacks ?? []).map(target),
+    ...(route.rules && { rules: readRules(route.rules, targetNames(route.targets)).rules }),
+    ...defined({ choose: route.choose === undefined ? undefined : readChoice(route.choose).choice }),
     maxOutputTokens: mostOutputTokens(route),
     maxInputTokens: route.maxInputTokens ?? DEFAULT_ROUTE.maxInputTokens,
     ...(route.exactTokens === true && { exactTokens: true }),

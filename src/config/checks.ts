@@ -1,7 +1,15 @@
 import { formatFor, OPERATION_OF } from "../core/formats.ts";
-import { candidatesOf, deadlinesOf, longestAnswerMs, mostOutputTokens, nameInFile, priceOf } from "./build.ts";
+import {
+  candidatesOf,
+  deadlinesOf,
+  longestAnswerMs,
+  mostOutputTokens,
+  nameInFile,
+  priceOf,
+} from "./build.ts";
 import { DEFAULT_BREAKER, DEFAULT_ROUTE, defined } from "./defaults.ts";
 import { PRESETS } from "./presets.ts";
+import { readChoice, readRules, targetNames } from "./route-rules.ts";
 import type { BackendFile, ConfigFile, RouteFile } from "./schema.ts";
 import { suggest } from "./suggest.ts";
 import type { Path } from "./yaml-source.ts";
@@ -153,6 +161,7 @@ function checkRoute(alias: string, route: RouteFile, file: ConfigFile): Finding[
     findings.push(...checkContext([...at, "maxOutputTokens"], route, name, backend));
     findings.push(...checkReach(at, route, candidate.list, candidates.length, backend));
   }
+  findings.push(...checkRules(at, route));
   if (operation !== "chat" && route.validateStructured !== undefined)
     findings.push({
       path: [...at, "validateStructured"],
@@ -224,4 +233,33 @@ function checkQuarantine(file: ConfigFile): Finding[] {
 
 function canGoOn(backend: BackendFile | undefined): boolean {
   return backend?.quirks?.some((quirk) => quirk === "vllm" || quirk === "assistant-prefill") === true;
+}
+
+function checkRules(at: Path, { targets, rules, choose }: RouteFile): Finding[] {
+  const names = targets.flatMap(({ name }) => (name === undefined ? [] : [name]));
+  const twice = names.filter((name, index) => names.indexOf(name) !== index);
+  const unnamed = targets.flatMap(({ name, weight }, index) =>
+    weight === 0 && name === undefined
+      ? [
+          {
+            path: [...at, "targets", index, "weight"],
+            reason: "must be larger than 0, unless rules use it by its name",
+          },
+        ]
+      : [],
+  );
+  const unused = targets.every(({ weight }) => weight === 0);
+  return [
+    ...twice.map((name) => ({ path: [...at, "targets"], reason: `two targets are named "${name}"` })),
+    ...unnamed,
+    ...(unused ? [{ path: [...at, "targets"], reason: "need a weight above 0, one of them at least" }] : []),
+    ...(rules ? readRules(rules, targetNames(targets)).problems : []).map(({ path, reason }) => ({
+      path: [...at, "rules", ...path],
+      reason,
+    })),
+    ...(choose === undefined ? [] : readChoice(choose).problems).map(({ path, reason }) => ({
+      path: [...at, "choose", ...path],
+      reason,
+    })),
+  ];
 }

@@ -11,6 +11,7 @@ import {
 } from "../core/config.ts";
 import { isJsonObject } from "../core/json.ts";
 import type { Price } from "../core/money.ts";
+import { type RuleProblem, readChoice, readRules, targetNames } from "./route-rules.ts";
 
 export interface Resolved {
   readonly config: Config;
@@ -27,7 +28,8 @@ export function resolve(base: BaseConfig, overlay: Overlay | undefined): Resolve
   if (overlay === undefined) return { config: plain, ignored: [] };
   if (!isCount(overlay.version)) return { config: plain, ignored: ["version"] };
   const ignored: string[] = [];
-  const routes = withPrices(withWeights(base.routes, overlay.weights, ignored), base, overlay.prices, ignored);
+  const weighted = withWeights(base.routes, overlay.weights, ignored);
+  const routes = withPrices(withRules(weighted, overlay, ignored), base, overlay.prices, ignored);
   const config = {
     ...base,
     routes,
@@ -75,6 +77,28 @@ function withWeights(routes: Routes, weights: unknown, ignored: string[]): Route
   }
   return { ...routes, ...changed };
 }
+
+/** Rules and choices in place of the base's; those of an alias whole, or not at all. */
+function withRules(routes: Routes, { rules, choose }: Overlay, ignored: string[]): Routes {
+  const changed: Record<string, Route> = {};
+  const routeOf = (alias: string) => changed[alias] ?? (Object.hasOwn(routes, alias) ? routes[alias] : undefined);
+  for (const [alias, list] of entriesOf(rules)) {
+    const route = routeOf(alias);
+    const read = route && readRules(list, targetNames(route.targets));
+    if (!route || !read || read.problems.length > 0) ignored.push(placeOf(`rules.${alias}`, read?.problems));
+    else changed[alias] = { ...route, rules: read.rules };
+  }
+  for (const [alias, value] of entriesOf(choose)) {
+    const route = routeOf(alias);
+    const read = readChoice(value);
+    if (!route || !read.choice) ignored.push(placeOf(`choose.${alias}`, route && read.problems));
+    else changed[alias] = { ...route, choose: read.choice };
+  }
+  return { ...routes, ...changed };
+}
+
+const placeOf = (at: string, problems: readonly RuleProblem[] = []): string =>
+  [at, ...(problems[0]?.path ?? [])].join(".");
 
 function disabled(base: BaseConfig, names: unknown, ignored: string[]): ReadonlySet<string> {
   const known = new Set<string>();

@@ -30,7 +30,6 @@ const RESERVED_HEADERS = new Set(
 
 const LONGEST_MS = 24 * 60 * 60 * 1000;
 
-const positive = z.number({ error: "must be a number" }).positive({ error: "must be larger than 0" });
 const count = z
   .int({ error: "must be a whole number" })
   .positive({ error: "must be larger than 0" })
@@ -173,7 +172,10 @@ const fallback = z.strictObject({
   tokenizer: tokenizer.optional(),
 });
 
-const target = fallback.extend({ weight: positive.optional() });
+const target = fallback.extend({
+  name: identifier.optional(),
+  weight: z.number({ error: "must be a number" }).nonnegative({ error: "must not be negative" }).optional(),
+});
 
 const route = z.strictObject({
   // Tokens are counted for the aliases of chat routes: there is no route for counting alone.
@@ -183,6 +185,9 @@ const route = z.strictObject({
   description: z.string().optional(),
   targets: z.array(target).min(1, { error: "needs at least one target" }),
   fallbacks: z.array(fallback).optional(),
+  /** Read by route-rules.ts, as those of the overlay are. */
+  rules: z.array(z.unknown()).optional(),
+  choose: z.unknown().optional(),
   maxOutputTokens: count.optional(),
   maxInputTokens: count.optional(),
   exactTokens: z.boolean({ error: "must be true or false" }).optional(),

@@ -1,6 +1,7 @@
 import type { Operation } from "./draft.ts";
 import type { LimitLevel } from "./failure.ts";
 import type { Price } from "./money.ts";
+import type { Choice, RouteRule } from "./route-rules.ts";
 import type { TokenizerFamily } from "./tokenizers.ts";
 import type { Quirk, WireName } from "./wire.ts";
 
@@ -65,10 +66,18 @@ export interface ModelInfo {
   readonly tokenizer?: TokenizerFamily;
 }
 
+/** By which a target is known in records and rules. */
+export function nameOfTarget(target: Target): string {
+  return target.name ?? `${target.backend}/${modelNameOf(target)}`;
+}
+
 /** A backend and a model on it. `env` names a variable that holds the model's name (a vLLM's `--served-model-name`). */
 export interface Target {
+  /** By which rules know it. */
+  readonly name?: string;
   readonly backend: string;
   readonly model: { readonly name: string } | { readonly env: string; readonly default: string };
+  /** 0: only where a rule names it. */
   readonly weight: number;
   readonly price: Price;
   /** How the model counts; absent: as the family that counts most. */
@@ -93,6 +102,10 @@ export interface Route {
   readonly description?: string;
   readonly targets: readonly Target[];
   readonly fallbacks: readonly Target[];
+  /** The first that matches says which targets a request may have, and how one is chosen. */
+  readonly rules?: readonly RouteRule[];
+  /** How one of several targets is chosen; absent: by weight. */
+  readonly choose?: Choice;
   /** Sent upstream where the caller gave none, and the most that a caller may ask for. */
   readonly maxOutputTokens: number;
   /** Input larger than this is refused before anything is reserved. */
@@ -184,6 +197,9 @@ export interface Overlay {
   readonly disabledBackends?: readonly string[];
   readonly tiers?: Readonly<Record<string, Limits>>;
   readonly prices?: Readonly<Record<string, Readonly<Record<string, Price>>>>;
+  /** By alias, in place of the base's: a list of `RouteRule`, and a `Choice`. Read where they are used. */
+  readonly rules?: Readonly<Record<string, unknown>>;
+  readonly choose?: Readonly<Record<string, unknown>>;
 }
 
 /** Base and overlay as one; pinned for the length of a request. */

@@ -6,6 +6,7 @@ import type { Principal } from "./identity.ts";
 import type { JsonObject } from "./json.ts";
 import type { Price } from "./money.ts";
 import type { Alarm, LevelCharge, Reservation, SharedState } from "./ports.ts";
+import type { RouteDecision } from "./route-rules.ts";
 import type { AttemptRecord, Decision } from "./wide-event.ts";
 import type { RateState, Translation, Wire } from "./wire.ts";
 
@@ -56,6 +57,11 @@ export interface Controls {
   readonly cacheTtlSeconds?: number;
   readonly cacheNamespace?: string;
   readonly noFallback: boolean;
+  /** What the request is for, in the caller's words: for rules of routes. */
+  readonly task?: string;
+  /** Which requests belong together: a choice by hash may stick to it. */
+  readonly session?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
   readonly debugTranslation: boolean;
 }
 
@@ -100,8 +106,9 @@ export type Resolved = Continued & {
   readonly reservation: Reservation;
   /** What the reservation was made at: no attempt may cost more, part by part. */
   readonly priceCeiling: Price;
-  /** The target that was drawn by weight; undefined where the route has only one. */
+  /** The target that was chosen of several; undefined where the route has only one. */
   readonly drawn: Target | undefined;
+  readonly routing: RouteDecision;
   readonly cache: CachePlan;
 };
 

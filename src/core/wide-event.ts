@@ -1,5 +1,6 @@
 import type { Operation } from "./draft.ts";
 import type { FailureType, LimitLevel, LimitUnit } from "./failure.ts";
+import type { RouteDecision } from "./route-rules.ts";
 import type { Usage } from "./usage.ts";
 import type { Translation, WireName } from "./wire.ts";
 
@@ -77,6 +78,8 @@ export interface WideEvent {
   readonly limit?: { readonly unit: LimitUnit; readonly level: LimitLevel } | undefined;
   readonly status: number;
   readonly cache: "hit" | "miss" | "bypass" | "refresh";
+  /** Why it was for the target that it was for; undefined where it was refused before that. */
+  readonly routing?: RouteDecision | undefined;
   /** The attempt that answered. */
   readonly backend?: string | undefined;
   readonly model?: string | undefined;

@@ -1,7 +1,7 @@
 import type { BodyLimits } from "../core/config.ts";
 import type { Controls, Credentials, Departure, Received, Trace } from "../core/exchange.ts";
 import { badRequest, type Failure } from "../core/failure.ts";
-import { NAMESPACE } from "../core/identifiers.ts";
+import { DISPLAY_NAME_MAX, NAMESPACE, REQUEST_ID } from "../core/identifiers.ts";
 import type { Alarm, Chance, Clock } from "../core/ports.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import type { Wire } from "../core/wire.ts";
@@ -100,15 +100,55 @@ export function controlsOf(headers: Headers): Result<Controls> {
   if (noFallback !== null && noFallback !== "true" && noFallback !== "false") {
     return fail(badRequest("Must be `true` or `false`.", "x-gateway-no-fallback"));
   }
+  const labels = labelsOf(headers);
+  if (!labels.ok) return labels;
   const debug = headers.get("x-gateway-debug");
   if (debug !== null && debug !== "translation") return fail(badRequest("Must be `translation`.", "x-gateway-debug"));
   return ok({
     ...(cache !== null && { cache }),
     ...(ttl !== null && { cacheTtlSeconds: Number(ttl) }),
     ...(namespace !== null && { cacheNamespace: namespace }),
+    ...labels.value,
     noFallback: noFallback === "true",
     debugTranslation: debug !== null,
   });
+}
+
+const METADATA_MOST = 16;
+
+/** What the caller says of the request for rules of routes. It never leaves the gateway. */
+function labelsOf(headers: Headers): Result<Pick<Controls, "task" | "session" | "metadata">> {
+  const task = headers.get("x-gateway-task");
+  if (task !== null && !NAMESPACE.pattern.test(task))
+    return fail(badRequest(`\`x-gateway-task\` ${NAMESPACE.says}.`, "x-gateway-task"));
+  const session = headers.get("x-gateway-session");
+  if (session !== null && !REQUEST_ID.pattern.test(session))
+    return fail(badRequest(`\`x-gateway-session\` ${REQUEST_ID.says}.`, "x-gateway-session"));
+  const metadata = metadataOf(headers.get("x-gateway-metadata"));
+  if (metadata === null) {
+    const says = `must be a JSON object of at most ${METADATA_MOST} texts, each of at most ${DISPLAY_NAME_MAX} characters`;
+    return fail(badRequest(`\`x-gateway-metadata\` ${says}.`, "x-gateway-metadata"));
+  }
+  return ok({
+    ...(task !== null && { task }),
+    ...(session !== null && { session }),
+    ...(metadata && { metadata }),
+  });
+}
+
+/** Null where it is not what it should be. */
+function metadataOf(header: string | null): Readonly<Record<string, string>> | null | undefined {
+  if (header === null) return undefined;
+  try {
+    const entries = Object.entries(JSON.parse(header) ?? {});
+    const fits = ([name, value]: [string, unknown]) =>
+      NAMESPACE.pattern.test(name) && typeof value === "string" && value.length <= DISPLAY_NAME_MAX;
+    return header.trimStart().startsWith("{") && entries.length <= METADATA_MOST && entries.every(fits)
+      ? (Object.fromEntries(entries) as Record<string, string>)
+      : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Whether the body is large, or may be: its length is not declared. */

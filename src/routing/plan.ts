@@ -64,7 +64,7 @@ export interface PlanInput {
   readonly now: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** The target that `drawTarget` chose. It comes first where it is usable; no other's answer counts as the chosen target's. */
+  /** The target that `choose` chose. It comes first where it is usable; no other's answer counts as the chosen target's. */
   readonly drawn?: Target;
   /** What was reserved for: no attempt may cost more. Without one, each target's own price is its ceiling. */
   readonly priceCeiling?: Price;
@@ -130,20 +130,20 @@ export function plan(route: Route, input: PlanInput): Plan {
   return { attempts, skipped };
 }
 
-/**
- * The target that a request is for, drawn by weight among those that the configuration and the environment let stand, whatever
- * their health. Made before the cache is read, since an answer of one arm must not be given to a request of another. Undefined where
- * the route has one target, or none that stands.
- */
-export function drawTarget(
+/** The targets that the configuration and the environment let stand, whatever their health. */
+export function standingTargets(
   route: Route,
-  input: Pick<PlanInput, "config" | "availableBackends" | "random">,
-): Target | undefined {
-  if (route.targets.length < 2) return undefined;
-  const candidates = route.targets.map((target) => ({ target, isFallback: false }));
+  input: Pick<PlanInput, "config" | "availableBackends">,
+): readonly Target[] {
+  const healthy = { ...input, breakers: {}, now: 0, random: () => 0 };
+  return route.targets.filter((target) => typeof judge({ target, isFallback: false }, route, healthy) !== "string");
+}
+
+/** One of the targets, each as often as its weight says. */
+export function drawByWeight(targets: readonly Target[], random: () => number): Target | undefined {
   return draw(
-    candidates.filter((candidate) => typeof judge(candidate, route, { ...input, breakers: {}, now: 0 }) !== "string"),
-    input.random,
+    targets.map((target) => ({ target, isFallback: false })),
+    random,
   )?.target;
 }
 

@@ -58,6 +58,7 @@ export function eventOf(exchange: Known & Pick<Resolved, "principal">, ending: E
     limit: ending.failure?.limit,
     status: ending.status,
     cache: cacheWord(ending.cached ?? false, cache, exchange.controls.cache === "refresh"),
+    routing: exchange.routing,
     backend: last?.backend,
     model: last?.model,
     attempts: notes.attempts,

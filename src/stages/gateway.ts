@@ -37,6 +37,7 @@ export interface Gateway {
   readonly refusals: RefusalTally;
   readonly budgets: BudgetSeeder;
   readonly breakers: BreakerView;
+  readonly speeds: Speeds;
   readonly policies: readonly Policy[];
   readonly transport: Transport;
   /** Takes an event, as JSON, for the queue; sends in batches of the isolate. Never throws. */
@@ -82,4 +83,11 @@ export interface BreakerView {
   learn(shared: SharedState): void;
   state(backend: string): BreakerState | undefined;
   report(backend: string, healthy: boolean): void;
+}
+
+/** How long backends recently took to their first tokens, as this isolate knows. */
+export interface Speeds {
+  /** Undefined: not known, or not any more. */
+  firstTokenMs(backend: string, model: string): number | undefined;
+  learn(backend: string, model: string, firstTokenMs: number): void;
 }

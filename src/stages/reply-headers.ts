@@ -25,7 +25,7 @@ export function answerHeaders(exchange: Admitted, answer: LiveAnswer, gateway: G
     "x-gateway-cache": origin.cached ? "HIT" : exchange.cache.key === undefined ? "BYPASS" : "MISS",
     "x-gateway-backend": origin.backend,
     "x-gateway-model": origin.model,
-    "x-gateway-route": exchange.route.alias,
+    "x-gateway-route": routeHeader(exchange),
     ...attemptHeaders(exchange),
     ...translationHeader(exchange),
     ...costHeader(exchange, answer),
@@ -40,10 +40,22 @@ export function heldHeaders(exchange: Admitted, gateway: Gateway): Record<string
     ...commonHeaders(exchange),
     ...exchange.wire.rateHeaders(exchange.rate),
     "x-gateway-cache": exchange.cache.key === undefined ? "BYPASS" : "MISS",
-    "x-gateway-route": exchange.route.alias,
+    "x-gateway-route": routeHeader(exchange),
     ...translationHeader(exchange),
     "server-timing": serverTiming(timingOf(exchange.notes.decisions, gateway.clock.now() - exchange.receivedAt)),
   };
+}
+
+/** The alias, and where there was something to decide: by which rule, how, and which arm of an experiment. */
+function routeHeader({ route, routing }: Admitted): string {
+  const { rule, by, experiment, arm } = routing;
+  const decided = rule !== undefined || by !== "only-target";
+  return [
+    route.alias,
+    ...(rule === undefined ? [] : [`rule=${rule}`]),
+    ...(decided ? [`by=${by}`] : []),
+    ...(arm === undefined ? [] : [`arm=${experiment}:${arm}`]),
+  ].join(";");
 }
 
 function attemptHeaders({ notes }: Received): Record<string, string> {

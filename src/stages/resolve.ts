@@ -5,14 +5,17 @@ import type { CachePlan, Continued, Resolved } from "../core/exchange.ts";
 import { badRequest, type Failure } from "../core/failure.ts";
 import { mayUse } from "../core/identity.ts";
 import { fail, ok, type Result } from "../core/result.ts";
+import type { RouteDecision } from "../core/route-rules.ts";
 import { estimateInputTokens } from "../core/tokens.ts";
-import { drawTarget } from "../routing/plan.ts";
+import { choose } from "../routing/choose.ts";
+import { ruleFor } from "../routing/rules.ts";
 import { cacheKeyOf } from "./cache-key.ts";
 import { countingRoute } from "./counting.ts";
 import { exactInputTokens } from "./exact-tokens.ts";
 import type { Gateway } from "./gateway.ts";
 import { levelsOf } from "./levels.ts";
 import { continuationsOf, repairsOf, reservationFor } from "./reservation.ts";
+import { questionOf, subjectOf } from "./route-question.ts";
 import { standingOf } from "./standing.ts";
 
 /** What the alias means under the config version that this isolate holds, and the most that the request may use. No I/O. */
@@ -25,17 +28,53 @@ export function resolve(exchange: Continued, gateway: Gateway): Result<Resolved>
   const route = routeFor(draft, found);
   if (!route) return fail(wrongOperation(found));
   const { availableBackends } = gateway;
-  const standing = standingOf(route, config, availableBackends);
-  const drawn = drawTarget(route, { config, availableBackends, random: () => gateway.chance.random() });
   // A count is of what the chat would take, fallbacks included, though none of them is asked to count.
-  const { tokenizers } = route === found ? standing : standingOf(found, config, availableBackends);
+  const { tokenizers } = standingOf(found, config, availableBackends);
   const estimate = estimateInputTokens(draft, exchange.body, tokenizers);
-  const target = route.exactTokens ? (drawn ?? route.targets[0]) : undefined;
-  const known = { config, route, drawn, priceCeiling: standing.priceCeiling };
+  const { rule, complexity } = ruled(exchange, route, estimate);
+  const chosen = choose(route, rule, {
+    config,
+    availableBackends,
+    random: () => gateway.chance.random(),
+    subject: (of) => subjectOf(exchange, of),
+    firstTokenMs: (target) => gateway.speeds.firstTokenMs(target.backend, modelNameOf(target)),
+    inputTokens: estimate,
+  });
+  const { priceCeiling } = standingOf(chosen.route, config, availableBackends);
+  const { drawn } = chosen;
+  const routing = complexity === undefined ? chosen.decision : { ...chosen.decision, complexity };
+  noteRouting(exchange, routing);
+  const known = { config, route: chosen.route, drawn, routing, priceCeiling };
+  const target = route.exactTokens ? (drawn ?? chosen.route.targets[0]) : undefined;
   if (!target) return reserved(exchange, known, estimate, gateway);
   return exactInputTokens(exchange, target, config.backends[target.backend], gateway).then((counted) =>
     reserved(exchange, known, counted ?? estimate, gateway),
   );
+}
+
+/** Nothing where there was nothing to decide. */
+function noteRouting({ notes }: Continued, { rule, by, experiment, arm, complexity }: RouteDecision): void {
+  if (rule === undefined && by === "only-target") return;
+  const reason = Object.entries({ rule, experiment, arm, complexity })
+    .flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
+    .join(" ");
+  notes.decisions.push({ step: "route", decision: by, ...(reason !== "" && { reason }) });
+}
+
+/** The rule that takes the request, and its complexity where a rule asked for it. */
+function ruled(exchange: Continued, { rules }: Route, inputTokens: number) {
+  if (!rules) return {};
+  const question = questionOf(exchange, inputTokens);
+  let complexity: number | undefined;
+  const rule = ruleFor(rules, {
+    ...question,
+    complexity() {
+      const asked = question.complexity();
+      complexity = asked.score;
+      return asked;
+    },
+  });
+  return { rule, complexity };
 }
 
 /** What the route would have to be for the draft: a chat's tokens can be counted, and nothing else is another operation. */
@@ -47,12 +86,12 @@ function routeFor(draft: Draft, route: Route): Route | undefined {
 /** The most that the request may use, refused where its input alone is too much. */
 function reserved(
   exchange: Continued,
-  known: Pick<Resolved, "config" | "route" | "drawn" | "priceCeiling">,
+  known: Pick<Resolved, "config" | "route" | "drawn" | "routing" | "priceCeiling">,
   inputTokens: number,
   gateway: Gateway,
 ): Result<Resolved> | Promise<Result<Resolved>> {
   const { draft, principal } = exchange;
-  const { config, route, priceCeiling, drawn } = known;
+  const { config, route, priceCeiling, drawn, routing } = known;
   if (inputTokens > route.maxInputTokens) {
     return fail(
       badRequest(
@@ -80,6 +119,7 @@ function reserved(
       reservation: reservationFor(priceCeiling, charged, outputTokens, furtherRounds),
       priceCeiling,
       drawn,
+      routing,
       cache,
     });
   const planned = planCache(exchange, { config, route, maxOutputTokens, drawn }, gateway);

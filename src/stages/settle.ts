@@ -121,6 +121,7 @@ export class Settlement {
     const eventText = JSON.stringify(event);
     gateway.enqueue(eventText, exchange.waitUntil);
     gateway.log(event);
+    this.#learnSpeeds();
     const breakers = this.#breakerReports();
     const unusedProbes = exchange.shared.probes?.filter((held) => !breakers.some(({ backend }) => backend === held));
     await gateway.admission.settle(
@@ -184,6 +185,12 @@ export class Settlement {
     const isKept = value !== undefined && fitsEntry(value);
     notes.decisions.push({ step: "settle", decision: isKept ? "kept" : "not_kept" });
     return isKept ? { id: keeping.id, value, ttlSeconds: KEPT_FOR_SECONDS } : undefined;
+  }
+
+  #learnSpeeds(): void {
+    for (const { backend, model, firstTokenMs } of this.#exchange.notes.attempts) {
+      if (firstTokenMs !== undefined) this.#gateway.speeds.learn(backend, model, firstTokenMs);
+    }
   }
 
   /** Each backend's last word counts; a client's departure says nothing about a backend. */

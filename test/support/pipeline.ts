@@ -1,7 +1,7 @@
 import { compileConfig } from "../../src/config/compile.ts";
 import { resolve } from "../../src/config/resolve.ts";
 import type { Config } from "../../src/core/config.ts";
-import type { Received, Reply } from "../../src/core/exchange.ts";
+import type { Controls, Received, Reply } from "../../src/core/exchange.ts";
 import type { Principal } from "../../src/core/identity.ts";
 import type { OutboundCall, Settlement } from "../../src/core/ports.ts";
 import { ok } from "../../src/core/result.ts";
@@ -15,6 +15,7 @@ import { BreakerView } from "../../src/routing/breaker-view.ts";
 import type { Gateway } from "../../src/stages/gateway.ts";
 import { principalCache } from "../../src/stores/isolate/principals.ts";
 import { refusalTally } from "../../src/stores/isolate/refusals.ts";
+import { speedometer } from "../../src/stores/isolate/speeds.ts";
 import { strangerList } from "../../src/stores/isolate/strangers.ts";
 import { wires } from "../../src/wire/registry.ts";
 import { type AnyFormat, chatRequest } from "./caller.ts";
@@ -115,6 +116,7 @@ export interface PlayedRequest {
   readonly stream: boolean;
   readonly noFallback?: boolean;
   readonly requestId?: string;
+  readonly controls?: Partial<Controls>;
   /** The prompt; `Say it.` where it is absent. */
   readonly says?: string;
   readonly more?: Readonly<Record<string, unknown>>;
@@ -165,6 +167,7 @@ export function playedGateway(answering: Answering, recorder: Recorder, more: Pa
     refusals: refusalTally(1),
     budgets: { seed: async () => false },
     breakers: new BreakerView(() => undefined, clock.now),
+    speeds: speedometer(clock),
     policies,
     transport: {
       send: async (call, signal) => {
@@ -227,7 +230,7 @@ export function begin(
     wire: wires[request.asks?.wire ?? request.caller],
     bytes: bytesOf(request),
     credentials: { bearer: token, address: "test" },
-    controls: { noFallback: request.noFallback ?? false, debugTranslation: false },
+    controls: { noFallback: request.noFallback ?? false, debugTranslation: false, ...request.controls },
     trace: { traceId: "0".repeat(32), spanId: "0".repeat(16), sampled: false },
     departure: leaving,
     alarm: runtimeAlarm,

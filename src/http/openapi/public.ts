@@ -108,6 +108,9 @@ const CONTROLS: Operation["headers"] = {
   "x-gateway-cache-ttl": { schema: text, description: "Seconds that the answer may be kept." },
   "x-gateway-cache-namespace": { schema: text, description: "A part of the cache of its own." },
   "x-gateway-no-fallback": { schema: z.enum(["true", "false"]), description: "Ask the chosen backend only." },
+  "x-gateway-task": { schema: text, description: "What the request is for: rules of routes may go by it." },
+  "x-gateway-session": { schema: text, description: "Which requests belong together: a choice may stick to it." },
+  "x-gateway-metadata": { schema: text, description: "A JSON object of texts: rules of routes may go by them." },
   "x-gateway-debug": { schema: z.enum(["translation"]), description: "Name the fields that were translated." },
 };
 

@@ -40,7 +40,13 @@ export function requestRow(event: WideEvent): typeof requests.$inferInsert {
     parentSpanId: event.parentSpanId,
     configVersion: event.configVersion,
     overlayVersion: event.overlayVersion,
+    releaseArm: armOf(event),
   };
+}
+
+/** Arms of an experiment, told apart by its name too. */
+function armOf({ routing }: WideEvent): string | undefined {
+  return routing?.arm === undefined ? undefined : `${routing.experiment}:${routing.arm}`;
 }
 
 /** An abandoned request has no charges: what it did is not known, and its cost is on its own row. */
@@ -68,7 +74,7 @@ export function chargeRowsOf(event: WideEvent): readonly (typeof charges.$inferI
 
 /**
  * The event again, as an object that still has to be read like one from outside: columns hold text where the event has closed lists.
- * What no column holds (`unleased`, `unrecorded`) is lost.
+ * What no column holds (`unleased`, `unrecorded`, `routing` but for its words in `decisions`) is lost.
  */
 export function eventFrom(row: typeof requests.$inferSelect, parts: readonly (typeof charges.$inferSelect)[]): object {
   return known({

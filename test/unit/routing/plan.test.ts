@@ -1,10 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Route } from "../../../src/core/config.ts";
 import { ceilingNanoUsd, costNanoUsd } from "../../../src/core/money.ts";
 import type { BreakerState } from "../../../src/core/ports.ts";
-import { dearestPrice, drawTarget, type PlanInput, plan, within } from "../../../src/routing/plan.ts";
+import { choose } from "../../../src/routing/choose.ts";
+import { dearestPrice, type PlanInput, plan, within } from "../../../src/routing/plan.ts";
 import { isWithin } from "../../../src/routing/price.ts";
 import { backend, config, route, target } from "./example.ts";
+
+const drawTarget = (of: Route, asked: PlanInput) =>
+  choose(of, undefined, { ...asked, subject: () => undefined, firstTokenMs: () => undefined, inputTokens: 1 }).drawn;
 
 const NAMES = ["a", "b", "c", "d"];
 const NOW = 1_000_000;

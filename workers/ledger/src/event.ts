@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import type { Operation } from "../../../src/core/draft.ts";
 import type { FailureType, LimitLevel, LimitUnit } from "../../../src/core/failure.ts";
 import { WIRE_NAMES } from "../../../src/core/formats.ts";
+import { CHOICE_REASONS } from "../../../src/core/route-rules.ts";
 import { ATTEMPT_KINDS, type Outcome, type WideEvent } from "../../../src/core/wide-event.ts";
 import type { Translation } from "../../../src/core/wire.ts";
 
@@ -98,6 +99,14 @@ const decision = z.object({
 const cache = z.enum(["hit", "miss", "bypass", "refresh"]);
 const limit = z.object({ unit: limitUnit, level: limitLevel });
 
+const routing = z.object({
+  rule: z.exactOptional(text),
+  by: z.enum(CHOICE_REASONS),
+  experiment: z.exactOptional(text),
+  arm: z.exactOptional(text),
+  complexity: z.exactOptional(z.number()),
+});
+
 const unrecorded = z.object({
   operation,
   clientWire: wire,
@@ -128,6 +137,7 @@ const wideEvent = z.object({
   limit: z.exactOptional(limit),
   status: z.int().check(z.minimum(0), z.maximum(999)),
   cache,
+  routing: z.exactOptional(routing),
   backend: z.exactOptional(text),
   model: z.exactOptional(text),
   attempts: z.array(attempt).check(z.maxLength(100), z.refine(hasDistinctOrdinals, "ordinals repeat")),

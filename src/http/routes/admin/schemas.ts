@@ -118,4 +118,6 @@ export const overlaySchema = z.strictObject({
   disabledBackends: z.exactOptional(z.array(plainName)),
   tiers: z.exactOptional(z.record(plainName, limitsSchema)),
   prices: z.exactOptional(z.record(plainName, z.record(named(MODEL_NAME), price))),
+  rules: z.exactOptional(z.record(alias, z.array(z.looseObject({ name: plainName })))),
+  choose: z.exactOptional(z.record(alias, z.looseObject({ by: z.string() }))),
 });

@@ -1,0 +1,114 @@
+import { type Config, nameOfTarget, type Route, type Target } from "../core/config.ts";
+import { ceilingNanoUsd } from "../core/money.ts";
+import type { Choice, ChoiceReason, RouteDecision, RouteRule } from "../core/route-rules.ts";
+import { scatter } from "../lib/scatter.ts";
+import { drawByWeight, standingTargets } from "./plan.ts";
+
+/** What a choice may go by. */
+export interface ChoiceInput {
+  readonly config: Config;
+  readonly availableBackends: ReadonlySet<string>;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Who a choice by hash sticks to. Undefined: nobody is named, and the choice is by weight. */
+  readonly subject: (of: "session" | "user" | "key" | "tenant") => string | undefined;
+  /** Recent time to the first token. */
+  readonly firstTokenMs: (target: Target) => number | undefined;
+  readonly inputTokens: number;
+}
+
+export interface Chosen {
+  /** With the targets that the rule lets stand. */
+  readonly route: Route;
+  /** Undefined where the route has one target, or none that stands. */
+  readonly drawn: Target | undefined;
+  readonly decision: RouteDecision;
+}
+
+const WEIGHT: Choice = { by: "weight" };
+
+/**
+ * The target that a request is for, among those that rule, configuration and environment let stand, whatever their health. Made before the cache is
+ * read, since an answer of one arm must not be given to a request of another. Pure but for `random`, drawn once at most.
+ */
+export function choose(route: Route, rule: RouteRule | undefined, input: ChoiceInput): Chosen {
+  const narrowed = rule?.use ? narrowedTo(route, rule) : route;
+  const choice = rule?.choose ?? route.choose ?? WEIGHT;
+  const named = rule && { rule: rule.name };
+  if (narrowed.targets.length < 2) {
+    return { route: narrowed, drawn: undefined, decision: { ...named, by: "only-target" } };
+  }
+  const standing = standingTargets(narrowed, input);
+  const [first] = standing;
+  const { target, by }: Picked =
+    standing.length < 2 ? { target: first, by: "only-target" } : pick(standing, choice, narrowed, input);
+  const { experiment } = choice;
+  const arm = experiment !== undefined && target && { experiment, arm: nameOfTarget(target) };
+  return { route: narrowed, drawn: target, decision: { ...named, by, ...arm } };
+}
+
+interface Picked {
+  readonly target: Target | undefined;
+  readonly by: ChoiceReason;
+}
+
+function pick(standing: readonly Target[], choice: Choice, route: Route, input: ChoiceInput): Picked {
+  switch (choice.by) {
+    case "weight":
+      return { target: drawByWeight(standing, input.random), by: "weight" };
+    case "hash": {
+      const subject = input.subject(choice.of);
+      if (subject === undefined) return { target: drawByWeight(standing, input.random), by: "weight" };
+      return { target: byHash(standing, `${choice.experiment ?? route.alias}|${subject}`), by: "hash" };
+    }
+    case "price": {
+      const { firstTokenMs: most = Number.POSITIVE_INFINITY } = choice;
+      const quick = standing.filter((target) => (input.firstTokenMs(target) ?? 0) <= most);
+      if (quick.length === 0) return { target: fastest(standing, input), by: "speed" };
+      return {
+        target: least(quick, ({ price }) => ceilingNanoUsd(price, input.inputTokens, route.maxOutputTokens)),
+        by: "price",
+      };
+    }
+    case "speed":
+      return { target: fastest(standing, input), by: "speed" };
+  }
+}
+
+function fastest(targets: readonly Target[], { firstTokenMs }: ChoiceInput): Target | undefined {
+  return least(targets, (target) => firstTokenMs(target) ?? -1);
+}
+
+/** The first of those with the least. */
+function least(targets: readonly Target[], measure: (target: Target) => number): Target | undefined {
+  let best: { readonly target: Target; readonly value: number } | undefined;
+  for (const target of targets) {
+    const value = measure(target);
+    if (!best || value < best.value) best = { target, value };
+  }
+  return best?.target;
+}
+
+/**
+ * Weighted rendezvous hashing (Thaler and Ravishankar 1998, in its logarithmic form): shares follow the weights, and when a target comes or goes only
+ * those move that it had or gets.
+ */
+function byHash(targets: readonly Target[], subject: string): Target | undefined {
+  return least(targets, (target) => -Math.log(scatter(`${subject}|${nameOfTarget(target)}`)) / target.weight);
+}
+
+/** Routes and rules are the same objects as long as their config is. */
+const narrowedRoutes = new WeakMap<Route, Map<RouteRule, Route>>();
+
+/** The route with the rule's targets alone, in its order. One that only rules use (weight 0) counts as 1. */
+function narrowedTo(route: Route, rule: RouteRule): Route {
+  const known = narrowedRoutes.get(route) ?? new Map<RouteRule, Route>();
+  narrowedRoutes.set(route, known);
+  let narrowed = known.get(rule);
+  if (!narrowed) {
+    const targets = (rule.use ?? []).flatMap((name) => route.targets.filter((target) => target.name === name));
+    narrowed = { ...route, targets: targets.map((target) => ({ ...target, weight: target.weight || 1 })) };
+    known.set(rule, narrowed);
+  }
+  return narrowed;
+}

@@ -1,0 +1,143 @@
+import { describe, expect, it } from "vitest";
+import { compileConfig } from "../../../src/config/compile.ts";
+import { resolve } from "../../../src/config/resolve.ts";
+import type { Config, Overlay } from "../../../src/core/config.ts";
+import type { Controls } from "../../../src/core/exchange.ts";
+import { type PlayedRequest, play } from "../../support/pipeline.ts";
+
+const CONFIG = `
+backends:
+  home: {formats: [openai-chat], baseUrl: {url: "http://127.0.0.1:2"}, price: {inputPerMillion: 1, outputPerMillion: 1}}
+  cloud: {formats: [openai-chat], baseUrl: {url: "http://127.0.0.1:2"}, price: {inputPerMillion: 9, outputPerMillion: 9}}
+routes:
+  clever:
+    targets:
+      - {name: small, backend: home, model: small}
+      - {name: code, backend: home, model: code, weight: 0}
+      - {name: large, backend: cloud, model: large, weight: 0}
+    fallbacks: [{backend: cloud, model: spare}]
+    cache: {mode: "on"}
+    rules:
+      - {name: coders, when: {task: [code], metadata: {team: [search, tools]}}, use: [code]}
+      - {name: german, when: {language: [de]}, use: [large]}
+      - {name: hard, when: {complexity: {atLeast: 0.4}}, use: [large]}
+      - {name: tried, when: {tier: [open], stream: false}, use: [small, code], choose: {by: hash, of: session, experiment: coder}}
+tiers:
+  open: {}
+defaultTier: open
+`;
+
+const compiled = compileConfig(CONFIG, "clever.yaml");
+if (!compiled.ok) throw new Error(compiled.problems.map(({ text }) => text).join("\n"));
+const base = compiled.config;
+
+const answer = (model: string) => ({
+  id: "chatcmpl-1",
+  object: "chat.completion",
+  created: 1,
+  model,
+  choices: [{ index: 0, message: { role: "assistant", content: "Yes." }, finish_reason: "stop" }],
+  usage: { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 },
+});
+
+async function ask(
+  says: string,
+  {
+    stream = false,
+    more = {},
+    overlay,
+    controls,
+  }: Partial<PlayedRequest> & { overlay?: Overlay; controls?: Partial<Controls> } = {},
+  fails: ReadonlySet<string> = new Set(),
+) {
+  const config: Config = resolve(base, overlay).config;
+  const played = await play(
+    {
+      caller: "openai-chat",
+      backend: "openai-chat",
+      alias: "clever",
+      stream,
+      says,
+      more,
+      ...(controls && { controls }),
+    },
+    ({ request }) => {
+      const { model } = JSON.parse(request.body);
+      return fails.has(model) ? new Response("{}", { status: 500 }) : Response.json(answer(model));
+    },
+    { config: () => config, availableBackends: new Set(["home", "cloud"]) },
+  );
+  return { ...played, models: played.calls.map(({ request }) => JSON.parse(request.body).model) };
+}
+
+const task = { task: "code", metadata: { team: "tools" } };
+
+describe("a route with rules", () => {
+  // planted: the second rule asked first; the rule's name not told
+  it.each([
+    ["Say hello.", { controls: task }, ["code"], "clever;rule=coders;by=only-target"],
+    [
+      "Say hello.",
+      { more: { metadata: { team: "search" } }, controls: { task: "code" } },
+      ["code"],
+      "clever;rule=coders;by=only-target",
+    ],
+    ["Wie heißt die Hauptstadt und warum ist das so?", {}, ["large"], "clever;rule=german;by=only-target"],
+    [
+      "Prove why this algorithm must be correct, step by step.",
+      { stream: true },
+      ["large"],
+      "clever;rule=hard;by=only-target",
+    ],
+    ["Say hello.", { stream: true }, ["small"], "clever;by=only-target"],
+  ] as const)("%s (%j) goes to %j", async (says, more, models, header) => {
+    const played = await ask(says, more);
+    expect([played.models, played.headers["x-gateway-route"]]).toEqual([
+      models,
+      header.replace(/^clever;by=only-target$/, "clever"),
+    ]);
+  });
+
+  // planted: each of the parts left out of the record
+  it("says in its record which rule, how, which arm, and how complex it looked", async () => {
+    const { event, headers, models } = await ask("Say hello.", { controls: { session: "s-1" } });
+    expect(event.routing).toEqual({ rule: "tried", by: "hash", experiment: "coder", arm: models[0], complexity: 0 });
+    expect(headers["x-gateway-route"]).toBe(`clever;rule=tried;by=hash;arm=coder:${models[0]}`);
+    expect(event.decisions.find(({ step }) => step === "route")).toEqual({
+      step: "route",
+      decision: "hash",
+      reason: `rule=tried experiment=coder arm=${models[0]} complexity=0`,
+    });
+    const again = await Promise.all([1, 2, 3].map(() => ask("Say hello.", { controls: { session: "s-1" } })));
+    expect(new Set(again.map(({ models: [model] }) => model))).toEqual(new Set(models));
+  });
+
+  // planted: a target that the rule does not name asked behind the one that failed; nothing reserved but for the rule's own
+  it("falls back to the route's fallbacks, and to no target that the rule does not name", async () => {
+    const { models, event } = await ask("Say hello.", { controls: task }, new Set(["code"]));
+    expect(models).toEqual(["code", "spare"]);
+    const dear = await ask("Wie ist das Wetter in der Stadt?");
+    expect(dear.event.reservedNanoUsd).toBeGreaterThanOrEqual(event.reservedNanoUsd);
+  });
+
+  // planted: the arm no part of the cache's key
+  it("keeps the answers of its arms apart in the cache", async () => {
+    const sessions = await Promise.all(
+      Array.from({ length: 12 }, (_, index) => ask("Say hello.", { controls: { session: `s-${index}` } })),
+    );
+    const keys = new Map(sessions.map(({ models: [model], settlements }) => [model, settlements[0]?.cacheWrite?.key]));
+    expect(keys.size).toBe(2);
+    expect(new Set(keys.values()).size).toBe(2);
+  });
+
+  it("has other rules where the overlay says so, and its own where the overlay's are wrong", async () => {
+    const rules = (list: unknown): Overlay => ({ version: 1, rules: { clever: list } });
+    const all = await ask("Say hello.", { overlay: rules([{ name: "all", when: {}, use: ["large"] }]) });
+    expect([all.models, all.headers["x-gateway-route"]]).toEqual([["large"], "clever;rule=all;by=only-target"]);
+    const wrong = await ask("Say hello.", {
+      overlay: rules([{ name: "all", when: {}, use: ["nowhere"] }]),
+      controls: task,
+    });
+    expect(wrong.models).toEqual(["code"]);
+  });
+});
