@@ -14,6 +14,7 @@ import type { LoadOrder, LoadReport } from "./load.ts";
 import { cpuMicros, residentBytes } from "./machine.ts";
 import { startPortkey } from "./peers/portkey.ts";
 import { type Figures, report } from "./report.ts";
+import { routingCost } from "./routing.ts";
 
 const { values } = parseArgs({
   options: {
@@ -133,6 +134,8 @@ try {
     }
     keep("direct", "firstByteMs", await firstByte(direct));
     for (const contender of turn) keep(contender.name, "firstByteMs", await firstByte(contender));
+    keep("rules on who asks", "routing", routingCost("caller"));
+    keep("rules on language and complexity", "routing", routingCost("text"));
     for (const { row, contender } of formats) keep(contender.name, row, await measure(contender, "burst"));
     console.log(`round ${round + 1} of ${rounds}`);
   }

@@ -1,12 +1,5 @@
 import { formatFor, OPERATION_OF } from "../core/formats.ts";
-import {
-  candidatesOf,
-  deadlinesOf,
-  longestAnswerMs,
-  mostOutputTokens,
-  nameInFile,
-  priceOf,
-} from "./build.ts";
+import { candidatesOf, deadlinesOf, longestAnswerMs, mostOutputTokens, nameInFile, priceOf } from "./build.ts";
 import { DEFAULT_BREAKER, DEFAULT_ROUTE, defined } from "./defaults.ts";
 import { PRESETS } from "./presets.ts";
 import { readChoice, readRules, targetNames } from "./route-rules.ts";
