@@ -34,6 +34,7 @@ export function routingCost(rulesOn: keyof typeof WHEN): number {
 function route(config: Config, availableBackends: ReadonlySet<string>, call: number): void {
   const found = findRoute(config, `route-${call % ROUTES}`);
   if (!found) throw new Error("a route of the bench is missing");
+  let language: string | undefined;
   let complexity: ReturnType<typeof complexityOf> | undefined;
   const rule = ruleFor(found.rules ?? [], {
     tenant: "acme",
@@ -44,7 +45,10 @@ function route(config: Config, availableBackends: ReadonlySet<string>, call: num
     stream: true,
     metadata: () => undefined,
     hasImages: () => false,
-    language: () => languageOf(TEXT),
+    language() {
+      language ??= languageOf(TEXT);
+      return language;
+    },
     complexity() {
       complexity ??= complexityOf({ text: TEXT, inputTokens: 500, turns: 1, tools: 0, structured: false });
       return complexity;

@@ -9,6 +9,7 @@ import type { Question } from "../routing/rules.ts";
 export function questionOf(exchange: Continued, inputTokens: number): Question {
   const { principal, controls, draft, body } = exchange;
   let text: string | undefined;
+  let language: { readonly found: string | undefined } | undefined;
   let complexity: Complexity | undefined;
   const newest = () => {
     text ??= newestWords(draft);
@@ -31,7 +32,10 @@ export function questionOf(exchange: Continued, inputTokens: number): Question {
       return typeof value === "string" ? value : undefined;
     },
     hasImages: () => draft.operation === "chat" && draft.messages.some(({ content }) => content.some(holdsImage)),
-    language: () => languageOf(newest()),
+    language() {
+      language ??= { found: languageOf(newest()) };
+      return language.found;
+    },
     complexity() {
       complexity ??= complexityOf({
         text: newest(),
