@@ -19,8 +19,9 @@ export const TUNNEL_FAULTS = {
   login: { summary: "302 to a login page, whatever the service token", parameters: {} },
   forbidden: { summary: "403 HTML, whatever the service token", parameters: {} },
   "open-access": { summary: "no service token is asked for", parameters: {} },
-  "open-paths": { summary: "the allow-list lets every path through", parameters: {} },
-  blocked: { summary: "the allow-list lacks these paths", parameters: { paths: "paths joined by +" } },
+  "open-paths": { summary: "the tunnel's allow-list lets every path through", parameters: {} },
+  "no-second-list": { summary: "there is no second allow-list behind the tunnel", parameters: {} },
+  blocked: { summary: "the tunnel's allow-list lacks these paths", parameters: { paths: "paths joined by +" } },
   buffered: { summary: "a reply is held back until it is whole", parameters: {} },
   deaf: { summary: "the backend is not told of a departed client: its answer is read to the end", parameters: {} },
   cut: {

@@ -1,3 +1,4 @@
+import type { AllowLists } from "./allow-list.ts";
 import type { TunnelRules } from "./rules.ts";
 
 /** What `CF-Access-Client-Id` and `CF-Access-Client-Secret` hold. */
@@ -13,7 +14,7 @@ export interface TunnelCall {
   readonly path: string;
   readonly requestId: string | undefined;
   /** Who answered; undefined while nobody has. */
-  answeredBy?: "access" | "edge" | "cloudflared" | "backend";
+  answeredBy?: "access" | "edge" | "cloudflared" | "second-list" | "backend";
   status?: number;
   /** The client left before the reply's end. */
   left?: true;
@@ -22,7 +23,7 @@ export interface TunnelCall {
 /** What a running tunnel knows. */
 export interface TunnelState {
   readonly target: string;
-  readonly allow: RegExp;
+  readonly allow: AllowLists;
   readonly silenceMs: number;
   readonly firstTokens: readonly ServiceToken[];
   tokens: readonly ServiceToken[];

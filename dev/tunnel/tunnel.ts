@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { readBody } from "../backends/body.ts";
 import { shut } from "../backends/door.ts";
-import { allowedPaths } from "./allow-list.ts";
+import { type AllowLists, allowLists } from "./allow-list.ts";
 import { answer, formOf } from "./answer.ts";
 import { control } from "./control.ts";
 import {
@@ -26,8 +26,8 @@ export interface TunnelOptions {
   readonly port?: number;
   /** Those that the Access policy lets in; `SIMULATED_TOKEN` by default. */
   readonly tokens?: readonly ServiceToken[];
-  /** Paths that pass; those of tunnels/config.yml by default. */
-  readonly allow?: RegExp;
+  /** What passes; the lists of tunnels/ by default. */
+  readonly allow?: AllowLists;
   /** So long may the backend be silent: 524 before its headers, a cut stream after them. 100 s by default, as at Cloudflare. */
   readonly silenceMs?: number;
 }
@@ -52,12 +52,12 @@ export interface SimulatedTunnel {
 
 const EDGE_SILENCE_MS = 100_000;
 
-/** Starts a tunnel on loopback: Access, the edge, cloudflared with its allow-list, and behind it the backend. */
+/** Starts a tunnel on loopback: Access, the edge, cloudflared with its allow-list, the second list, and behind them the backend. */
 export async function startTunnel(options: TunnelOptions): Promise<SimulatedTunnel> {
   const tokens = options.tokens ?? [SIMULATED_TOKEN];
   const state: TunnelState = {
     target: options.target,
-    allow: options.allow ?? allowedPaths(),
+    allow: options.allow ?? allowLists(),
     silenceMs: options.silenceMs ?? EDGE_SILENCE_MS,
     firstTokens: tokens,
     tokens,
@@ -127,23 +127,25 @@ async function serve(request: IncomingMessage, response: ServerResponse, state: 
   await passOn({ request, response, body, faults, call }, state);
 }
 
-/** The first of Access, the edge and cloudflared that does not let the request through, and what it says. */
+/** The first of Access, the edge, cloudflared and the list behind it that does not let the request through, and what it says. */
 function replyInBackendsPlace(
   request: IncomingMessage,
   path: string,
   faults: ReadonlyMap<TunnelFaultName, TunnelFault>,
   state: TunnelState,
-): { readonly by: "access" | "edge" | "cloudflared"; readonly reply: EdgeReply } | undefined {
+): { readonly by: NonNullable<TunnelCall["answeredBy"]>; readonly reply: EdgeReply } | undefined {
   if (faults.has("login")) return { by: "access", reply: accessLoginReply() };
-  if (faults.has("forbidden") || !(faults.has("open-access") || isLetIn(request, state.tokens)))
-    return { by: "access", reply: accessForbiddenReply() };
+  if (faults.has("forbidden")) return { by: "access", reply: accessForbiddenReply() };
+  if (!faults.has("open-access") && !isLetIn(request, state.tokens)) return { by: "access", reply: accessLoginReply() };
   const down = faults.get("down");
   if (down !== undefined) return { by: "edge", reply: edgeErrorReply(EDGE_ERRORS.tunnelDown, formOf(down)) };
   const isBlocked = faults.get("blocked")?.parameters.paths?.split("+").includes(path) ?? false;
-  if (isBlocked || !(faults.has("open-paths") || state.allow.test(path)))
-    return { by: "cloudflared", reply: notInListReply() };
+  const passesFirst = faults.has("open-paths") || state.allow.paths.test(path);
+  const passesSecond = faults.has("no-second-list") || state.allow.calls.has(`${request.method} ${path}`);
+  if (isBlocked || !passesFirst) return { by: "cloudflared", reply: notInListReply() };
   const bad = faults.get("bad-gateway");
-  return bad && { by: "cloudflared", reply: edgeErrorReply(EDGE_ERRORS.badGateway, formOf(bad)) };
+  if (bad !== undefined) return { by: "cloudflared", reply: edgeErrorReply(EDGE_ERRORS.badGateway, formOf(bad)) };
+  return passesSecond ? undefined : { by: "second-list", reply: notInListReply() };
 }
 
 function isLetIn({ headers }: IncomingMessage, tokens: readonly ServiceToken[]): boolean {

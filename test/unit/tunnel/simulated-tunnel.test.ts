@@ -82,21 +82,25 @@ test("a marker does not reach the backend, a rule counts down, and what cannot b
 test("Access asks for one of its tokens, and they can be exchanged", async () => {
   const second = { id: "second.access", secret: "another" };
   const secondHeaders = { "cf-access-client-id": second.id, "cf-access-client-secret": second.secret };
-  expect((await ask("hi", {})).status).toBe(403);
-  expect((await ask("hi", { ...TOKEN, "cf-access-client-secret": "wrong" })).status).toBe(403);
-  expect((await ask("hi", secondHeaders)).status).toBe(403);
+  expect((await ask("hi", {})).status).toBe(302);
+  expect((await ask("hi", { ...TOKEN, "cf-access-client-secret": "wrong" })).status).toBe(302);
+  expect((await ask("hi", secondHeaders)).status).toBe(302);
   tunnel.setTokens([SIMULATED_TOKEN, second]);
   expect([(await ask("hi")).status, (await ask("hi", secondHeaders)).status]).toEqual([200, 200]);
   tunnel.fault("open-access");
   expect((await ask("hi", {})).status).toBe(200);
 });
 
-test("the allow-list is that of tunnels/config.yml, and can be lost", async () => {
-  const get = async (path: string) => (await fetch(`${tunnel.url}${path}`, { headers: TOKEN })).status;
-  expect([await get("/health"), await get("/metrics"), await get("/v1/models")]).toEqual([200, 200, 200]);
-  expect([await get("/version"), await get("/sim/tally"), await get("/v1/models/x")]).toEqual([404, 404, 404]);
+test("the allow-lists are those of tunnels/, and each can be lost", async () => {
+  const status = async (method: string, path: string) =>
+    (await fetch(`${tunnel.url}${path}`, { method, headers: TOKEN })).status;
+  for (const path of ["/health", "/load", "/metrics", "/v1/models"]) expect(await status("GET", path)).toBe(200);
+  for (const path of ["/version", "/sim/tally", "/v1/models/x"]) expect(await status("GET", path)).toBe(404);
+  expect(await status("GET", "/v1/embeddings")).toBe(404);
   tunnel.fault("open-paths");
-  expect(await get("/version")).toBe(200);
+  expect([await status("GET", "/version"), tunnel.calls.at(-1)?.answeredBy]).toEqual([404, "second-list"]);
+  tunnel.fault("no-second-list");
+  expect([await status("GET", "/version"), await status("GET", "/v1/embeddings")]).toEqual([200, 405]);
 });
 
 test("a backend that is down, dies in its answer, or keeps silent shows as a tunnel shows it", async () => {
