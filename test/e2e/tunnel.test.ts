@@ -74,7 +74,7 @@ const AT_ONCE = 8;
 const EACH = BEFORE.flatMap(([marker, detail]) => WAYS.map((way) => ({ marker, detail, way })));
 
 describe("a tunnel that answers in the backend's place", () => {
-  // planted: an edge error's JSON read as the backend's own refusal; a reply of 530 without a Retry-After
+  // planted: 530 not known; a redirect not known
   test("is a typed 503 with a time to come back, and its own word in the books", async () => {
     await together(EACH, AT_ONCE, async ({ marker, detail, way }) => {
       const answer = await ask(way, "tunnelled", `[[tunnel:${marker}]] Say hello.`);
@@ -92,7 +92,7 @@ describe("a tunnel that answers in the backend's place", () => {
     });
   });
 
-  // planted: no attempt behind a redirect
+  // planted: a redirect taken for the backend's refusal, which no other is asked after
   test("is followed by the next backend, where the route names one", async () => {
     await together(EACH, AT_ONCE, async ({ marker, way }) => {
       const answer = await ask(way, "tunnelled-cloud", `[[tunnel:${marker}]] [[sim:text=From the cloud.]] Say hello.`);
@@ -125,7 +125,7 @@ test("a tunnel that breaks inside an answer is told inside the stream, or as a s
   });
 });
 
-// planted: the whole answer waited for before its first frame is passed on
+// planted: a tunnel that always buffers
 test("a tunnel that is well passes frames on as they are made, and its buffering loses none", async () => {
   const prompt = "[[sim:tokens=30]] [[sim:tps=100]] Say hello.";
   const way: Way = { caller: "openai-chat", stream: true };
@@ -138,7 +138,7 @@ test("a tunnel that is well passes frames on as they are made, and its buffering
   expect(readStream(way.caller, held.body)).toMatchObject({ text, closed: true });
 });
 
-// planted: the call to the backend not bound to the caller's leaving
+// planted: a tunnel that is deaf to those who leave
 test("a caller who leaves stops the generation behind the tunnel", async () => {
   const { path, body } = chatRequest("openai-chat", "tunnelled", "[[sim:tokens=800]] [[sim:tps=100]] Hello.", true);
   const running = await open(`${stack.gateway}${path}`, body, { authorization: `Bearer ${stack.apiKey}` }).reply;
@@ -151,7 +151,7 @@ test("a caller who leaves stops the generation behind the tunnel", async () => {
   expect(tunnel.calls.find((call) => call.requestId === requestId)).toMatchObject({ left: true });
 });
 
-// planted: a token that Access no longer knows, answered from nowhere but the error page
+// planted: a redirect taken for the backend's refusal, which no other is asked after
 test("a service token that runs out costs no caller an answer where there is a fallback, and says what it was", async () => {
   tunnel.setTokens([{ id: "next.access", secret: "next-secret" }]);
   const alone = await ask({ caller: "openai-chat", stream: false }, "tunnelled", "Say hello.");
