@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startDatabase, type TestDatabase } from "../../support/database.ts";
 
@@ -26,4 +28,18 @@ test("every query of the runbooks runs on the ledger's tables", async () => {
     );
     expect([page, query, ran]).toEqual([page, query, "ran"]);
   }
+});
+
+// planted: the transaction not read-only
+test("`npm run sql` shows rows and can change nothing", async () => {
+  const script = join(folder, "../../dev/neon/sql.ts");
+  const env = { ...process.env, DATABASE_OWNER_URL: database.endpoint.connectionString() };
+  const sql = (query: string) =>
+    promisify(execFile)(process.execPath, [script, query], { env }).then(
+      ({ stdout }) => stdout,
+      (error: { stderr: string }) => error.stderr,
+    );
+  expect(await sql("select id as tenant from tenants order by id")).toBe("tenant\nacme\nglobex\n");
+  expect(await sql("delete from tenants")).toMatch(/read-only transaction/);
+  expect(await sql("select * from requests")).toBe("no rows\n");
 });
