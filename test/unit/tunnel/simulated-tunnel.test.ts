@@ -13,7 +13,7 @@ const TOKEN = { "cf-access-client-id": SIMULATED_TOKEN.id, "cf-access-client-sec
 
 beforeAll(async () => {
   backend = await startBackend({ ttftMs: 0, tokensPerSecond: 0 });
-  tunnel = await startTunnel({ target: backend.url, silenceMs: 300 });
+  tunnel = await startTunnel({ target: backend.url, silenceMs: 1_000 });
 });
 afterEach(async () => {
   tunnel.reset();

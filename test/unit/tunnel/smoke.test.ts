@@ -15,10 +15,10 @@ let keyless: SimulatedBackend;
 let tunnel: SimulatedTunnel;
 
 beforeAll(async () => {
-  const pacing = { ttftMs: 10, tokensPerSecond: 150 };
+  const pacing = { ttftMs: 10, tokensPerSecond: 60 };
   backend = await startBackend({ ...pacing, apiKey: API_KEY });
   keyless = await startBackend(pacing);
-  tunnel = await startTunnel({ target: backend.url, silenceMs: 2_000 });
+  tunnel = await startTunnel({ target: backend.url, silenceMs: 5_000 });
 });
 afterEach(async () => {
   tunnel.reset();
@@ -41,7 +41,7 @@ function options(change: Partial<SmokeOptions> = {}): SmokeOptions {
     accessSecret: SIMULATED_TOKEN.secret,
     apiKey: API_KEY,
     streamTokens: 32,
-    abortWithinMs: 800,
+    abortWithinMs: 2_000,
     ...change,
   };
 }
