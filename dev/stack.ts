@@ -121,7 +121,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
     const model = firstModel(config);
     const backend = environments.gateway.VLLM_BASE_URL ?? null;
-    const ready = { gateway, apiKey, adminKey, model, backend, console: null };
+    const database = services.postgres === undefined ? null : loginOf();
+    const ready = { gateway, apiKey, adminKey, model, backend, database, console: null };
     writePrivately(dataDir.readyFile, `${JSON.stringify(ready, null, 2)}\n`);
     return {
       gateway,
