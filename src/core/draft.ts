@@ -32,6 +32,11 @@ export type MediaSource =
   /** An id under which the provider itself holds the file. */
   | { readonly kind: "id"; readonly id: string };
 
+/** Where a block stands in the caller's own body (`messages[1].content[0]`, `system[0]`, `input[3].output[0]`): a refusal names it. Only of blocks that may be refused for what they are. */
+interface Placed {
+  readonly path: string;
+}
+
 /** What a caller may say beside any block: where a provider should set a mark in its prompt cache (Anthropic's `cache_control`, as it came). */
 interface Marked {
   readonly cacheControl?: JsonObject;
@@ -48,8 +53,8 @@ export type ContentBlock =
   | ({ readonly type: "reasoning"; readonly text: string; readonly signature?: Json } & Marked)
   /** Reasoning that only its provider can read. */
   | { readonly type: "redacted-reasoning"; readonly data: string }
-  | ({ readonly type: "image"; readonly source: MediaSource; readonly detail?: string } & Marked)
-  | ({ readonly type: "file"; readonly source: MediaSource; readonly name?: string } & Marked)
+  | ({ readonly type: "image"; readonly source: MediaSource; readonly detail?: string } & Marked & Placed)
+  | ({ readonly type: "file"; readonly source: MediaSource; readonly name?: string } & Marked & Placed)
   /** `json`: the arguments as text, as the model wrote them; it need not be valid JSON. */
   | ({ readonly type: "tool-call"; readonly id: string; readonly name: string; readonly json: string } & Marked)
   | ({
@@ -58,7 +63,7 @@ export type ContentBlock =
       readonly content: readonly ContentBlock[];
       readonly isError?: boolean;
     } & Marked)
-  | { readonly type: "other"; readonly kind: string; readonly data: Json };
+  | ({ readonly type: "other"; readonly kind: string; readonly data: Json } & Placed);
 
 export interface Message {
   readonly role: Role;
@@ -210,6 +215,39 @@ export type Draft = ChatDraft | CompleteDraft | EmbedDraft | RerankDraft | Token
 
 /** A draft whose answer is text that a model writes: it has choices, output tokens, and may be streamed. */
 export type GenerativeDraft = ChatDraft | CompleteDraft;
+
+/** The first thing that `look` finds in the blocks of messages, those in results of tools (`inResult`) included. Texts are passed over. */
+export function findInBlocks<Found>(
+  messages: readonly { readonly content: readonly ContentBlock[] }[],
+  look: (block: ContentBlock, inResult: boolean) => Found | undefined,
+  inResult = false,
+): Found | undefined {
+  for (const { content } of messages) {
+    for (const block of content) {
+      if (block.type === "text") continue;
+      const found =
+        look(block, inResult) ?? (block.type === "tool-result" ? findInBlocks([block], look, true) : undefined);
+      if (found) return found;
+    }
+  }
+  return undefined;
+}
+
+/** Parts of it that have no word here are blocks of the draft. */
+const CONVERSATION = new Set(["messages", "system", "input"]);
+
+/** Members of the body that the draft names but does not hold; of those that it names a part of (`tools[1]`), the whole. A conversation that was read is none. */
+export function unreadMembers(draft: Draft, { members }: Body): readonly BodyMember[] {
+  const asked = draft.operation === "tokenize" ? draft.chat : draft;
+  const fields = [...asked.unknownFields, ...(isGenerative(asked) ? asked.untranslatable : [])];
+  if (fields.length === 0) return [];
+  const names = new Set(fields);
+  for (const field of fields) {
+    const [whole = ""] = field.split(/[.[]/, 1);
+    if (!CONVERSATION.has(whole)) names.add(whole);
+  }
+  return members.filter(({ key }) => names.has(key));
+}
 
 export function isGenerative(draft: Draft): draft is GenerativeDraft {
   return draft.operation === "chat" || draft.operation === "complete";

@@ -1,5 +1,5 @@
 import type { ImageUrls } from "./config.ts";
-import type { ContentBlock, Draft } from "./draft.ts";
+import { type Body, type ContentBlock, type Draft, findInBlocks, unreadMembers } from "./draft.ts";
 import { badRequest, type Failure, UNTRANSLATABLE } from "./failure.ts";
 import { isJsonObject, type Json } from "./json.ts";
 
@@ -7,20 +7,14 @@ import { isJsonObject, type Json } from "./json.ts";
  * Images and files by address. A backend fetches them itself, from where it stands: a vLLM behind a tunnel would fetch from inside the home
  * network whatever a caller names. So each backend has a rule, and what is private by its looks, or no web address at all, is refused always.
  * Fails closed: what cannot be read as an address is refused. A public name that resolves to a private address cannot be seen from here;
- * that is why a private backend's rule is `refuse` unless its operator says otherwise.
+ * that is why a private backend's rule is `refuse` unless its operator says otherwise. `passing`: the caller's body, where the backend gets it
+ * as it is; into one that is built from the draft nothing comes that is not in the draft.
  */
-export function refusedMediaUrl(draft: Draft, rule: ImageUrls): Failure | undefined {
+export function refusedMediaUrl(draft: Draft, rule: ImageUrls, passing?: Body): Failure | undefined {
   // To count a chat, a server may look at its images.
-  const chat = draft.operation === "tokenize" ? draft.chat : draft;
-  if (chat.operation !== "chat") return undefined;
-  for (const [index, message] of chat.messages.entries()) {
-    for (const [position, block] of message.content.entries()) {
-      if (block.type === "text") continue;
-      const problem = problemOf(block, rule);
-      if (problem) return refusal(`messages[${index}].content[${position}]`, problem);
-    }
-  }
-  return undefined;
+  const asked = draft.operation === "tokenize" ? draft.chat : draft;
+  const refused = asked.operation === "chat" && findInBlocks(asked.messages, (block) => inBlock(block, rule));
+  return refused || (passing && inUnread(draft, passing, rule));
 }
 
 interface Problem {
@@ -29,46 +23,64 @@ interface Problem {
   readonly here: boolean;
 }
 
-function refusal(field: string, { says, here }: Problem): Failure {
-  const failure = badRequest(`The address in \`${field}\` ${says}.`, field, "unsupported_image_url");
-  return here ? { ...failure, detail: UNTRANSLATABLE } : failure;
+function refusal(field: string, problem: Problem | undefined): Failure | undefined {
+  if (!problem) return undefined;
+  // A field that nobody knows has a name of the caller's.
+  const name = field.slice(0, 64);
+  const failure = badRequest(`The address in \`${name}\` ${problem.says}.`, name, "unsupported_image_url");
+  return problem.here ? { ...failure, detail: UNTRANSLATABLE } : failure;
 }
 
-function problemOf(block: ContentBlock, rule: ImageUrls): Problem | undefined {
+function inBlock(block: ContentBlock, rule: ImageUrls): Failure | undefined {
   switch (block.type) {
     case "image":
     case "file":
-      return block.source.kind === "url" ? judge(block.source.url, rule) : undefined;
-    case "tool-result":
-      for (const inner of block.content) {
-        const problem = problemOf(inner, rule);
-        if (problem) return problem;
-      }
-      return undefined;
+      return block.source.kind === "url" ? refusal(block.path, judge(block.source.url, rule)) : undefined;
     case "other":
       // What a provider's own search has found and a caller sends back is read, not fetched; a private server is trusted with no such word.
       if (SEEN.has(block.kind) && rule !== "refuse") return undefined;
-      return inUnknown(block.data, rule, isMediaKey(block.kind));
+      return refusal(
+        block.path,
+        inUnknown(block.data, rule, block.kind, block.kind.endsWith("tool_use") ? ARGUMENTS : undefined),
+      );
     default:
       return undefined;
   }
 }
 
+/** In the members that nobody here has read: the chat form of vLLM's embeddings has `messages`, a document of a rerank may have content of its own. */
+function inUnread(draft: Draft, body: Body, rule: ImageUrls): Failure | undefined {
+  for (const { key } of unreadMembers(draft, body)) {
+    if (WORDS.test(key)) continue;
+    const value = body.value[key] ?? null;
+    const items: readonly Json[] = Array.isArray(value) ? value : [value];
+    for (const [index, item] of items.entries()) {
+      const problem = inUnknown(item, rule, key, WORDS);
+      if (problem) return refusal(items === value ? `${key}[${index}]` : key, problem);
+    }
+  }
+  return undefined;
+}
+
+/** The caller's own labels, and schemas, whose examples and defaults are words: nobody fetches them. */
+const WORDS = /^(?:metadata|parameters|(?:input_)?schema|input_examples|structured_outputs|guided_json)$/;
+/** A tool's arguments are words of the model. */
+const ARGUMENTS = /^input$/;
+
 /** In content that nobody here has a word for, whatever stands under a name that says address: `image_url`, `video_url: {url}`, `source.url`. */
-function inUnknown(data: Json, rule: ImageUrls, named: boolean): Problem | undefined {
-  if (typeof data === "string") return named ? judge(data, rule) : undefined;
+function inUnknown(data: Json, rule: ImageUrls, name: string, words?: RegExp): Problem | undefined {
+  if (typeof data === "string") return isMediaKey(name) ? judge(data, rule) : undefined;
   if (typeof data !== "object" || data === null) return undefined;
   if (!isJsonObject(data)) {
     for (const item of data as readonly Json[]) {
-      const problem = inUnknown(item, rule, named);
+      const problem = inUnknown(item, rule, name, words);
       if (problem) return problem;
     }
     return undefined;
   }
   for (const key of Object.keys(data)) {
-    // A tool's arguments are words of the model.
-    if (key === "input") continue;
-    const problem = inUnknown(data[key] ?? null, rule, isMediaKey(key));
+    if (words?.test(key)) continue;
+    const problem = inUnknown(data[key] ?? null, rule, key, words);
     if (problem) return problem;
   }
   return undefined;

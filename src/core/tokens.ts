@@ -1,4 +1,4 @@
-import { type Body, type ChatDraft, type ContentBlock, type Draft, isGenerative } from "./draft.ts";
+import { type Body, type ChatDraft, type ContentBlock, type Draft, unreadMembers } from "./draft.ts";
 import { shapesOf, tokensOf } from "./shapes.ts";
 import { TOKENIZERS, type TokenizerFamily, type TokenizerRules } from "./tokenizers.ts";
 
@@ -164,12 +164,6 @@ function takeWishes({ tools, responseFormat }: ChatDraft, tally: Tally): void {
   tally.count(JSON.stringify(responseFormat.schema));
 }
 
-/** Members of the body that the draft names but does not hold; of those that it names a part of (`tools[1]`), the whole. Messages are never unread. */
 function takeUnread(draft: Draft, body: Body, tally: Tally): void {
-  const asked = draft.operation === "tokenize" ? draft.chat : draft;
-  const fields = [...asked.unknownFields, ...(isGenerative(asked) ? asked.untranslatable : [])];
-  if (fields.length === 0) return;
-  const names = new Set(fields.map((field) => field.split(/[.[]/, 1)[0] ?? field));
-  for (const read of ["messages", "system", "input"]) names.delete(read);
-  for (const { key, start, end } of body.members) if (names.has(key)) tally.count(body.text.slice(start, end));
+  for (const { start, end } of unreadMembers(draft, body)) tally.count(body.text.slice(start, end));
 }

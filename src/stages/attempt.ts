@@ -5,11 +5,12 @@ import type { Failure } from "../core/failure.ts";
 import type { Json } from "../core/json.ts";
 import { refusedMediaUrl } from "../core/media-urls.ts";
 import { fail, ok, type Result } from "../core/result.ts";
-import type { AttemptRequest, FailedResponse, Wire } from "../core/wire.ts";
+import type { AttemptRequest, FailedResponse } from "../core/wire.ts";
 import { retryAfterMsOf } from "../lib/backoff.ts";
 import { toBase64 } from "../lib/hash.ts";
 import { readTextUpTo } from "../lib/read.ts";
 import { formatTraceparent } from "../telemetry/trace.ts";
+import { nameIn } from "../wire/names.ts";
 import { beyondBackend } from "../wire/quirks.ts";
 import { BackendStream } from "./backend-stream.ts";
 import type { Gateway } from "./gateway.ts";
@@ -32,7 +33,8 @@ export async function attempt(
 ): Promise<Result<LiveAnswer>> {
   const { backend, wire, deadlines } = planned;
   const stream = wantsStream(planned, exchange);
-  const refused = refusedMediaUrl(exchange.draft, backend.imageUrls);
+  const passing = wire.name === exchange.wire.name ? exchange.body : undefined;
+  const refused = refusedMediaUrl(exchange.draft, backend.imageUrls, passing);
   if (refused) return fail(refused);
   const usual = ownMembersOf(backend, exchange, gateway);
   const ownMembers = { ...(usual instanceof Promise ? await usual : usual), ...planned.ownMembers };
@@ -69,7 +71,7 @@ export async function attempt(
     if (!sent.ok) return running.failed(late ? timedOut("headers") : sent.failure);
     const response = sent.value;
     const type = response.headers.get("content-type") ?? "";
-    if (!response.ok || response.status === 204) return running.failed(await failureOf(response, wire, gateway));
+    if (!response.ok || response.status === 204) return running.failed(await failureOf(response, running));
     if (stream && type.includes("text/event-stream")) {
       inTime();
       return await BackendStream.open(running, response);
@@ -166,7 +168,7 @@ function packed(vector: readonly number[]): string {
   return toBase64(new Uint8Array(view.buffer));
 }
 
-async function failureOf(response: Response, wire: Wire, gateway: Gateway): Promise<Failure> {
+async function failureOf(response: Response, { planned, exchange, gateway }: RunningAttempt): Promise<Failure> {
   const read = await readTextUpTo(response, FAILURE_MAX_BYTES);
   const failed: FailedResponse = {
     status: response.status,
@@ -174,7 +176,12 @@ async function failureOf(response: Response, wire: Wire, gateway: Gateway): Prom
     body: read.text,
   };
   const retryAfterMs = retryAfterMsOf(response.headers, gateway.clock.now());
-  return wire.decodeFailure(retryAfterMs === undefined ? failed : { ...failed, retryAfterMs });
+  const failure = planned.wire.decodeFailure(retryAfterMs === undefined ? failed : { ...failed, retryAfterMs });
+  // Of a request that was built here, the caller knows the conversation, and not where a message of it stands.
+  const isForeign = planned.wire.name !== exchange.wire.name;
+  return isForeign && failure.param?.startsWith(nameIn(planned.wire.name, "messages"))
+    ? { ...failure, param: nameIn(exchange.wire.name, "messages") }
+    : failure;
 }
 
 function parseJson(text: string): Json | undefined {

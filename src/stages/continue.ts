@@ -169,10 +169,10 @@ class ContinuedStream implements StreamingAnswer {
   }
 
   #ask(planned: PlannedAttempt, prefix: string, leftMs: number) {
-    const { draft, body, maxOutputTokens } = this.#exchange;
+    const { draft, body, wire, maxOutputTokens } = this.#exchange;
     if (!isContinuable(draft)) throw new Error("an answer that cannot be continued was to be");
     const said = prefix === "" ? undefined : { role: "assistant" as const, content: prefix };
-    const conversation = said ? withAppended({ draft, body }, [said]) : { draft, body };
+    const conversation = said ? withAppended({ draft, body }, [said], wire.name) : { draft, body };
     const members = said && membersToGoOn(planned.backend);
     const deadlines = { ...within(planned.deadlines, leftMs), totalMs: Math.min(planned.deadlines.totalMs, leftMs) };
     return attempt(

@@ -1,5 +1,7 @@
 import { type Body, type ChatDraft, choicesOf, type Draft } from "../core/draft.ts";
+import type { WireName } from "../core/wire.ts";
 import { parseBody, patchBody } from "../lib/json.ts";
+import { nameIn } from "../wire/names.ts";
 
 /** A chat in the draft's words and in the caller's own text: both say the same. */
 export interface Conversation {
@@ -25,18 +27,18 @@ export function isContinuable(draft: Draft): draft is ChatDraft {
   );
 }
 
-/** The conversation with `turns` behind it. */
-export function withAppended({ draft, body }: Conversation, turns: readonly Turn[]): Conversation {
+/** The conversation with `turns` behind it; `wire`: the caller's. */
+export function withAppended({ draft, body }: Conversation, turns: readonly Turn[], wire: WireName): Conversation {
   const messages = turns.map(({ role, content }) => ({ role, content: [{ type: "text", text: content }] }) as const);
   return {
     draft: { ...draft, messages: [...draft.messages, ...messages] },
-    body: withTurns(body, JSON.stringify(turns)),
+    body: withTurns(body, JSON.stringify(turns), nameIn(wire, "messages")),
   };
 }
 
-/** `list` behind the conversation as it was written: `messages`, or `input`, which may be one text. */
-function withTurns(body: Body, list: string): Body {
-  const member = body.members.find(({ key }) => key === "messages" || key === "input");
+/** `list` behind the conversation as it was written: a list, or (in Responses) one text. */
+function withTurns(body: Body, list: string, field: string): Body {
+  const member = body.members.find(({ key }) => key === field);
   if (!member) throw new Error("a body without a conversation was to be repaired");
   const before = body.text.slice(member.valueStart, member.end).trim();
   const turns = before.startsWith("[") ? before.slice(1, -1).trim() : `{"role":"user","content":${before}}`;

@@ -9,6 +9,7 @@ import type { RouteDecision } from "../core/route-rules.ts";
 import { estimateInputTokens } from "../core/tokens.ts";
 import { choose } from "../routing/choose.ts";
 import { ruleFor } from "../routing/rules.ts";
+import { nameIn } from "../wire/names.ts";
 import { cacheKeyOf } from "./cache-key.ts";
 import { countingRoute } from "./counting.ts";
 import { exactInputTokens } from "./exact-tokens.ts";
@@ -96,7 +97,7 @@ function reserved(
     return fail(
       badRequest(
         `The input is about ${inputTokens} tokens; \`${route.alias}\` takes at most ${route.maxInputTokens}.`,
-        INPUT_FIELD[draft.operation],
+        nameIn(exchange.wire.name, "messages"),
         "context_length_exceeded",
       ),
     );
@@ -126,15 +127,6 @@ function reserved(
   // Only a cache key takes time (it is hashed).
   return planned instanceof Promise ? planned.then(resolved) : resolved(planned);
 }
-
-/** The field that holds the input, as a caller of the operation knows it. */
-const INPUT_FIELD: Readonly<Record<Operation, string>> = {
-  chat: "messages",
-  complete: "prompt",
-  embed: "input",
-  rerank: "documents",
-  tokenize: "messages",
-};
 
 /** Where each operation is asked for; no operation is translated into another. */
 const ASKED_AT: Readonly<Record<Operation, string>> = {

@@ -1,5 +1,6 @@
 import type { Body, ChatDraft } from "../core/draft.ts";
 import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
+import type { WireName } from "../core/wire.ts";
 import { withAppended } from "./conversation.ts";
 
 /** What a repair's complaint may add to a conversation: its text, at most a token for each character, and what stands around two messages. */
@@ -47,12 +48,13 @@ export function withComplaint(
   { draft, body }: { readonly draft: ChatDraft; readonly body: Body },
   answer: string,
   problem: string,
+  wire: WireName,
 ): { readonly draft: ChatDraft; readonly body: Body } {
   const said = [
     { role: "assistant", content: answer },
     { role: "user", content: complaintOf(problem) },
   ] as const;
-  return withAppended({ draft: { ...draft, stream: false }, body }, said);
+  return withAppended({ draft: { ...draft, stream: false }, body }, said, wire);
 }
 
 /** Printable ASCII of a bounded length: names of fields come from a model and from a caller. */

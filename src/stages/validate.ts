@@ -43,7 +43,7 @@ export async function validate(
     if (judged.kind !== "invalid") return whole;
     if (departure.gone) return fail(CANCELLED);
     if (round >= repairs || !answered || !isSingle) return fail(NOT_CONFORMING);
-    conversation = withComplaint(conversation, judged.text, judged.problem);
+    conversation = withComplaint(conversation, judged.text, judged.problem, exchange.wire.name);
     const inputTokens = estimateInputTokens(conversation.draft, conversation.body);
     const again = await attempt(
       { ...answered, kind: "repair" },

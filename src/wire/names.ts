@@ -8,7 +8,6 @@ const OPENAI_CHAT = {
   frequencyPenalty: "frequency_penalty",
   imageDetail: "messages[].content[].image_url.detail",
   input: "messages[].tool_calls[].function.arguments",
-  logprobs: "logprobs",
   parallelToolCalls: "parallel_tool_calls",
   presencePenalty: "presence_penalty",
   promptCacheKey: "prompt_cache_key",
@@ -17,22 +16,22 @@ const OPENAI_CHAT = {
   refusal: "messages[].refusal",
   responseFormat: "response_format",
   role: "messages[].role",
-  seed: "seed",
   senderName: "messages[].name",
   serviceTier: "service_tier",
-  stop: "stop",
   systemCacheControl: "messages[].content[].cache_control",
   toolCacheControl: "tools[].cache_control",
   toolCallId: "messages[].tool_calls[].id",
   toolChoice: "tool_choice",
   toolResults: "messages[].tool_call_id",
   toolStrict: "tools[].function.strict",
-  tools: "tools",
   topK: "top_k",
 } as const;
 
 /** One of the things that a translation tells of. */
-export type Word = keyof typeof OPENAI_CHAT | keyof typeof ANTHROPIC_ONLY;
+export type Word = keyof typeof OPENAI_CHAT | keyof typeof ANTHROPIC_ONLY | Field;
+
+/** Those that most formats call by the word itself. `messages`: what is asked, a conversation or texts. */
+type Field = "logprobs" | "messages" | "seed" | "stop" | "tools";
 
 const ANTHROPIC_ONLY = {
   citations: "messages[].content[].citations",
@@ -51,6 +50,7 @@ const NAMES: { readonly [Wire in WireName]?: Readonly<Partial<Record<Word, strin
     imageDetail: "input[].content[].detail",
     input: "input[].arguments",
     logprobs: "top_logprobs",
+    messages: "input",
     reasoning: "reasoning.effort",
     reasoningSummary: "reasoning.summary",
     reasoningText: "input[].summary",
@@ -80,9 +80,11 @@ const NAMES: { readonly [Wire in WireName]?: Readonly<Partial<Record<Word, strin
     toolChoice: "tool_choice",
     toolResults: "messages[].content[].tool_result",
     toolStrict: "tools[].strict",
-    tools: "tools",
     topK: "top_k",
   },
+  "openai-completions": { messages: "prompt" },
+  "openai-embeddings": { messages: "input" },
+  rerank: { messages: "documents" },
 };
 
 /** The field as the caller knows it; the word itself where the caller's format has no field for it. */

@@ -1,3 +1,4 @@
+import { type ContentBlock, findInBlocks, type Message } from "../core/draft.ts";
 import { badRequest, UNTRANSLATABLE } from "../core/failure.ts";
 import { fail } from "../core/result.ts";
 import type { AttemptRequest, Translation } from "../core/wire.ts";
@@ -51,15 +52,22 @@ export class Draftsman {
     this.translations.note(this.nameOf(word), what);
   }
 
+  /** The refusal of the first block that `why` has something against, by where it stands in the caller's request. */
+  refusedBlock(
+    messages: readonly Message[],
+    why: (block: ContentBlock, inResult: boolean) => string | undefined,
+  ): ReturnType<typeof untranslatable> | undefined {
+    return findInBlocks(messages, (block, inResult) => {
+      const says = why(block, inResult);
+      return says === undefined
+        ? undefined
+        : untranslatable("path" in block ? block.path : this.nameOf("toolResults"), says);
+    });
+  }
+
   /** Notes it where the caller said anything. */
   noteIf(said: unknown, word: Word, what: Translation["what"]): void {
     if (said !== undefined) this.note(word, what);
-  }
-
-  /** Where a message of the draft stands in the caller's request; a system prompt beside the messages is none of them. */
-  pathOf(message: number): string {
-    const hasPrompt = this.attempt.clientWire === "anthropic-messages" && this.attempt.body.value.system != null;
-    return hasPrompt && message === 0 ? "system" : `messages[${message - (hasPrompt ? 1 : 0)}].content`;
   }
 }
 

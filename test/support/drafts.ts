@@ -31,11 +31,12 @@ const imageSource = fc.oneof(
   url.map((where) => ({ kind: "url" as const, url: where })),
   base64.map((data) => ({ kind: "base64" as const, mediaType: "image/png", data })),
 );
-const image = imageSource.map((source): BlockOf<"image"> => ({ type: "image", source }));
+const image = imageSource.map((source): BlockOf<"image"> => ({ type: "image", source, path: "" }));
 const pdf = fc.tuple(base64, fc.option(name, { nil: undefined })).map(
   ([data, title]): BlockOf<"file"> => ({
     type: "file",
     source: { kind: "base64", mediaType: "application/pdf", data },
+    path: "",
     ...given({ name: title }),
   }),
 );
@@ -75,6 +76,14 @@ const shared = fc.record(
   },
   { requiredKeys: ["maxOutputTokens"] },
 );
+
+/** The blocks, without where they stood: each format has its own places, and what is said is the same in all of them. */
+export function placeless(blocks: readonly ContentBlock[]): readonly ContentBlock[] {
+  return blocks.map((block) => {
+    if (block.type === "tool-result") return { ...block, content: placeless(block.content) };
+    return "path" in block ? { ...block, path: "" } : block;
+  });
+}
 
 type Said = Partial<ChatDraft> & { readonly messages: readonly Message[] };
 
@@ -194,9 +203,9 @@ export const inOpenAiChat: fc.Arbitrary<ChatDraft> = draft(
           text,
           fc
             .tuple(imageSource, fc.constantFrom("low", "high"))
-            .map(([source, detail]) => ({ type: "image" as const, source, detail })),
+            .map(([source, detail]) => ({ type: "image" as const, source, path: "", detail })),
           pdf,
-          id.map((file) => ({ type: "file" as const, source: { kind: "id" as const, id: file } })),
+          id.map((file) => ({ type: "file" as const, source: { kind: "id" as const, id: file }, path: "" })),
         ),
         fc
           .tuple(
@@ -263,8 +272,8 @@ export const inAnthropicMessages: fc.Arbitrary<ChatDraft> = draft(
             text,
             image,
             pdf,
-            id.map((file) => ({ type: "image" as const, source: { kind: "id" as const, id: file } })),
-            url.map((where) => ({ type: "file" as const, source: { kind: "url" as const, url: where } })),
+            id.map((file) => ({ type: "image" as const, source: { kind: "id" as const, id: file }, path: "" })),
+            url.map((where) => ({ type: "file" as const, source: { kind: "url" as const, url: where }, path: "" })),
           ),
         ),
         fc

@@ -5,13 +5,13 @@ import { type Fields, given } from "../read.ts";
 
 export function readImage(block: Fields): Extract<ContentBlock, { type: "image" }> | undefined {
   const source = readSource(block, MAX_IMAGE_BASE64);
-  return source && { type: "image", source };
+  return source && { type: "image", source, path: block.path };
 }
 
 /** A PDF, by bytes, URL or id. Documents made of text or of blocks have no counterpart elsewhere. */
 export function readDocument(block: Fields): Extract<ContentBlock, { type: "file" }> | undefined {
   const source = readSource(block, MAX_FILE_BASE64);
-  return source && { type: "file", source, ...given({ name: block.text("title") }) };
+  return source && { type: "file", source, path: block.path, ...given({ name: block.text("title") }) };
 }
 
 function readSource(block: Fields, maxBase64: number): MediaSource | undefined {

@@ -24,8 +24,9 @@ function decodeMessage(fields: Fields, findings: Findings): Message {
   const blocks = [...(content ?? [])];
   for (const [field, data] of Object.entries(fields.object)) {
     if (field === "role" || field === "content" || !asksForSomething(data)) continue;
-    findings.untranslatable.push(fields.nameOf(field));
-    blocks.push({ type: "other", kind: field, data });
+    const path = fields.nameOf(field);
+    findings.untranslatable.push(path);
+    blocks.push({ type: "other", kind: field, data, path });
   }
   return { role: role ?? "user", content: blocks };
 }
@@ -45,7 +46,7 @@ function readBlock(block: Fields, findings: Findings): ContentBlock {
   const known = reader?.read(block, findings);
   if (!reader || !known || !saysOnly(block, reader, findings)) {
     findings.untranslatable.push(block.path);
-    return { type: "other", kind: kind ?? "", data: block.object };
+    return { type: "other", kind: kind ?? "", data: block.object, path: block.path };
   }
   const cacheControl = block.child("cache_control")?.object;
   return cacheControl && known.type !== "redacted-reasoning" ? { ...known, cacheControl } : known;

@@ -1,4 +1,4 @@
-import type { ContentBlock, MediaSource, Message } from "../../core/draft.ts";
+import type { ContentBlock, Message } from "../../core/draft.ts";
 import type { Json, JsonObject } from "../../core/json.ts";
 import { given } from "../read.ts";
 import { anthropicSignature } from "../signatures.ts";
@@ -10,27 +10,12 @@ import { NAME } from "./words.ts";
 type BlockOf<T extends ContentBlock["type"]> = Extract<ContentBlock, { type: T }>;
 
 /** Why a block of a message cannot be said here; undefined where it can. */
-export function whyUnsayable(block: ContentBlock, draftsman: Draftsman): string | undefined {
-  switch (block.type) {
-    case "image":
-      return foreignId(block.source, draftsman);
-    case "file":
-      if (block.source.kind === "base64" && block.source.mediaType !== "application/pdf") {
-        return "the backend of this model takes no files but PDF";
-      }
-      return foreignId(block.source, draftsman);
-    case "tool-result":
-      for (const part of block.content) {
-        const why = whyUnsayable(part, draftsman);
-        if (why) return why;
-      }
-      return undefined;
-    default:
-      return undefined;
+export function whyUnsayable(block: ContentBlock, { attempt }: Draftsman): string | undefined {
+  if (block.type !== "image" && block.type !== "file") return undefined;
+  const { source } = block;
+  if (block.type === "file" && source.kind === "base64" && source.mediaType !== "application/pdf") {
+    return "the backend of this model takes no files but PDF";
   }
-}
-
-function foreignId(source: MediaSource, { attempt }: Draftsman): string | undefined {
   const isForeign = source.kind === "id" && attempt.clientWire !== NAME;
   return isForeign ? "the id of a file is known to its own provider alone" : undefined;
 }

@@ -79,14 +79,10 @@ function refusal(draft: ChatDraft, draftsman: Draftsman) {
   if (draft.stop?.some((stop) => stop.trim() === "")) {
     return refuse("stop", "takes no stop sequence of white space alone");
   }
-  for (const [index, { content }] of draft.messages.entries()) {
-    for (const block of content) {
-      const why = whyUnsayable(block, draftsman);
-      if (why) return untranslatable(draftsman.pathOf(index), why);
-    }
-  }
+  const refused = draftsman.refusedBlock(draft.messages, (block) => whyUnsayable(block, draftsman));
+  if (refused) return refused;
   if (draft.messages.every(({ role }) => role === "system" || role === "developer")) {
-    return untranslatable("messages", "the backend of this model wants a message from the user");
+    return refuse("messages", "wants a message from the user");
   }
   return undefined;
 }

@@ -89,8 +89,9 @@ function readBeside(
     // On the message as a whole it stands for the end of it.
     mark(blocks, fields.child(field)?.object);
   } else {
-    findings.untranslatable.push(fields.nameOf(field));
-    blocks.push({ type: "other", kind: field, data });
+    const path = fields.nameOf(field);
+    findings.untranslatable.push(path);
+    blocks.push({ type: "other", kind: field, data, path });
   }
 }
 
@@ -105,7 +106,7 @@ function readCall(call: Fields, findings: Findings): ContentBlock {
   const type = call.text("type") ?? "function";
   if (type !== "function") {
     findings.untranslatable.push(call.path);
-    return { type: "other", kind: type, data: call.object };
+    return { type: "other", kind: type, data: call.object, path: call.path };
   }
   const id = call.text("id");
   if (!id) call.missing("id");
@@ -140,7 +141,7 @@ function readPart(part: Fields, findings: Findings): ContentBlock {
     return cacheControl ? { ...block, cacheControl } : block;
   }
   findings.untranslatable.push(part.path);
-  return { type: "other", kind: kind ?? "", data: part.object };
+  return { type: "other", kind: kind ?? "", data: part.object, path: part.path };
 }
 
 type KnownPart = Extract<ContentBlock, { type: "text" | "refusal" | "image" | "file" }>;
@@ -187,7 +188,8 @@ function readImage(part: Fields): KnownPart | undefined {
   if (!image) return undefined;
   if (url === undefined) return image.missing(field);
   const source = urlSource(image, field, url, MAX_IMAGE_BASE64);
-  return source && { type: "image", source, ...given({ detail: isBare ? undefined : image.text("detail") }) };
+  const detail = isBare ? undefined : image.text("detail");
+  return source && { type: "image", source, path: part.path, ...given({ detail }) };
 }
 
 /** Bytes as a data URL, or the id of a file that the provider holds. */
@@ -197,12 +199,17 @@ function readFile(part: Fields): KnownPart | undefined {
   const name = file.text("filename");
   const id = file.text("file_id");
   const data = file.text("file_data");
-  if (id !== undefined) return { type: "file", source: { kind: "id", id }, ...given({ name }) };
-  if (data === undefined) return file.missing("file_data");
+  const { path } = part;
+  // Data first: a body that passes as it is may hold an address there, whatever stands beside it.
+  if (data === undefined) {
+    return id === undefined
+      ? file.missing("file_data")
+      : { type: "file", source: { kind: "id", id }, path, ...given({ name }) };
+  }
   const source = data.startsWith("data:")
     ? urlSource(file, "file_data", data, MAX_FILE_BASE64)
     : base64Source(file, "file_data", mediaTypeOf(name), data, MAX_FILE_BASE64);
-  return source && { type: "file", source, ...given({ name }) };
+  return source && { type: "file", source, path, ...given({ name }) };
 }
 
 /** Of a file whose data does not say it. */

@@ -9,26 +9,17 @@ type BlockOf<T extends ContentBlock["type"]> = Extract<ContentBlock, { type: T }
 
 const FOREIGN_ID = "the id of a file is known to its own provider alone";
 
-/** Why a block of a message cannot be said here; undefined where it can. */
-export function whyUnsayable(block: ContentBlock, draftsman: Draftsman): string | undefined {
-  switch (block.type) {
-    case "image":
-      return block.source.kind === "id" ? FOREIGN_ID : undefined;
-    case "file":
-      if (block.source.kind === "url") return "the backend of this model takes files in the request itself, not by URL";
-      return block.source.kind === "id" && draftsman.attempt.clientWire !== NAME ? FOREIGN_ID : undefined;
-    case "tool-result":
-      for (const part of block.content) {
-        if (part.type !== "text" && part.type !== "refusal" && part.type !== "image") {
-          return "the backend of this model takes text and images alone from tools";
-        }
-        const why = whyUnsayable(part, draftsman);
-        if (why) return why;
-      }
-      return undefined;
-    default:
-      return undefined;
+/** Why a block of a message, or of a tool's result, cannot be said here; undefined where it can. */
+export function whyUnsayable(block: ContentBlock, inResult: boolean, { attempt }: Draftsman): string | undefined {
+  if (inResult && block.type !== "text" && block.type !== "refusal" && block.type !== "image") {
+    return "the backend of this model takes text and images alone from tools";
   }
+  if (block.type !== "image" && block.type !== "file") return undefined;
+  const { type, source } = block;
+  if (type === "file" && source.kind === "url") {
+    return "the backend of this model takes files in the request itself, not by URL";
+  }
+  return source.kind === "id" && (type === "image" || attempt.clientWire !== NAME) ? FOREIGN_ID : undefined;
 }
 
 /**

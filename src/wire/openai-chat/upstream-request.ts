@@ -37,12 +37,8 @@ export function build(attempt: AttemptRequest, draft: ChatDraft, translations: T
   const draftsman = new Draftsman(attempt, translations);
   const [refused] = draft.untranslatable;
   if (refused !== undefined) return untranslatable(refused);
-  for (const [index, { content }] of draft.messages.entries()) {
-    for (const block of content) {
-      const why = whyUnsayable(block, draftsman);
-      if (why) return untranslatable(draftsman.pathOf(index), why);
-    }
-  }
+  const unsaid = draftsman.refusedBlock(draft.messages, (block, inResult) => whyUnsayable(block, inResult, draftsman));
+  if (unsaid) return unsaid;
   for (const field of draft.unknownFields) translations.note(field, "dropped");
   draftsman.noteIf(draft.topK, "topK", attempt.quirks.has("vllm") ? "mapped" : "dropped");
   draftsman.noteIf(draft.stop, "stop", "mapped");

@@ -67,7 +67,7 @@ function readItem(item: Fields, turns: Turn[], findings: Findings): void {
       return;
     default:
       findings.untranslatable.push(item.path);
-      modelsTurn(turns).content.push({ type: "other", kind: type, data: item.object });
+      modelsTurn(turns).content.push({ type: "other", kind: type, data: item.object, path: item.path });
   }
 }
 
@@ -119,13 +119,14 @@ function readPart(part: Fields, findings: Findings): ContentBlock {
     case "input_image": {
       note(["type", "image_url", "file_id", "detail"]);
       const source = imageSource(part) ?? NOWHERE;
-      return { type: "image", source, ...given({ detail: part.text("detail") }) };
+      return { type: "image", source, path: part.path, ...given({ detail: part.text("detail") }) };
     }
     case "input_file": {
       note(["type", "file_data", "file_url", "file_id", "filename"]);
       return {
         type: "file",
         source: fileSource(part) ?? NOWHERE,
+        path: part.path,
         ...given({ name: part.text("filename") }),
       };
     }
@@ -133,7 +134,7 @@ function readPart(part: Fields, findings: Findings): ContentBlock {
       part.missing("type");
   }
   findings.untranslatable.push(part.path);
-  return { type: "other", kind: type ?? "", data: part.object };
+  return { type: "other", kind: type ?? "", data: part.object, path: part.path };
 }
 
 /** Bytes in the request itself, a place, or an id under which the provider holds it. */
@@ -144,13 +145,15 @@ function imageSource(part: Fields): MediaSource | undefined {
 }
 
 function fileSource(part: Fields): MediaSource | undefined {
+  // The address first: a body that passes as it is holds it, whatever stands beside it.
+  const url = part.text("file_url");
+  if (url !== undefined) return urlSource(part, "file_url", url, MAX_FILE_BASE64);
   const data = part.text("file_data");
   if (data !== undefined) {
     if (/^data:/i.test(data.slice(0, 5))) return urlSource(part, "file_data", data, MAX_FILE_BASE64);
     return base64Source(part, "file_data", PDF, data, MAX_FILE_BASE64);
   }
-  const url = part.text("file_url");
-  return url === undefined ? idSource(part, "file_data") : urlSource(part, "file_url", url, MAX_FILE_BASE64);
+  return idSource(part, "file_data");
 }
 
 /** What a file is that does not say it: the format had no other kind at first. */

@@ -3,6 +3,7 @@ import type { ChatAnswer } from "../../../src/core/answer.ts";
 import type { ChatDraft, ContentBlock } from "../../../src/core/draft.ts";
 import type { Json, JsonObject } from "../../../src/core/json.ts";
 import type { WireName } from "../../../src/core/wire.ts";
+import { placeless } from "../../support/drafts.ts";
 
 type Samples<T> = { readonly [Wire in WireName]?: T };
 
@@ -27,7 +28,8 @@ export const LEAST: Samples<JsonObject> = {
   "anthropic-messages": { model: "chat", max_tokens: 8_192, messages: [{ role: "user", content: "Hi" }] },
 };
 
-const blocksOf = (draft: ChatDraft): readonly ContentBlock[] => draft.messages.flatMap(({ content }) => content);
+const blocksOf = (draft: ChatDraft): readonly ContentBlock[] =>
+  draft.messages.flatMap(({ content }) => placeless(content));
 const block =
   <T extends ContentBlock["type"]>(
     type: T,

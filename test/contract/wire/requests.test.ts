@@ -9,7 +9,7 @@ import { build as inAnthropicsWords } from "../../../src/wire/anthropic-messages
 import { build as inOpenAisWords } from "../../../src/wire/openai-chat/upstream-request.ts";
 import { wires } from "../../../src/wire/registry.ts";
 import { Translations } from "../../../src/wire/translations.ts";
-import { inAnthropicMessages, inOpenAiChat, throughAnthropic, throughOpenAi } from "../../support/drafts.ts";
+import { inAnthropicMessages, inOpenAiChat, placeless, throughAnthropic, throughOpenAi } from "../../support/drafts.ts";
 
 type Building = (attempt: AttemptRequest, draft: ChatDraft, translations: Translations) => Result<JsonObject>;
 
@@ -55,7 +55,8 @@ function decoded(wire: WireName, text: string): ChatDraft {
   const draft = wires[wire].decodeRequest(bodyOf(text));
   if (!draft.ok) throw new Error(`${draft.failure.message} of ${text}`);
   if (draft.value.operation !== "chat") throw new Error("no chat");
-  return draft.value;
+  const messages = draft.value.messages.map((message) => ({ ...message, content: placeless(message.content) }));
+  return { ...draft.value, messages };
 }
 
 function encoded(wire: WireName, draft: ChatDraft, from: WireName, text = "{}") {

@@ -1,7 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { ChatDraft, ContentBlock } from "../../../src/core/draft.ts";
 import { UNTRANSLATABLE } from "../../../src/core/failure.ts";
+import type { JsonObject } from "../../../src/core/json.ts";
 import { isPrivateHost, refusedMediaUrl } from "../../../src/core/media-urls.ts";
+import type { WireName } from "../../../src/core/wire.ts";
+import { parseBody } from "../../../src/lib/json.ts";
+import { wires } from "../../../src/wire/registry.ts";
+
+type Other = Extract<ContentBlock, { type: "other" }>;
 
 function draftOf(...content: ContentBlock[]): ChatDraft {
   const messages = [
@@ -19,7 +25,8 @@ function draftOf(...content: ContentBlock[]): ChatDraft {
   };
 }
 
-const image = (url: string): ContentBlock => ({ type: "image", source: { kind: "url", url } });
+const path = "messages[1].content[0]";
+const image = (url: string): ContentBlock => ({ type: "image", source: { kind: "url", url }, path });
 const judged = (url: string, rule: "pass" | "https-only" | "refuse") => refusedMediaUrl(draftOf(image(url)), rule);
 
 describe("addresses of images and files", () => {
@@ -60,7 +67,7 @@ describe("addresses of images and files", () => {
   ])("%s is refused by every rule, for good", (url) => {
     for (const rule of ["pass", "https-only", "refuse"] as const) {
       const failure = judged(url, rule);
-      expect(failure).toMatchObject({ type: "caller_bad_request", param: "messages[1].content[0]" });
+      expect(failure).toMatchObject({ type: "caller_bad_request", param: path });
       // No other backend may have it either: no fallback is to be tried.
       expect(failure?.detail).toBeUndefined();
       expect(failure?.message).not.toContain(url);
@@ -80,13 +87,17 @@ describe("addresses of images and files", () => {
 
   test("data in the request itself is nobody's to fetch", () => {
     expect(judged("data:image/png;base64,AAAA", "refuse")).toBeUndefined();
-    const inline: ContentBlock = { type: "image", source: { kind: "base64", mediaType: "image/png", data: "AAAA" } };
+    const inline: ContentBlock = {
+      type: "image",
+      source: { kind: "base64", mediaType: "image/png", data: "AAAA" },
+      path,
+    };
     expect(refusedMediaUrl(draftOf(inline), "refuse")).toBeUndefined();
   });
 
   // planted: only `image_url: {url}` looked at; tool results not entered
-  test.each<[string, ContentBlock]>([
-    ["a file", { type: "file", source: { kind: "url", url: "https://example.com/a.pdf" } }],
+  test.each<[string, ContentBlock | Omit<Other, "path">]>([
+    ["a file", { type: "file", source: { kind: "url", url: "https://example.com/a.pdf" }, path }],
     ["inside a tool's result", { type: "tool-result", id: "t", content: [image("https://example.com/a.png")] }],
     ["OpenAI's part", { type: "other", kind: "image_url", data: { image_url: { url: "https://example.com/" } } }],
     ["as a plain text", { type: "other", kind: "image_url", data: { image_url: "https://example.com/" } }],
@@ -94,18 +105,120 @@ describe("addresses of images and files", () => {
     ["without a type", { type: "other", kind: "", data: { audio_url: { url: ["https://example.com/"] } } }],
     ["Anthropic's source", { type: "other", kind: "image", data: { source: { type: "url", url: "https://e.com/" } } }],
     ["a made-up kind", { type: "other", kind: "search_result", data: { imageUrl: "https://example.com/" } }],
-  ])("is found wherever it stands: %s", (_, block) => {
-    expect(refusedMediaUrl(draftOf(block), "refuse")).toMatchObject({ detail: UNTRANSLATABLE });
+  ])("is found wherever it stands: %s", (_, said) => {
+    const block: ContentBlock = said.type === "other" ? { ...said, path } : said;
+    expect(refusedMediaUrl(draftOf(block), "refuse")).toMatchObject({ detail: UNTRANSLATABLE, param: path });
     expect(refusedMediaUrl(draftOf(block), "pass")).toBeUndefined();
   });
 
   test("a tool's arguments and what a provider has found are not fetched", () => {
-    const call = { type: "other", kind: "tool_use", data: { input: { url: "http://localhost:3000" } } } as const;
-    const found = { type: "other", kind: "web_search_tool_result", data: { url: "http://example.com" } } as const;
+    const call = { type: "other", kind: "tool_use", data: { input: { url: "http://localhost:3000" } }, path } as const;
+    const found = { type: "other", kind: "web_search_tool_result", data: { url: "http://example.com" }, path } as const;
     expect(refusedMediaUrl(draftOf(call), "refuse")).toBeUndefined();
     expect(refusedMediaUrl(draftOf(found), "https-only")).toBeUndefined();
     expect(refusedMediaUrl(draftOf(found), "refuse")).toBeDefined();
   });
+});
+
+const ADDRESS = "http://192.168.1.1/admin";
+const OPENAIS = { type: "image_url", image_url: { url: ADDRESS } };
+const ANTHROPICS = { type: "image", source: { type: "url", url: ADDRESS } };
+const RESPONSES = { type: "input_image", image_url: ADDRESS };
+const HI = { messages: [{ role: "user", content: "Hi" }] };
+
+function refusedOf(wire: WireName, more: JsonObject, passes = true) {
+  const max_tokens = wire === "anthropic-messages" ? { max_tokens: 9 } : {};
+  const parsed = parseBody(new TextEncoder().encode(JSON.stringify({ model: "m", ...max_tokens, ...more })));
+  if (!parsed.ok) throw new Error(parsed.problem);
+  const draft = wires[wire].decodeRequest(parsed.body);
+  if (!draft.ok) throw new Error(draft.failure.message);
+  return refusedMediaUrl(draft.value, "pass", passes ? parsed.body : undefined);
+}
+
+// planted: the block's index in the draft named; `documents` of a tool's result not entered; the path of a turn's first item for all of its items
+test.each<[WireName, string, JsonObject]>([
+  [
+    "openai-chat",
+    "messages[0].content[1]",
+    { messages: [{ role: "user", reasoning: "?", content: [{ type: "text", text: "?" }, OPENAIS] }] },
+  ],
+  [
+    "openai-chat",
+    "messages[1].content[0]",
+    { messages: [...HI.messages, { role: "tool", tool_call_id: "c", content: [OPENAIS] }] },
+  ],
+  ["openai-chat", "messages[0].audio", { messages: [{ role: "assistant", content: "a", audio: { url: ADDRESS } }] }],
+  [
+    "anthropic-messages",
+    "messages[0].content[0]",
+    { system: "S", messages: [{ role: "user", content: [ANTHROPICS] }] },
+  ],
+  ["anthropic-messages", "system[1]", { ...HI, system: [{ type: "text", text: "S" }, ANTHROPICS] }],
+  [
+    "anthropic-count-tokens",
+    "messages[0].content[0].content[0]",
+    { messages: [{ role: "user", content: [{ type: "tool_result", tool_use_id: "t", content: [ANTHROPICS] }] }] },
+  ],
+  ["openai-responses", "input[0].content[0]", { instructions: "S", input: [{ role: "user", content: [RESPONSES] }] }],
+  [
+    "openai-responses",
+    "input[1].output[0]",
+    {
+      input: [
+        { type: "function_call", call_id: "c", name: "f", arguments: "{}" },
+        { type: "function_call_output", call_id: "c", output: [RESPONSES] },
+      ],
+    },
+  ],
+  [
+    "openai-responses",
+    "input[1]",
+    {
+      input: [
+        { role: "assistant", content: "a" },
+        { type: "computer_call_output", output: RESPONSES },
+      ],
+    },
+  ],
+])("what is refused of %s is named where it stands in the caller's body: %s", (wire, param, more) => {
+  expect(refusedOf(wire, more)).toMatchObject({ param, message: expect.stringContaining(`\`${param}\``) });
+  expect(refusedOf(wire, more, false)).toMatchObject({ param });
+});
+
+// planted: only chats looked at; `documents` left out; `untranslatable` left out
+test.each<[WireName, string, JsonObject]>([
+  [
+    "openai-embeddings",
+    "messages[1]",
+    { input: "x", messages: [...HI.messages, { role: "user", content: [OPENAIS] }] },
+  ],
+  ["openai-embeddings", "image_url", { input: "x", image_url: ADDRESS }],
+  ["rerank", "documents[1]", { query: "q", documents: ["a", { text: "b", content: [OPENAIS] }] }],
+  ["rerank", "query_image", { query: "q", documents: ["a"], query_image: { url: ADDRESS } }],
+  ["openai-completions", "multi_modal_data", { prompt: "x", multi_modal_data: { image_url: ADDRESS } }],
+  ["openai-chat", "documents[0]", { ...HI, documents: [{ source_url: ADDRESS }] }],
+  ["openai-responses", "prompt", { input: "x", prompt: { id: "p", variables: { picture: RESPONSES } } }],
+  ["anthropic-messages", "mcp_servers[0]", { ...HI, mcp_servers: [{ type: "url", name: "n", url: ADDRESS }] }],
+  ["anthropic-count-tokens", "extra", { ...HI, extra: { url: ADDRESS } }],
+])("in a body of %s that passes as it is, members that nobody has read are looked at: %s", (wire, param, more) => {
+  expect(refusedOf(wire, more)).toMatchObject({ type: "caller_bad_request", param, code: "unsupported_image_url" });
+  // Built from the draft, the request does not hold them.
+  expect(refusedOf(wire, more, false)).toBeUndefined();
+});
+
+// planted: every member looked at
+test("what is read here, labels and schemas are words", () => {
+  const schema = { type: "object", properties: { a: { default: { url: ADDRESS } } } };
+  expect(refusedOf("openai-embeddings", { input: ADDRESS, user: "u" })).toBeUndefined();
+  expect(refusedOf("openai-chat", { ...HI, metadata: { page_url: ADDRESS } })).toBeUndefined();
+  expect(refusedOf("openai-completions", { prompt: "x", structured_outputs: { json: schema } })).toBeUndefined();
+  expect(refusedOf("rerank", { query: ADDRESS, documents: [ADDRESS, { text: ADDRESS }] })).toBeUndefined();
+});
+
+test("a field of the caller's own naming is named briefly", () => {
+  const failure = refusedOf("openai-embeddings", { input: "x", [`${"x".repeat(5_000)}_url`]: [{ url: ADDRESS }] });
+  expect(failure?.param).toHaveLength(64);
+  expect(failure?.message.length).toBeLessThan(200);
 });
 
 test("a host is public only where it looks so", () => {

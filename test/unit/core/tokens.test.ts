@@ -151,6 +151,7 @@ describe("drafts", () => {
     const image: ContentBlock = {
       type: "other",
       kind: "image_url",
+      path: "messages[0].content[0]",
       data: { url: `data:image/png;base64,${"A".repeat(1_000_000)}` },
     };
     expect(estimateInputTokens(chat([image]))).toBeLessThan(5_000);

@@ -3,7 +3,7 @@ import { compileConfig } from "../../../src/config/compile.ts";
 import { resolve } from "../../../src/config/resolve.ts";
 import { hmacKeyOf } from "../../../src/lib/hash.ts";
 import { tenantSalts } from "../../../src/stores/isolate/tenant-salts.ts";
-import { play } from "../../support/pipeline.ts";
+import { begin, play } from "../../support/pipeline.ts";
 
 const CONFIG = `
 backends:
@@ -12,6 +12,11 @@ backends:
   fast: {preset: groq, baseUrl: {url: "http://127.0.0.1:2"}, price: *free}
 routes:
   openai-chat: {targets: [{backend: home, model: m}]}
+  vectors: {operation: embed, targets: [{backend: home, model: m}]}
+  ranks: {operation: rerank, targets: [{backend: home, model: m}]}
+  words: {operation: complete, targets: [{backend: home, model: m}]}
+  brief: {targets: [{backend: fast, model: f}], maxInputTokens: 5}
+  brief-words: {operation: complete, targets: [{backend: home, model: m}], maxInputTokens: 5}
   unscheduled: {targets: [{backend: flat, model: m}]}
   seen-elsewhere: {targets: [{backend: home, model: m}], fallbacks: [{backend: fast, model: f}]}
   added: {targets: [{backend: fast, model: f}]}
@@ -81,6 +86,29 @@ test("a picture's address never reaches a vLLM; a 400 names the field", async ()
   expect((await ask("openai-chat", picture("data:image/png;base64,AAAA"))).status).toBe(200);
 });
 
+// planted: the body not given to the rule
+test.each([
+  ["openai-embeddings", "messages[0]", { model: "vectors", input: "x", ...picture("https://10.0.0.1/") }],
+  [
+    "rerank",
+    "documents[0]",
+    { model: "ranks", query: "q", documents: [{ text: "t", ...picture("http://nas.local/") }] },
+  ],
+  ["openai-completions", "image_url", { model: "words", prompt: "x", image_url: "https://example.com/a.png" }],
+  [
+    "openai-chat",
+    "extra",
+    { model: "openai-chat", messages: [{ role: "user", content: "x" }], extra: picture("https://e.com/") },
+  ],
+] as const)("nor in a member that passes as it is: %s", async (wire, param, body) => {
+  const asked = { caller: "openai-chat", backend: "openai-chat", stream: false, asks: { wire, body } } as const;
+  const played = await play(asked, answer, gateway);
+  expect([played.status, played.calls.length]).toEqual([400, 0]);
+  expect(JSON.parse(played.body).error).toMatchObject({ param, code: "unsupported_image_url" });
+  expect(played.event.attempts).toEqual([]);
+  expect(played.settlements[0]?.actual).toEqual({ tokens: 0, costNanoUsd: 0 });
+});
+
 // planted: `cannotSay` not asked
 test("a fallback that may fetch it answers; a private address nobody may fetch", async () => {
   const played = await ask("seen-elsewhere", picture("https://example.com/a.png"));
@@ -88,6 +116,20 @@ test("a fallback that may fetch it answers; a private address nobody may fetch",
   expect(played.calls.map(({ backend }) => backend.name)).toEqual(["fast"]);
   const refused = await ask("seen-elsewhere", picture("https://10.0.0.1/"));
   expect([refused.status, refused.calls.length]).toEqual([400, 0]);
+});
+
+// planted: the field by the operation: `messages` for every chat
+test.each([
+  ["openai-responses", "input", { model: "brief", input: "word ".repeat(50) }],
+  ["openai-chat", "messages", { model: "brief", messages: [{ role: "user", content: "word ".repeat(50) }] }],
+  ["openai-completions", "prompt", { model: "brief-words", prompt: "word ".repeat(50) }],
+] as const)("too much of %s is told by the name of its own field: %s", async (wire, param, body) => {
+  const asked = { caller: "openai-chat", backend: "openai-chat", stream: false, asks: { wire, body } } as const;
+  const reply = await begin(asked, answer, gateway).reply;
+  expect([reply.status, JSON.parse(String(reply.body)).error]).toMatchObject([
+    400,
+    { param, code: "context_length_exceeded" },
+  ]);
 });
 
 // planted: the preset's formats not read

@@ -112,6 +112,20 @@ describe("a route that promises valid structure", () => {
     expect(decisions(played)).toEqual(["invalid", "valid"]);
   });
 
+  // planted: the complaint in the first member of either name
+  test("complains in the conversation, whatever else the body has before it", async () => {
+    const messages = [{ role: "user", content: "Say it." }];
+    const body = { model: "openai-chat", input: "mine", messages, ...OPENAI_WISH };
+    const asked = { caller: "openai-chat", backend: "openai-chat", stream: false } as const;
+    const played = await play(
+      { ...asked, asks: { wire: "openai-chat", body } },
+      answering("openai-chat", [BAD, GOOD]),
+      gateway,
+    );
+    const again = JSON.parse(played.calls[1]?.request.body ?? "");
+    expect([again.input, again.messages.length]).toEqual(["mine", 3]);
+  });
+
   // planted: the repair as a plain attempt; the reservation of one attempt
   test("books each repair as its own charge, within what was reserved", async () => {
     const played = await ask([BAD, BAD, GOOD], { alias: "twice" });

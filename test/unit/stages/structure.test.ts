@@ -51,7 +51,7 @@ describe("a conversation with a complaint", () => {
   // planted: the draft's messages not appended to; the caller's text written anew
   test("says the same in the draft and in the caller's own text, which stays as it was written", () => {
     const text = '{"n": 1.0, "messages" : [ {"role":"user","content":"hi","x":12345678901234567890} ] , "seed":1e400}';
-    const next = withComplaint({ draft, body: bodyOf(text) }, "[]", "#: wrong");
+    const next = withComplaint({ draft, body: bodyOf(text) }, "[]", "#: wrong", "openai-chat");
     expect(next.draft.messages.map(({ role, content }) => [role, content[0]?.type])).toEqual([
       ["user", "text"],
       ["assistant", "text"],
@@ -69,14 +69,22 @@ describe("a conversation with a complaint", () => {
   });
 
   test("may begin as one text", () => {
-    const { body } = withComplaint({ draft, body: bodyOf('{"input":"hi"}') }, "[]", "wrong");
+    const { body } = withComplaint({ draft, body: bodyOf('{"input":"hi"}') }, "[]", "wrong", "openai-responses");
     expect((body.value.input as JsonObject[]).map(({ role }) => role)).toEqual(["user", "assistant", "user"]);
+  });
+
+  // planted: the first member of either name taken for the conversation
+  test("grows where the caller's format has it, whatever else has a name like it", () => {
+    const text = '{"input":"mine","messages":[{"role":"user","content":"hi"}]}';
+    const { body } = withComplaint({ draft, body: bodyOf(text) }, "[]", "wrong", "openai-chat");
+    expect(body.value.input).toBe("mine");
+    expect(body.value.messages).toHaveLength(3);
   });
 
   // planted: the complaint not cut; the room of two characters a token
   test("never adds more than was reserved for it, whatever the fields are named", () => {
     for (const problem of ["港".repeat(5_000), "x1%".repeat(5_000), "Qz".repeat(5_000)]) {
-      const { draft: next } = withComplaint({ draft, body: bodyOf('{"messages":[]}') }, "", problem);
+      const { draft: next } = withComplaint({ draft, body: bodyOf('{"messages":[]}') }, "", problem, "openai-chat");
       const block = next.messages.at(-1)?.content[0];
       expect(estimateTextTokens(block?.type === "text" ? block.text : "")).toBeLessThan(COMPLAINT_MAX_TOKENS);
     }

@@ -237,11 +237,11 @@ describe("from OpenAI's format to Anthropic's", () => {
   it.each([
     [
       '[{"role":"user","content":"?"},{"role":"user","content":[{"type":"file","file":{"file_id":"file-1"}}]}]',
-      "messages[1].content",
+      "messages[1].content[0]",
     ],
     [
       '[{"role":"user","content":[{"type":"file","file":{"file_data":"data:text/csv;base64,YQ=="}}]}]',
-      "messages[0].content",
+      "messages[0].content[0]",
     ],
     ['[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"AA=="}}]}]', "messages[0].content[0]"],
     [
@@ -347,14 +347,24 @@ describe("from Anthropic's format to OpenAI's", () => {
     [
       '"system":"S"',
       '"messages":[{"role":"user","content":[{"type":"image","source":{"type":"file","file_id":"x"}}]}]',
-      "messages[0].content",
+      "messages[0].content[0]",
     ],
     [
       '"top_k":1',
       '"messages":[{"role":"user","content":[{"type":"document","source":{"type":"url","url":"x"}}]}]',
-      "messages[0].content",
+      "messages[0].content[0]",
     ],
     ['"system":[{"type":"search_result"}]', HI, "system[0]"],
+    [
+      '"top_k":2',
+      '"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"?"},{"type":"document","source":{"type":"file","file_id":"x"}}]}]}]',
+      "messages[0].content[0].content[1]",
+    ],
+    [
+      '"top_k":3',
+      '"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[{"type":"thinking","thinking":"?"}]}]}]',
+      "messages[].content[].tool_result",
+    ],
   ])("refuses what cannot be said there: %s", (field, list, param) => {
     expect(encode(`{"model":"chat","max_tokens":9,${field},${list}}`, AO)).toMatchObject({ refused: param });
   });
