@@ -38,7 +38,7 @@ function inBlock(block: ContentBlock, rule: ImageUrls): Failure | undefined {
       return block.source.kind === "url" ? refusal(block.path, judge(block.source.url, rule)) : undefined;
     case "other":
       // What a provider's own search has found and a caller sends back is read, not fetched; a private server is trusted with no such word.
-      if (SEEN.has(block.kind) && rule !== "refuse") return undefined;
+      if (SEEN.test(block.kind) && rule !== "refuse") return undefined;
       return refusal(
         block.path,
         inUnknown(block.data, rule, block.kind, block.kind.endsWith("tool_use") ? ARGUMENTS : undefined),
@@ -86,7 +86,7 @@ function inUnknown(data: Json, rule: ImageUrls, name: string, words?: RegExp): P
   return undefined;
 }
 
-const SEEN = new Set(["web_search_tool_result", "web_fetch_tool_result", "search_result"]);
+const SEEN = /^(?:web_search_tool_result|web_fetch_tool_result|search_result)$/;
 
 function isMediaKey(key: string): boolean {
   return /ur[il]$/i.test(key);
@@ -109,7 +109,7 @@ function judge(text: string, rule: ImageUrls): Problem | undefined {
   return undefined;
 }
 
-const PRIVATE_SUFFIXES = [".localhost", ".local", ".internal", ".intranet", ".lan", ".home", ".corp", ".home.arpa"];
+const PRIVATE_SUFFIX = /\.(?:localhost|local|internal|intranet|lan|home|corp|home\.arpa)$/;
 
 /**
  * Whether a host, as `URL` writes it, is private by its looks: a name without a dot or under a suffix of private networks, or an address that
@@ -120,7 +120,7 @@ export function isPrivateHost(hostname: string): boolean {
   if (host.startsWith("[")) return isPrivateIpv6(host.slice(1, -1));
   const parts = host.split(".");
   if (parts.length === 4 && parts.every((part) => /^\d+$/.test(part))) return isPrivateIpv4(parts.map(Number));
-  return parts.length < 2 || PRIVATE_SUFFIXES.some((suffix) => host.endsWith(suffix));
+  return parts.length < 2 || PRIVATE_SUFFIX.test(host);
 }
 
 function isPrivateIpv4([a = 0, b = 0, c = 0]: readonly number[]): boolean {

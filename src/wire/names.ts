@@ -5,33 +5,38 @@ const OPENAI_CHAT = {
   cacheControl: "messages[].content[].cache_control",
   choices: "n",
   endUser: "user",
-  frequencyPenalty: "frequency_penalty",
   imageDetail: "messages[].content[].image_url.detail",
   input: "messages[].tool_calls[].function.arguments",
-  parallelToolCalls: "parallel_tool_calls",
-  presencePenalty: "presence_penalty",
-  promptCacheKey: "prompt_cache_key",
   reasoning: "reasoning_effort",
   reasoningText: "messages[].reasoning",
   refusal: "messages[].refusal",
-  responseFormat: "response_format",
   role: "messages[].role",
   senderName: "messages[].name",
-  serviceTier: "service_tier",
   systemCacheControl: "messages[].content[].cache_control",
   toolCacheControl: "tools[].cache_control",
   toolCallId: "messages[].tool_calls[].id",
-  toolChoice: "tool_choice",
   toolResults: "messages[].tool_call_id",
   toolStrict: "tools[].function.strict",
-  topK: "top_k",
 } as const;
 
 /** One of the things that a translation tells of. */
 export type Word = keyof typeof OPENAI_CHAT | keyof typeof ANTHROPIC_ONLY | Field;
 
 /** Those that most formats call by the word itself. `messages`: what is asked, a conversation or texts. */
-type Field = "logprobs" | "messages" | "seed" | "stop" | "tools";
+type Field =
+  | "frequency_penalty"
+  | "logprobs"
+  | "messages"
+  | "parallel_tool_calls"
+  | "presence_penalty"
+  | "prompt_cache_key"
+  | "response_format"
+  | "seed"
+  | "service_tier"
+  | "stop"
+  | "tool_choice"
+  | "tools"
+  | "top_k";
 
 const ANTHROPIC_ONLY = {
   citations: "messages[].content[].citations",
@@ -55,7 +60,7 @@ const NAMES: { readonly [Wire in WireName]?: Readonly<Partial<Record<Word, strin
     reasoningSummary: "reasoning.summary",
     reasoningText: "input[].summary",
     refusal: "input[].content[].refusal",
-    responseFormat: "text.format",
+    response_format: "text.format",
     role: "input[].role",
     toolCallId: "input[].call_id",
     toolImages: "input[].output[]",
@@ -67,20 +72,17 @@ const NAMES: { readonly [Wire in WireName]?: Readonly<Partial<Record<Word, strin
     cacheControl: "messages[].content[].cache_control",
     endUser: "metadata.user_id",
     input: "messages[].content[].input",
-    parallelToolCalls: "tool_choice.disable_parallel_tool_use",
+    parallel_tool_calls: "tool_choice.disable_parallel_tool_use",
     reasoning: "thinking",
     reasoningText: "messages[].content[].thinking",
-    responseFormat: "output_config.format",
+    response_format: "output_config.format",
     role: "messages[].role",
-    serviceTier: "service_tier",
     stop: "stop_sequences",
     systemCacheControl: "system[].cache_control",
     toolCacheControl: "tools[].cache_control",
     toolCallId: "messages[].content[].id",
-    toolChoice: "tool_choice",
     toolResults: "messages[].content[].tool_result",
     toolStrict: "tools[].strict",
-    topK: "top_k",
   },
   "openai-completions": { messages: "prompt" },
   "openai-embeddings": { messages: "input" },

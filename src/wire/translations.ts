@@ -1,5 +1,6 @@
 import { type ContentBlock, findInBlocks, type Message } from "../core/draft.ts";
 import { badRequest, UNTRANSLATABLE } from "../core/failure.ts";
+import type { Json } from "../core/json.ts";
 import { fail } from "../core/result.ts";
 import type { AttemptRequest, Translation } from "../core/wire.ts";
 import { nameIn, type Word } from "./names.ts";
@@ -10,6 +11,12 @@ export interface Findings {
   readonly unknown: Set<string>;
   /** Lost only with the meaning; refused. */
   readonly untranslatable: string[];
+}
+
+/** Content that has no word: it passes to a backend of the same format, and is refused to others. */
+export function wordless({ untranslatable }: Findings, kind: string, data: Json, path: string): ContentBlock {
+  untranslatable.push(path);
+  return { type: "other", kind, data, path };
 }
 
 /** The wide event holds at most 16 KiB: field names come from the caller and are bounded. */

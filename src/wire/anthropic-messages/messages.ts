@@ -1,7 +1,7 @@
 import type { ContentBlock, Message, Role } from "../../core/draft.ts";
 import { asksForSomething, type Fields, given, isList } from "../read.ts";
 import { textOfInput } from "../tool-input.ts";
-import type { Findings } from "../translations.ts";
+import { type Findings, wordless } from "../translations.ts";
 import { readDocument, readImage } from "./media.ts";
 
 const ROLES: Readonly<Record<string, Role>> = { user: "user", assistant: "assistant", system: "system" };
@@ -24,9 +24,7 @@ function decodeMessage(fields: Fields, findings: Findings): Message {
   const blocks = [...(content ?? [])];
   for (const [field, data] of Object.entries(fields.object)) {
     if (field === "role" || field === "content" || !asksForSomething(data)) continue;
-    const path = fields.nameOf(field);
-    findings.untranslatable.push(path);
-    blocks.push({ type: "other", kind: field, data, path });
+    blocks.push(wordless(findings, field, data, fields.nameOf(field)));
   }
   return { role: role ?? "user", content: blocks };
 }
@@ -45,8 +43,7 @@ function readBlock(block: Fields, findings: Findings): ContentBlock {
   const reader = kind !== undefined && Object.hasOwn(READERS, kind) ? READERS[kind] : undefined;
   const known = reader?.read(block, findings);
   if (!reader || !known || !saysOnly(block, reader, findings)) {
-    findings.untranslatable.push(block.path);
-    return { type: "other", kind: kind ?? "", data: block.object, path: block.path };
+    return wordless(findings, kind ?? "", block.object, block.path);
   }
   const cacheControl = block.child("cache_control")?.object;
   return cacheControl && known.type !== "redacted-reasoning" ? { ...known, cacheControl } : known;

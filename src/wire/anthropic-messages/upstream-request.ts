@@ -70,7 +70,7 @@ function refusal(draft: ChatDraft, draftsman: Draftsman) {
   if (draft.logprobs) return refuse("logprobs", "tells no log probabilities");
   if (draft.responseFormat?.kind === "json-object") {
     // An instruction in the prompt would be a hope where the caller was promised a form.
-    return refuse("responseFormat", "promises JSON by a schema alone: send a json_schema");
+    return refuse("response_format", "promises JSON by a schema alone: send a json_schema");
   }
   if ((draft.temperature ?? 0) > MAX_TEMPERATURE) {
     // To send 1 instead would answer another question than the one that was asked.
@@ -90,17 +90,17 @@ function refusal(draft: ChatDraft, draftsman: Draftsman) {
 function noteLosses(draft: ChatDraft, draftsman: Draftsman): void {
   for (const field of draft.unknownFields) draftsman.translations.note(field, "dropped");
   draftsman.noteIf(draft.seed, "seed", "dropped");
-  draftsman.noteIf(draft.frequencyPenalty, "frequencyPenalty", "dropped");
-  draftsman.noteIf(draft.presencePenalty, "presencePenalty", "dropped");
+  draftsman.noteIf(draft.frequencyPenalty, "frequency_penalty", "dropped");
+  draftsman.noteIf(draft.presencePenalty, "presence_penalty", "dropped");
   draftsman.noteIf(draft.choices, "choices", "dropped");
-  draftsman.noteIf(draft.promptCacheKey, "promptCacheKey", "dropped");
+  draftsman.noteIf(draft.promptCacheKey, "prompt_cache_key", "dropped");
   draftsman.noteIf(draft.stop, "stop", "mapped");
   draftsman.noteIf(draft.endUser, "endUser", "mapped");
   draftsman.noteIf(draft.tools, "tools", "mapped");
-  draftsman.noteIf(draft.toolChoice, "toolChoice", "mapped");
-  draftsman.noteIf(draft.parallelToolCalls, "parallelToolCalls", "mapped");
+  draftsman.noteIf(draft.toolChoice, "tool_choice", "mapped");
+  draftsman.noteIf(draft.parallelToolCalls, "parallel_tool_calls", "mapped");
   // Of a schema's name, description and strictness this format has the last alone, and always.
-  draftsman.noteIf(draft.responseFormat, "responseFormat", "mapped");
+  draftsman.noteIf(draft.responseFormat, "response_format", "mapped");
 }
 
 /** The two words of this format, and OpenAI's for the same; a tier that is another provider's own is left to the default. */
@@ -112,6 +112,6 @@ const TIERS: Readonly<Record<string, string>> = {
 
 function encodeTier(tier: string, draftsman: Draftsman): string | undefined {
   const word = Object.hasOwn(TIERS, tier) ? TIERS[tier] : undefined;
-  draftsman.note("serviceTier", word === undefined ? "dropped" : "mapped");
+  draftsman.note("service_tier", word === undefined ? "dropped" : "mapped");
   return word;
 }

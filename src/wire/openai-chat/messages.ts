@@ -1,8 +1,8 @@
-import type { ContentBlock, Message, Role } from "../../core/draft.ts";
+import type { ContentBlock, MediaSource, Message, Role } from "../../core/draft.ts";
 import type { Json } from "../../core/json.ts";
 import { base64Source, MAX_FILE_BASE64, MAX_IMAGE_BASE64, urlSource } from "../media.ts";
 import { asksForSomething, type Fields, given, isList } from "../read.ts";
-import type { Findings } from "../translations.ts";
+import { type Findings, wordless } from "../translations.ts";
 
 /** `function` is the old name of `tool`. */
 const ROLES: Readonly<Record<string, Role>> = {
@@ -89,9 +89,7 @@ function readBeside(
     // On the message as a whole it stands for the end of it.
     mark(blocks, fields.child(field)?.object);
   } else {
-    const path = fields.nameOf(field);
-    findings.untranslatable.push(path);
-    blocks.push({ type: "other", kind: field, data, path });
+    blocks.push(wordless(findings, field, data, fields.nameOf(field)));
   }
 }
 
@@ -104,10 +102,7 @@ function mark(blocks: ContentBlock[], cacheControl: Fields["object"] | undefined
 
 function readCall(call: Fields, findings: Findings): ContentBlock {
   const type = call.text("type") ?? "function";
-  if (type !== "function") {
-    findings.untranslatable.push(call.path);
-    return { type: "other", kind: type, data: call.object, path: call.path };
-  }
+  if (type !== "function") return wordless(findings, type, call.object, call.path);
   const id = call.text("id");
   if (!id) call.missing("id");
   const called = call.child("function");
@@ -140,8 +135,7 @@ function readPart(part: Fields, findings: Findings): ContentBlock {
     const cacheControl = part.child("cache_control")?.object;
     return cacheControl ? { ...block, cacheControl } : block;
   }
-  findings.untranslatable.push(part.path);
-  return { type: "other", kind: kind ?? "", data: part.object, path: part.path };
+  return wordless(findings, kind ?? "", part.object, part.path);
 }
 
 type KnownPart = Extract<ContentBlock, { type: "text" | "refusal" | "image" | "file" }>;
@@ -199,17 +193,19 @@ function readFile(part: Fields): KnownPart | undefined {
   const name = file.text("filename");
   const id = file.text("file_id");
   const data = file.text("file_data");
-  const { path } = part;
-  // Data first: a body that passes as it is may hold an address there, whatever stands beside it.
-  if (data === undefined) {
-    return id === undefined
-      ? file.missing("file_data")
-      : { type: "file", source: { kind: "id", id }, path, ...given({ name }) };
-  }
-  const source = data.startsWith("data:")
+  // Data first: a body that passes as it is holds them, whatever stands beside them, and what is no base64 may be an address.
+  const source = data === undefined ? idSource(file, id) : dataSource(file, data, name);
+  return source && { type: "file", source, path: part.path, ...given({ name }) };
+}
+
+function idSource(file: Fields, id: string | undefined): MediaSource | undefined {
+  return id === undefined ? file.missing("file_data") : { kind: "id", id };
+}
+
+function dataSource(file: Fields, data: string, name: string | undefined): MediaSource | undefined {
+  return data.startsWith("data:")
     ? urlSource(file, "file_data", data, MAX_FILE_BASE64)
     : base64Source(file, "file_data", mediaTypeOf(name), data, MAX_FILE_BASE64);
-  return source && { type: "file", source, path, ...given({ name }) };
 }
 
 /** Of a file whose data does not say it. */

@@ -11,7 +11,7 @@ const FOREIGN_ID = "the id of a file is known to its own provider alone";
 
 /** Why a block of a message, or of a tool's result, cannot be said here; undefined where it can. */
 export function whyUnsayable(block: ContentBlock, inResult: boolean, { attempt }: Draftsman): string | undefined {
-  if (inResult && block.type !== "text" && block.type !== "refusal" && block.type !== "image") {
+  if (inResult && block.type !== "refusal" && block.type !== "image") {
     return "the backend of this model takes text and images alone from tools";
   }
   if (block.type !== "image" && block.type !== "file") return undefined;
@@ -19,7 +19,7 @@ export function whyUnsayable(block: ContentBlock, inResult: boolean, { attempt }
   if (type === "file" && source.kind === "url") {
     return "the backend of this model takes files in the request itself, not by URL";
   }
-  return source.kind === "id" && (type === "image" || attempt.clientWire !== NAME) ? FOREIGN_ID : undefined;
+  return source.kind === "id" && attempt.clientWire !== NAME ? FOREIGN_ID : undefined;
 }
 
 /**

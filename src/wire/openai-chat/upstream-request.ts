@@ -40,7 +40,7 @@ export function build(attempt: AttemptRequest, draft: ChatDraft, translations: T
   const unsaid = draftsman.refusedBlock(draft.messages, (block, inResult) => whyUnsayable(block, inResult, draftsman));
   if (unsaid) return unsaid;
   for (const field of draft.unknownFields) translations.note(field, "dropped");
-  draftsman.noteIf(draft.topK, "topK", attempt.quirks.has("vllm") ? "mapped" : "dropped");
+  draftsman.noteIf(draft.topK, "top_k", attempt.quirks.has("vllm") ? "mapped" : "dropped");
   draftsman.noteIf(draft.stop, "stop", "mapped");
   draftsman.noteIf(draft.endUser, "endUser", "mapped");
   noteWishes(draft, draftsman);
@@ -61,9 +61,9 @@ export function build(attempt: AttemptRequest, draft: ChatDraft, translations: T
 
 function noteWishes(draft: ChatDraft, draftsman: Draftsman): void {
   draftsman.noteIf(draft.tools, "tools", "mapped");
-  draftsman.noteIf(draft.toolChoice, "toolChoice", "mapped");
-  draftsman.noteIf(draft.parallelToolCalls, "parallelToolCalls", "mapped");
-  draftsman.noteIf(draft.responseFormat, "responseFormat", "mapped");
+  draftsman.noteIf(draft.toolChoice, "tool_choice", "mapped");
+  draftsman.noteIf(draft.parallelToolCalls, "parallel_tool_calls", "mapped");
+  draftsman.noteIf(draft.responseFormat, "response_format", "mapped");
   if (draft.tools?.some(({ cacheControl }) => cacheControl)) draftsman.note("toolCacheControl", "dropped");
 }
 
@@ -78,6 +78,6 @@ function encodeReasoning({ effort, budgetTokens, summary }: ReasoningWish, draft
 const TIERS: Readonly<Record<string, string>> = { standard_only: "default" };
 
 function encodeTier(tier: string, draftsman: Draftsman): string {
-  draftsman.note("serviceTier", "mapped");
+  draftsman.note("service_tier", "mapped");
   return TIERS[tier] ?? tier;
 }

@@ -2,7 +2,7 @@ import type { ContentBlock, MediaSource, Message, Role } from "../../core/draft.
 import { base64Source, MAX_FILE_BASE64, MAX_IMAGE_BASE64, urlSource } from "../media.ts";
 import { type Fields, given, isList } from "../read.ts";
 import { fromEncrypted } from "../signatures.ts";
-import type { Findings } from "../translations.ts";
+import { type Findings, wordless } from "../translations.ts";
 import { noteOthers } from "./wishes.ts";
 
 const ROLES: Readonly<Record<string, Role>> = {
@@ -66,8 +66,7 @@ function readItem(item: Fields, turns: Turn[], findings: Findings): void {
       );
       return;
     default:
-      findings.untranslatable.push(item.path);
-      modelsTurn(turns).content.push({ type: "other", kind: type, data: item.object, path: item.path });
+      modelsTurn(turns).content.push(wordless(findings, type, item.object, item.path));
   }
 }
 
@@ -133,8 +132,7 @@ function readPart(part: Fields, findings: Findings): ContentBlock {
     case undefined:
       part.missing("type");
   }
-  findings.untranslatable.push(part.path);
-  return { type: "other", kind: type ?? "", data: part.object, path: part.path };
+  return wordless(findings, type ?? "", part.object, part.path);
 }
 
 /** Bytes in the request itself, a place, or an id under which the provider holds it. */

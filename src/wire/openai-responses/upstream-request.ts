@@ -66,9 +66,9 @@ function refusal(draft: ChatDraft, draftsman: Draftsman) {
 function noteLosses(draft: ChatDraft, draftsman: Draftsman): void {
   for (const field of draft.unknownFields) draftsman.translations.note(field, "dropped");
   draftsman.noteIf(draft.seed, "seed", "dropped");
-  draftsman.noteIf(draft.topK, "topK", "dropped");
-  draftsman.noteIf(draft.frequencyPenalty, "frequencyPenalty", "dropped");
-  draftsman.noteIf(draft.presencePenalty, "presencePenalty", "dropped");
+  draftsman.noteIf(draft.topK, "top_k", "dropped");
+  draftsman.noteIf(draft.frequencyPenalty, "frequency_penalty", "dropped");
+  draftsman.noteIf(draft.presencePenalty, "presence_penalty", "dropped");
   draftsman.noteIf(draft.choices, "choices", "dropped");
   for (const { name } of draft.messages) draftsman.noteIf(name, "senderName", "dropped");
 }

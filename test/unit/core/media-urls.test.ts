@@ -124,6 +124,7 @@ const ADDRESS = "http://192.168.1.1/admin";
 const OPENAIS = { type: "image_url", image_url: { url: ADDRESS } };
 const ANTHROPICS = { type: "image", source: { type: "url", url: ADDRESS } };
 const RESPONSES = { type: "input_image", image_url: ADDRESS };
+const F = { type: "function", name: "f", parameters: { examples: [{ url: ADDRESS }] } };
 const HI = { messages: [{ role: "user", content: "Hi" }] };
 
 function refusedOf(wire: WireName, more: JsonObject, passes = true) {
@@ -185,7 +186,7 @@ test.each<[WireName, string, JsonObject]>([
   expect(refusedOf(wire, more, false)).toMatchObject({ param });
 });
 
-// planted: only chats looked at; `documents` left out; `untranslatable` left out
+// planted: only chats looked at; `documents` left out; `untranslatable` left out; `tools[0]` looked for as a member alone; `input` passed over
 test.each<[WireName, string, JsonObject]>([
   [
     "openai-embeddings",
@@ -199,6 +200,10 @@ test.each<[WireName, string, JsonObject]>([
   ["openai-chat", "documents[0]", { ...HI, documents: [{ source_url: ADDRESS }] }],
   ["openai-responses", "prompt", { input: "x", prompt: { id: "p", variables: { picture: RESPONSES } } }],
   ["anthropic-messages", "mcp_servers[0]", { ...HI, mcp_servers: [{ type: "url", name: "n", url: ADDRESS }] }],
+  ["openai-responses", "tools[1]", { input: "x", tools: [F, { type: "mcp", server_label: "n", server_url: ADDRESS }] }],
+  ["openai-chat", "tools[0]", { ...HI, "tools[0]": 1, tools: [{ type: "hosted", hosted: { url: ADDRESS } }] }],
+  ["openai-chat", "system", { ...HI, system: { url: ADDRESS } }],
+  ["openai-embeddings", "extra", { input: "x", extra: { input: [OPENAIS] } }],
   ["anthropic-count-tokens", "extra", { ...HI, extra: { url: ADDRESS } }],
 ])("in a body of %s that passes as it is, members that nobody has read are looked at: %s", (wire, param, more) => {
   expect(refusedOf(wire, more)).toMatchObject({ type: "caller_bad_request", param, code: "unsupported_image_url" });
@@ -213,6 +218,24 @@ test("what is read here, labels and schemas are words", () => {
   expect(refusedOf("openai-chat", { ...HI, metadata: { page_url: ADDRESS } })).toBeUndefined();
   expect(refusedOf("openai-completions", { prompt: "x", structured_outputs: { json: schema } })).toBeUndefined();
   expect(refusedOf("rerank", { query: ADDRESS, documents: [ADDRESS, { text: ADDRESS }] })).toBeUndefined();
+});
+
+// planted: the id, or the data, looked at first
+test("an address beside a file's id or data is looked at", () => {
+  const file = { type: "input_file", filename: "a", file_data: "data:application/pdf;base64,AAAA", file_url: ADDRESS };
+  expect(refusedOf("openai-responses", { input: [{ role: "user", content: [file] }] })).toMatchObject({
+    param: "input[0].content[0]",
+    code: "unsupported_image_url",
+  });
+  const chats = { type: "file", file: { file_id: "f", file_data: ADDRESS } };
+  expect(() => refusedOf("openai-chat", { messages: [{ role: "user", content: [chats] }] })).toThrow("must be base64");
+});
+
+// planted: `input` passed over in every kind of content
+test("what a call is given is words; anything else of that name is not", () => {
+  const data = { input: { image_url: ADDRESS } };
+  expect(refusedMediaUrl(draftOf({ type: "other", kind: "mcp_tool_use", data, path }), "refuse")).toBeUndefined();
+  expect(refusedMediaUrl(draftOf({ type: "other", kind: "video", data, path }), "pass")).toBeDefined();
 });
 
 test("a field of the caller's own naming is named briefly", () => {

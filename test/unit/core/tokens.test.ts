@@ -99,7 +99,7 @@ describe("drafts", () => {
     );
   });
 
-  // planted: `unreadTokens` that returns 0; `tools[1]` looked for as a member
+  // planted: `unreadTokens` that returns 0; `tools[1]` looked for as a member; a member called as a conversation left out
   test("what a draft only names is read from the body, by the member that it stands in", () => {
     const text = `{"tools": ${JSON.stringify([{ type: "custom", custom: { name: "look_up", description: "x".repeat(4_000) } }])}}`;
     const body: Body = {
@@ -113,6 +113,10 @@ describe("drafts", () => {
       expect(estimateInputTokens(draft, body) - estimateInputTokens(draft)).toBeGreaterThan(1_000);
     }
     expect(estimateInputTokens(chat([]), body)).toBe(estimateInputTokens(chat([])));
+    // A format that has no conversation, or calls it otherwise, has not read it.
+    const unknown: Body = { ...body, members: [{ key: "system", start: 1, valueStart: 10, end: text.length - 1 }] };
+    const foreign: ChatDraft = { ...chat([]), unknownFields: ["system"] };
+    expect(estimateInputTokens(foreign, unknown) - estimateInputTokens(foreign)).toBeGreaterThan(1_000);
     // Messages are in the draft, whatever of them it has no word for.
     const messages: Body = { ...body, members: [{ key: "messages", start: 1, valueStart: 10, end: text.length - 1 }] };
     const draft: ChatDraft = { ...chat([]), untranslatable: ["messages[0].content[0]"] };

@@ -132,6 +132,23 @@ test.each([
   ]);
 });
 
+// planted: the backend's own word told; `temperature` told as `input`
+test.each([
+  ["input", "openai-responses", "messages[3].content[0]"],
+  ["temperature", "openai-responses", "temperature"],
+  ["messages[3].content[0]", "openai-chat", "messages[3].content[0]"],
+] as const)("what a backend refuses is told as %s to a caller of %s", async (told, wire, param) => {
+  const said = wire === "openai-chat" ? picture("https://example.com/") : { input: "hi" };
+  const asked = {
+    caller: "openai-chat",
+    backend: "openai-chat",
+    stream: false,
+    asks: { wire, body: { model: "added", ...said } },
+  } as const;
+  const played = await play(asked, () => Response.json({ error: { message: "no", param } }, { status: 400 }), gateway);
+  expect([played.status, JSON.parse(played.body).error.param]).toEqual([400, told]);
+});
+
 // planted: the preset's formats not read
 test("a server that was added by a line of configuration answers, with its quirks", async () => {
   const played = await ask("added", { messages: [{ role: "user", name: "ann", content: "hi" }] });

@@ -267,6 +267,20 @@ describe("from OpenAI's format to Anthropic's", () => {
   });
 });
 
+describe("from Responses to Anthropic's format", () => {
+  // planted: `messages` told to every caller; the index of the draft's message
+  it.each([
+    ['"input":[{"role":"developer","content":"Be brief."}]', "input"],
+    [
+      '"instructions":"S","input":[{"role":"user","content":"?"},{"role":"user","content":[{"type":"input_text","text":"?"},{"type":"input_file","file_id":"x"}]}]',
+      "input[1].content[1]",
+    ],
+  ])("refuses by the caller's own names: %s", (fields, param) => {
+    const wish = { from: "openai-responses", to: "anthropic-messages", maxOutputTokens: 9 } as const;
+    expect(encode(`{"model":"chat",${fields}}`, wish)).toMatchObject({ refused: param });
+  });
+});
+
 describe("from Anthropic's format to OpenAI's", () => {
   const text = JSON.stringify({
     model: "chat",
