@@ -136,7 +136,7 @@ function refusedOf(wire: WireName, more: JsonObject, passes = true) {
   return refusedMediaUrl(draft.value, "pass", passes ? parsed.body : undefined);
 }
 
-// planted: the block's index in the draft named; `documents` of a tool's result not entered; the path of a turn's first item for all of its items
+// planted: one place told for every picture; the content of a tool's result not entered; the first item told for every item
 test.each<[WireName, string, JsonObject]>([
   [
     "openai-chat",
@@ -211,7 +211,7 @@ test.each<[WireName, string, JsonObject]>([
   expect(refusedOf(wire, more, false)).toBeUndefined();
 });
 
-// planted: every member looked at
+// planted: schemas looked at; `structured_outputs` looked at
 test("what is read here, labels and schemas are words", () => {
   const schema = { type: "object", properties: { a: { default: { url: ADDRESS } } } };
   expect(refusedOf("openai-embeddings", { input: ADDRESS, user: "u" })).toBeUndefined();
@@ -238,6 +238,7 @@ test("what a call is given is words; anything else of that name is not", () => {
   expect(refusedMediaUrl(draftOf({ type: "other", kind: "video", data, path }), "pass")).toBeDefined();
 });
 
+// planted: the name told whole
 test("a field of the caller's own naming is named briefly", () => {
   const failure = refusedOf("openai-embeddings", { input: "x", [`${"x".repeat(5_000)}_url`]: [{ url: ADDRESS }] });
   expect(failure?.param).toHaveLength(64);
