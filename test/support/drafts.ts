@@ -27,16 +27,18 @@ const base64 = fc.uint8Array({ minLength: 1, maxLength: 12 }).map((bytes) => Buf
 const url = fc.constantFrom("https://example.com/a.png", "http://127.0.0.1:9/b?c=d#e");
 
 const text = someText.map((said): BlockOf<"text"> => ({ type: "text", text: said }));
+/** Stands for where a block stood. */
+const PLACE = "place";
 const imageSource = fc.oneof(
   url.map((where) => ({ kind: "url" as const, url: where })),
   base64.map((data) => ({ kind: "base64" as const, mediaType: "image/png", data })),
 );
-const image = imageSource.map((source): BlockOf<"image"> => ({ type: "image", source, path: "" }));
+const image = imageSource.map((source): BlockOf<"image"> => ({ type: "image", source, path: PLACE }));
 const pdf = fc.tuple(base64, fc.option(name, { nil: undefined })).map(
   ([data, title]): BlockOf<"file"> => ({
     type: "file",
     source: { kind: "base64", mediaType: "application/pdf", data },
-    path: "",
+    path: PLACE,
     ...given({ name: title }),
   }),
 );
@@ -77,11 +79,11 @@ const shared = fc.record(
   { requiredKeys: ["maxOutputTokens"] },
 );
 
-/** The blocks, without where they stood: each format has its own places, and what is said is the same in all of them. */
+/** The blocks as if all stood in one place: each format has its own places, and what is said is the same in all of them. */
 export function placeless(blocks: readonly ContentBlock[]): readonly ContentBlock[] {
   return blocks.map((block) => {
     if (block.type === "tool-result") return { ...block, content: placeless(block.content) };
-    return "path" in block ? { ...block, path: "" } : block;
+    return "path" in block ? { ...block, path: PLACE } : block;
   });
 }
 
@@ -203,9 +205,9 @@ export const inOpenAiChat: fc.Arbitrary<ChatDraft> = draft(
           text,
           fc
             .tuple(imageSource, fc.constantFrom("low", "high"))
-            .map(([source, detail]) => ({ type: "image" as const, source, path: "", detail })),
+            .map(([source, detail]) => ({ type: "image" as const, source, path: PLACE, detail })),
           pdf,
-          id.map((file) => ({ type: "file" as const, source: { kind: "id" as const, id: file }, path: "" })),
+          id.map((file) => ({ type: "file" as const, source: { kind: "id" as const, id: file }, path: PLACE })),
         ),
         fc
           .tuple(
@@ -272,8 +274,8 @@ export const inAnthropicMessages: fc.Arbitrary<ChatDraft> = draft(
             text,
             image,
             pdf,
-            id.map((file) => ({ type: "image" as const, source: { kind: "id" as const, id: file }, path: "" })),
-            url.map((where) => ({ type: "file" as const, source: { kind: "url" as const, url: where }, path: "" })),
+            id.map((file) => ({ type: "image" as const, source: { kind: "id" as const, id: file }, path: PLACE })),
+            url.map((where) => ({ type: "file" as const, source: { kind: "url" as const, url: where }, path: PLACE })),
           ),
         ),
         fc
