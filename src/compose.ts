@@ -15,6 +15,7 @@ import { unconfigured } from "./http/unconfigured.ts";
 import { constantTimeEqual, hmacBase64Url, hmacKeyOf } from "./lib/hash.ts";
 import { policies } from "./policies/registry.ts";
 import { BreakerView } from "./routing/breaker-view.ts";
+import { RetryBudget } from "./routing/retry-budget.ts";
 import { hashSecret } from "./stages/api-key.ts";
 import type { Gateway } from "./stages/gateway.ts";
 import { runtimeChance } from "./stores/isolate/chance.ts";
@@ -165,6 +166,7 @@ function composeGateway(
     budgets: stores.money,
     speeds: speedometer(clock),
     breakers: new BreakerView((backend) => base.backends[backend]?.breaker, clock.now),
+    retries: new RetryBudget(),
     policies,
     transport,
     enqueue: eventBatcher(queue, clock),

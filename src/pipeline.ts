@@ -52,9 +52,9 @@ async function asked(exchange: Admitted, gateway: Gateway): Promise<Result<LiveA
   const attempts = planAttempts(exchange, gateway);
   const found = orEstimate(exchange, await dispatch(exchange, attempts, gateway));
   if (!found.ok) return found;
-  const { validateStructured, continueStreams } = exchange.route;
+  const { validateStructured, continueStreams, maxAttempts } = exchange.route;
   const live = continueStreams
-    ? continuing(exchange, found.value, continueStreams.attempts, attempts, gateway)
+    ? continuing(exchange, found.value, continueStreams.attempts, attempts.slice(0, maxAttempts), gateway)
     : found.value;
   return validateStructured ? validate(exchange, live, validateStructured.repairs, attempts, gateway) : ok(live);
 }

@@ -73,11 +73,24 @@ export function priceOf(target: TargetFile, backend: BackendFile | undefined): P
   return { inputPerMillion, outputPerMillion, ...defined(rest) };
 }
 
+function ceilingOf({ priceCeiling }: Pick<RouteFile, "priceCeiling">): Price | undefined {
+  if (priceCeiling === undefined) return undefined;
+  const { inputPerMillion, outputPerMillion, ...rest } = priceCeiling;
+  return { inputPerMillion, outputPerMillion, ...defined(rest) };
+}
+
 /** The target's own, else the model's. */
 function tokenizerOf(target: TargetFile, backend: BackendFile | undefined): TargetFile["tokenizer"] {
   const name = nameInFile(target.model);
   const models = backend?.models ?? {};
   return target.tokenizer ?? (Object.hasOwn(models, name) ? models[name]?.tokenizer : undefined);
+}
+
+/** What the model can hold, as the target says, else the backend's list of models. */
+export function contextOf(target: TargetFile, backend: BackendFile | undefined): number | undefined {
+  const name = nameInFile(target.model);
+  const models = backend?.models ?? {};
+  return target.contextTokens ?? (Object.hasOwn(models, name) ? models[name]?.contextTokens : undefined);
 }
 
 /** What a route may write; nothing where its operation writes no text. */
@@ -130,7 +143,8 @@ function buildRoute(route: RouteFile, alias: string, file: ConfigFile): Route {
   const operation = route.operation ?? "chat";
   const target = (candidate: TargetFile): Target => {
     const { name, env, default: defaultName } = candidate.model;
-    const price = priceOf(candidate, file.backends[candidate.backend]);
+    const backend = file.backends[candidate.backend];
+    const price = priceOf(candidate, backend);
     if (price === undefined) throw new Error(`routes.${alias}: a target without a price passed the checks`);
     return {
       ...(candidate.name !== undefined && { name: candidate.name }),
@@ -138,10 +152,17 @@ function buildRoute(route: RouteFile, alias: string, file: ConfigFile): Route {
       model: env !== undefined && defaultName !== undefined ? { env, default: defaultName } : { name: name ?? "" },
       weight: candidate.weight ?? 1,
       price,
-      ...defined({ tokenizer: tokenizerOf(candidate, file.backends[candidate.backend]) }),
+      ...defined({
+        tokenizer: tokenizerOf(candidate, backend),
+        contextTokens: contextOf(candidate, backend),
+        on: candidate.on ?? route.fallbackOn,
+        delayBudgetMs: candidate.delayBudgetMs,
+        priceCeiling: ceilingOf(candidate),
+      }),
     };
   };
   const deadlines = defined(route.deadlines);
+  const priceCeiling = ceilingOf(route);
   return {
     alias,
     operation,
@@ -155,6 +176,8 @@ function buildRoute(route: RouteFile, alias: string, file: ConfigFile): Route {
     ...(route.exactTokens === true && { exactTokens: true }),
     cache: { ...DEFAULT_CACHE, ...defined(route.cache) },
     delayBudgetMs: route.delayBudgetMs ?? DEFAULT_ROUTE.delayBudgetMs,
+    ...(priceCeiling && { priceCeiling }),
+    ...(route.hedge && { hedge: route.hedge }),
     maxAttempts: route.maxAttempts ?? DEFAULT_ROUTE.maxAttempts,
     holdHeadersMs: route.holdHeadersMs ?? DEFAULT_ROUTE.holdHeadersMs,
     keepAliveMs: route.keepAliveMs ?? DEFAULT_ROUTE.keepAliveMs,

@@ -1,16 +1,23 @@
 import { formatFor, OPERATION_OF } from "../core/formats.ts";
-import { candidatesOf, deadlinesOf, longestAnswerMs, mostOutputTokens, nameInFile, priceOf } from "./build.ts";
+import {
+  candidatesOf,
+  contextOf,
+  deadlinesOf,
+  longestAnswerMs,
+  mostOutputTokens,
+  nameInFile,
+  priceOf,
+} from "./build.ts";
+import { checkChain } from "./chain-checks.ts";
 import { DEFAULT_BREAKER, DEFAULT_ROUTE, defined } from "./defaults.ts";
+import type { Finding } from "./finding.ts";
 import { PRESETS } from "./presets.ts";
 import { readChoice, readRules, targetNames } from "./route-rules.ts";
 import type { BackendFile, ConfigFile, RouteFile } from "./schema.ts";
 import { suggest } from "./suggest.ts";
 import type { Path } from "./yaml-source.ts";
 
-export interface Finding {
-  readonly path: Path;
-  readonly reason: string;
-}
+export type { Finding } from "./finding.ts";
 
 /** What no single value can show: names that must exist, numbers that must fit each other. Pure; finds all there is at once. */
 export function crossCheck(file: ConfigFile): readonly Finding[] {
@@ -151,7 +158,7 @@ function checkRoute(alias: string, route: RouteFile, file: ConfigFile): Finding[
       });
     }
     findings.push(...(route.deadlines ? checkDeadlines([...at, "deadlines"], backend, route) : []));
-    findings.push(...checkContext([...at, "maxOutputTokens"], route, name, backend));
+    findings.push(...checkContext([...at, "maxOutputTokens"], route, name, contextOf(candidate, backend)));
     findings.push(...checkReach(at, route, candidate.list, candidates.length, backend));
   }
   findings.push(...checkRules(at, route));
@@ -170,6 +177,7 @@ function checkRoute(alias: string, route: RouteFile, file: ConfigFile): Finding[
     findings.push({ path: [...at, "maxOutputTokens"], reason: `${what} no output tokens` });
   }
   findings.push(...checkExactTokens([...at, "exactTokens"], route, file));
+  findings.push(...checkChain(at, route, file));
   return findings.filter(
     (finding, index) =>
       findings.findIndex((other) => other.reason === finding.reason && other.path.join() === finding.path.join()) ===
@@ -192,9 +200,7 @@ function checkExactTokens(path: Path, route: RouteFile, file: ConfigFile): Findi
   ];
 }
 
-function checkContext(path: Path, route: RouteFile, name: string, backend: BackendFile): Finding[] {
-  const models = backend.models ?? {};
-  const context = Object.hasOwn(models, name) ? models[name]?.contextTokens : undefined;
+function checkContext(path: Path, route: RouteFile, name: string, context: number | undefined): Finding[] {
   const output = mostOutputTokens(route);
   if (context === undefined || output < context) return [];
   return [{ path, reason: `${output} leaves no room for input in the ${context} tokens that "${name}" can hold` }];

@@ -3,6 +3,7 @@ import { looksLikeCredential } from "../core/credentials.ts";
 import { QUIRK_NAMES, WIRE_NAMES } from "../core/formats.ts";
 import { ALIAS, MODEL_NAME, type NameRule, PLAIN_NAME } from "../core/identifiers.ts";
 import { TOKENIZER_FAMILIES } from "../core/tokenizers.ts";
+import { TRIGGERS } from "../core/triggers.ts";
 
 /**
  * The shape of a configuration file, before defaults and cross references. Used at build time in Node only: the Worker holds what
@@ -165,11 +166,20 @@ const model = z.preprocess(
     ),
 );
 
+/** What leads to a step of the chain. */
+const triggers = z
+  .array(z.enum(TRIGGERS, { error: `must be one of ${TRIGGERS.join(", ")}` }))
+  .min(1, { error: "needs at least one; a step that nothing leads to is never taken" });
+
 const fallback = z.strictObject({
   backend: z.string(),
   model,
   price: price.optional(),
   tokenizer: tokenizer.optional(),
+  contextTokens: count.optional(),
+  on: triggers.optional(),
+  delayBudgetMs: milliseconds.optional(),
+  priceCeiling: price.optional(),
 });
 
 const target = fallback.extend({
@@ -188,6 +198,10 @@ const route = z.strictObject({
   /** Read by route-rules.ts, as those of the overlay are. */
   rules: z.array(z.unknown()).optional(),
   choose: z.unknown().optional(),
+  /** Of every step that names none itself. */
+  fallbackOn: triggers.optional(),
+  priceCeiling: price.optional(),
+  hedge: z.strictObject({ afterMs: milliseconds }).optional(),
   maxOutputTokens: count.optional(),
   maxInputTokens: count.optional(),
   exactTokens: z.boolean({ error: "must be true or false" }).optional(),

@@ -3,6 +3,7 @@ import type { LimitLevel } from "./failure.ts";
 import type { Price } from "./money.ts";
 import type { Choice, RouteRule } from "./route-rules.ts";
 import type { TokenizerFamily } from "./tokenizers.ts";
+import type { Trigger } from "./triggers.ts";
 import type { Quirk, WireName } from "./wire.ts";
 
 /** Milliseconds, each from the start of what it bounds. */
@@ -82,6 +83,14 @@ export interface Target {
   readonly price: Price;
   /** How the model counts; absent: as the family that counts most. */
   readonly tokenizer?: TokenizerFamily;
+  /** What the model can hold, input and output together, where it is known. */
+  readonly contextTokens?: number;
+  /** What leads to this step of the chain; absent: `DEFAULT_TRIGGERS`. The target that comes first needs nothing to lead to it. */
+  readonly on?: readonly Trigger[];
+  /** Until this step's first token, its retries included, within the route's own. */
+  readonly delayBudgetMs?: number;
+  /** The step is left out while its price, which the overlay may have changed, is above this in any part. */
+  readonly priceCeiling?: Price;
 }
 
 /** The backend's name for the model of a target. A variable that was not bound to the environment is known by its default. */
@@ -115,7 +124,11 @@ export interface Route {
   readonly exactTokens?: boolean;
   /** From admission to the first token, over all attempts. */
   readonly delayBudgetMs: number;
-  /** Attempts at most, retries included. */
+  /** No target or fallback whose price is above this, in any part, is asked or reserved for. */
+  readonly priceCeiling?: Price;
+  /** A first token that is not there after `afterMs` is also asked of the next step; the first real token of the two wins, the other is stopped. */
+  readonly hedge?: { readonly afterMs: number };
+  /** Attempts at most, retries and a hedge included. */
   readonly maxAttempts: number;
   /** After this long without a first token, a stream answers 200 and keep-alives. */
   readonly holdHeadersMs: number;

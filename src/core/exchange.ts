@@ -147,6 +147,8 @@ export interface StreamingAnswer {
   readonly expiresAt: number;
   readonly wire: Wire;
   readonly origin: AnswerOrigin;
+  /** A content filter ended it before its first word. */
+  readonly filtered?: boolean;
   /**
    * The next frames; `end` when the backend's stream is over and every choice has finished; a failure otherwise.
    * After `end` or a failure it is not called again.

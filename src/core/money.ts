@@ -33,3 +33,14 @@ export function ceilingNanoUsd(price: Price, inputTokens: number, outputTokens: 
   const dearest = Math.max(price.inputPerMillion, price.cacheWritePerMillion ?? 0, price.cachedInputPerMillion ?? 0);
   return costNanoUsd({ ...price, inputPerMillion: dearest }, { inputTokens, outputTokens });
 }
+
+/** Whether nothing at `price` can cost more than the same at `ceiling`. */
+export function isWithin(price: Price, ceiling: Price): boolean {
+  const dearestInput = ({ inputPerMillion, cachedInputPerMillion, cacheWritePerMillion }: Price): number =>
+    Math.max(inputPerMillion, cachedInputPerMillion ?? 0, cacheWritePerMillion ?? 0);
+  return (
+    dearestInput(price) <= dearestInput(ceiling) &&
+    price.outputPerMillion <= ceiling.outputPerMillion &&
+    (price.perRequest ?? 0) <= (ceiling.perRequest ?? 0)
+  );
+}

@@ -1,10 +1,12 @@
 import { type Backend, type Config, type Deadlines, modelNameOf, type Route, type Target } from "../core/config.ts";
 import { formatFor } from "../core/formats.ts";
-import type { Price } from "../core/money.ts";
+import { isWithin, type Price } from "../core/money.ts";
 import type { BreakerState } from "../core/ports.ts";
+import type { Trigger } from "../core/triggers.ts";
 import type { WireName } from "../core/wire.ts";
 import { phaseOf } from "./breaker.ts";
-import { isWithin } from "./price.ts";
+import { isBelowCeilings } from "./price.ts";
+import { holds, leadsTo } from "./triggers.ts";
 
 export { dearestPrice } from "./price.ts";
 
@@ -15,6 +17,8 @@ export type AttemptReason =
   /** Not drawn; behind the one that was, heavier first. */
   | "other-target"
   | "fallback"
+  /** First, because the request is too long for every target. */
+  | "larger-context"
   /** Its breaker was open and may close: this attempt finds out. */
   | "probe"
   /** Every breaker is open: the one that closes first is tried all the same. */
@@ -29,7 +33,10 @@ export type SkipReason =
   | "above-price-ceiling"
   | "breaker-open"
   | "fallback-refused"
-  | "beyond-max-attempts";
+  /** By our own estimate the request is too long for it, and a larger step is there and may take it. */
+  | "context-too-small"
+  /** No target stands, and this step says that it is not there for that. */
+  | "not-led-to";
 
 export interface PlanAttempt {
   readonly target: Target;
@@ -68,6 +75,8 @@ export interface PlanInput {
   readonly drawn?: Target;
   /** What was reserved for: no attempt may cost more. Without one, each target's own price is its ceiling. */
   readonly priceCeiling?: Price;
+  /** What the model has to hold by our own estimate: the input, and all that may be written. */
+  readonly neededTokens?: number;
   /** What is left of the delay budget until the first token, over all attempts. The route's own where it is absent. */
   readonly budgetMs?: number;
   /** The caller wants the chosen target's answer or none. */
@@ -88,7 +97,7 @@ interface Usable extends Candidate {
 
 /**
  * From route, health and price to the ordered attempts: one target by weight, the other targets by weight, then the fallbacks in
- * their order. Pure but for `random`, which is drawn once, and only where there is a choice that was not made before.
+ * their order. How many of them are made, and by what one leads to the next, is dispatch's. Pure but for `random`, which is drawn once, and only where there is a choice that was not made before.
  */
 export function plan(route: Route, input: PlanInput): Plan {
   const skipped: Skipped[] = [];
@@ -105,15 +114,23 @@ export function plan(route: Route, input: PlanInput): Plan {
     skip(candidate, judged);
     return [];
   });
-  const standing = usable.filter((candidate) => candidate.phase !== "open");
-  const ordered = standing.length > 0 ? inOrder(standing, input) : lastResort(usable);
-  for (const candidate of usable) {
-    if (candidate.phase === "open" && !ordered.some(([kept]) => kept === candidate)) skip(candidate, "breaker-open");
+  const fitting = withRoom(usable, input);
+  for (const candidate of usable) if (!fitting.includes(candidate)) skip(candidate, "context-too-small");
+  const standing = fitting.filter((candidate) => candidate.phase !== "open");
+  const causes = causesOf(route, usable, fitting);
+  const isLed = ({ isFallback, target }: Candidate): boolean =>
+    !isFallback || causes.some((cause) => leadsTo(target, cause));
+  const begins = standing.findIndex(isLed);
+  const ordered =
+    begins >= 0
+      ? inOrder(standing.slice(begins), input)
+      : lastResort(fitting.filter((candidate) => candidate.phase === "open" && isLed(candidate)));
+  for (const candidate of fitting) {
+    if (ordered.some(([kept]) => kept === candidate)) continue;
+    skip(candidate, candidate.phase === "open" ? "breaker-open" : "not-led-to");
   }
-  const most = input.noFallback === true ? 1 : route.maxAttempts;
-  for (const [candidate] of ordered.slice(most)) {
-    skip(candidate, input.noFallback === true ? "fallback-refused" : "beyond-max-attempts");
-  }
+  const most = input.noFallback === true ? 1 : ordered.length;
+  for (const [candidate] of ordered.slice(most)) skip(candidate, "fallback-refused");
   const budgetMs = input.budgetMs ?? route.delayBudgetMs;
   const attempts = ordered.slice(0, most).map(
     ([candidate, reason]): PlanAttempt => ({
@@ -127,7 +144,27 @@ export function plan(route: Route, input: PlanInput): Plan {
       reason: candidate.phase === "half-open" ? "probe" : reason,
     }),
   );
+  const [first] = attempts;
+  if (first?.reason === "fallback" && causes.includes("context"))
+    return { attempts: [{ ...first, reason: "larger-context" }, ...attempts.slice(1)], skipped };
   return { attempts, skipped };
+}
+
+/** Those that can hold the request, where one of them may take it for that; else all: our estimate is no proof. */
+function withRoom(usable: readonly Usable[], { neededTokens }: PlanInput): readonly Usable[] {
+  if (neededTokens === undefined) return usable;
+  const roomy = usable.filter(({ target }) => holds(target, neededTokens));
+  const isTold = ({ target }: Usable): boolean => target.contextTokens !== undefined && leadsTo(target, "context");
+  return roomy.length < usable.length && roomy.some(isTold) ? roomy : usable;
+}
+
+/** Why no target stands, where none does: the request is too long for them, or they are not to be had. */
+function causesOf(route: Route, usable: readonly Usable[], fitting: readonly Usable[]): readonly Trigger[] {
+  const small = usable.filter((candidate) => !candidate.isFallback && !fitting.includes(candidate)).length;
+  const causes: Trigger[] = [];
+  if (small > 0) causes.push("context");
+  if (small < route.targets.length) causes.push("unavailable");
+  return causes;
 }
 
 /** The targets that the configuration and the environment let stand, whatever their health. */
@@ -163,6 +200,7 @@ function judge(candidate: Candidate, route: Route, input: PlanInput): Usable | S
   if (wire === undefined) return "wrong-operation";
   if (!candidate.isFallback && target.weight <= 0) return "no-weight";
   if (candidate.isFallback && input.noFallback === true) return "fallback-refused";
+  if (!isBelowCeilings(target, route)) return "above-price-ceiling";
   if (input.priceCeiling !== undefined && !isWithin(target.price, input.priceCeiling)) return "above-price-ceiling";
   const state = input.breakers[target.backend];
   return { ...candidate, backend, wire, phase: phaseOf(state, input.now), openUntil: state?.openUntil ?? 0 };

@@ -1,14 +1,17 @@
-import type { Config, Route } from "../core/config.ts";
-import type { Price } from "../core/money.ts";
+import type { Config, Route, Target } from "../core/config.ts";
+import { isWithin, type Price } from "../core/money.ts";
 
 /**
  * A price that none of the route's permitted targets exceeds, part by part: what a reservation must cover, whichever of them answers.
- * Disabled backends do not count, nor do those that are not `available` where that is given.
+ * Disabled backends do not count, nor do those that are not `available` where that is given, nor what is above a ceiling of the configuration.
  */
 export function dearestPrice(route: Route, config: Config, available?: ReadonlySet<string>): Price {
   const prices = [...route.targets, ...route.fallbacks]
     .filter(
-      ({ backend }) => !config.disabledBackends.has(backend) && (available === undefined || available.has(backend)),
+      (target) =>
+        !config.disabledBackends.has(target.backend) &&
+        (available === undefined || available.has(target.backend)) &&
+        isBelowCeilings(target, route),
     )
     .map((target) => target.price);
   const most = (part: (price: Price) => number): number => Math.max(0, ...prices.map(part));
@@ -21,13 +24,10 @@ export function dearestPrice(route: Route, config: Config, available?: ReadonlyS
   };
 }
 
-/** Whether nothing at `price` can cost more than the same at `ceiling`. */
-export function isWithin(price: Price, ceiling: Price): boolean {
-  const dearestInput = ({ inputPerMillion, cachedInputPerMillion, cacheWritePerMillion }: Price): number =>
-    Math.max(inputPerMillion, cachedInputPerMillion ?? 0, cacheWritePerMillion ?? 0);
+/** Whether the target's price is within its own ceiling and the route's. */
+export function isBelowCeilings({ price, priceCeiling }: Target, route: Pick<Route, "priceCeiling">): boolean {
   return (
-    dearestInput(price) <= dearestInput(ceiling) &&
-    price.outputPerMillion <= ceiling.outputPerMillion &&
-    (price.perRequest ?? 0) <= (ceiling.perRequest ?? 0)
+    (priceCeiling === undefined || isWithin(price, priceCeiling)) &&
+    (route.priceCeiling === undefined || isWithin(price, route.priceCeiling))
   );
 }

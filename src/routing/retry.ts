@@ -14,9 +14,7 @@ export interface RetryInput {
   /** Attempts at any backend so far, this one included. */
   readonly attemptsMade: number;
   readonly maxAttempts: number;
-  /** Backends of the plan that were not tried yet. */
-  readonly othersLeft: number;
-  /** What is left of the delay budget. */
+  /** What is left of the delay budget, the step's own and the whole. */
   readonly leftMs: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -25,16 +23,16 @@ export interface RetryInput {
 /**
  * How long to wait before the same backend is tried once more, with full jitter; undefined where it should not be. Only two failures
  * are worth it: the connection never stood, or the backend is overloaded and named a time that still fits into the delay budget.
- * A retry never takes the attempt of a backend that was not tried yet, and nobody waits for an overloaded one while another is left.
+ * Only asked where the failure leads to no other step: while another is left nobody waits. Whether the retry may be sent is the retry budget's word.
  */
 export function retryDelayMs(input: RetryInput): number | undefined {
-  const { failure, retries, attemptsMade, maxAttempts, othersLeft, leftMs, random } = input;
-  if (retries >= MAX_RETRIES || attemptsMade + othersLeft >= maxAttempts) return undefined;
+  const { failure, retries, attemptsMade, maxAttempts, leftMs, random } = input;
+  if (retries >= MAX_RETRIES || attemptsMade >= maxAttempts) return undefined;
   if (failedToConnect(failure)) {
     const delayMs = backoffMs(RULE, retries, random);
     return delayMs < leftMs ? delayMs : undefined;
   }
-  if (failure.type !== "backend_overloaded" || failure.retryAfterMs === undefined || othersLeft > 0) return undefined;
+  if (failure.type !== "backend_overloaded" || failure.retryAfterMs === undefined) return undefined;
   const delayMs = backoffMs(RULE, retries, random, failure.retryAfterMs);
   return delayMs < leftMs ? delayMs : undefined;
 }

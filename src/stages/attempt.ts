@@ -84,7 +84,8 @@ export async function attempt(
 
 function wantsStream({ backend, wire, deadlines }: PlannedAttempt, exchange: Admitted): boolean {
   if (!wire.streams || !isGenerative(exchange.draft)) return false;
-  if (exchange.draft.stream || backend.collectJson === "always") return true;
+  // Of two that are asked, the one with the first token wins: it has to be seen.
+  if (exchange.draft.stream || backend.collectJson === "always" || exchange.route.hedge) return true;
   // At a slow 10 tokens a second, would the answer outlast a proxy's patience with silence?
   return (
     backend.collectJson === "overDeadline" &&

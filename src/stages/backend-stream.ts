@@ -75,6 +75,10 @@ export class BackendStream implements StreamingAnswer {
     return this.#running.failed(step?.kind === "failure" ? step.failure : cut("no_token"));
   }
 
+  get filtered(): boolean {
+    return this.#meter.filtered;
+  }
+
   async next(): Promise<StreamStep> {
     const step = this.#held.shift() ?? this.#pending ?? (await this.#read());
     if (step === this.#pending) this.#pending = undefined;

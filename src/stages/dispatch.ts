@@ -1,75 +1,279 @@
+import { isText } from "../core/answer.ts";
+import { choicesOf, isGenerative } from "../core/draft.ts";
 import type { Admitted, LiveAnswer } from "../core/exchange.ts";
-import { type Failure, isFallbackWorthy, UNTRANSLATABLE } from "../core/failure.ts";
-import { fail, type Result } from "../core/result.ts";
+import type { Failure, FailureType } from "../core/failure.ts";
+import { fail, ok, type Result } from "../core/result.ts";
+import type { Trigger } from "../core/triggers.ts";
+import { phaseOf } from "../routing/breaker.ts";
 import { within } from "../routing/plan.ts";
 import { retryDelayMs } from "../routing/retry.ts";
+import { isOutage, isRoomier, leadsTo, triggerOf } from "../routing/triggers.ts";
 import { attempt } from "./attempt.ts";
 import type { Gateway } from "./gateway.ts";
+import { type RaceEnd, race } from "./hedge.ts";
+import { isFiltered } from "./meter.ts";
 import { CANCELLED, type PlannedAttempt } from "./running-attempt.ts";
 
 /**
- * Walks the attempts in order until one gives its first real token. Each is built from the same untouched exchange.
- * The last failure is the caller's; one that another backend cannot mend (a 400) ends the walk at once.
+ * Walks the chain in order until a step gives its first real token. Each attempt is built from the same untouched exchange. A failure leads on
+ * by its trigger to the next step that stands for it; steps that do not are passed over for good. The last failure is the caller's; one that
+ * no step mends (a 400) ends the walk at once. The route's delay budget and its `maxAttempts` hold over all of it, retries and a hedge included.
  */
-export async function dispatch(
+export function dispatch(
   exchange: Admitted,
   attempts: readonly PlannedAttempt[],
   gateway: Gateway,
 ): Promise<Result<LiveAnswer>> {
-  const { route, notes, departure } = exchange;
-  const startedAt = gateway.clock.now();
-  let last: Failure = {
-    type: "backend_unavailable",
-    message: "No backend is available for this model.",
-    retryAfterMs: 5_000,
-    detail: "no_backend",
-  };
-  for (const [index, planned] of attempts.entries()) {
-    if (departure.gone) return fail(CANCELLED);
-    for (let retries = 0; ; retries++) {
-      const spentMs = gateway.clock.now() - startedAt;
-      const deadlines = within(planned.deadlines, route.delayBudgetMs - spentMs);
-      const tried = await attempt({ ...planned, deadlines }, exchange, gateway);
-      const ioMs = gateway.clock.now() - startedAt - spentMs;
-      if (tried.ok) {
-        notes.decisions.push({ step: "dispatch", decision: "answered", reason: planned.backend.name, ioMs });
-        return tried;
-      }
-      if (departure.gone) return fail(CANCELLED);
-      last = moreTelling(last, tried.failure);
-      notes.decisions.push({
-        step: "dispatch",
-        decision: tried.failure.type,
-        reason: `${planned.backend.name}${tried.failure.detail ? `:${tried.failure.detail}` : ""}`,
-        ioMs,
-      });
-      if (!isFallbackWorthy(tried.failure) && !(cannotSay(tried.failure) && index + 1 < attempts.length)) return tried;
-      const leftMs = route.delayBudgetMs - (gateway.clock.now() - startedAt);
-      if (leftMs <= 0) return fail(last);
-      const delayMs = retryDelayMs({
-        failure: tried.failure,
-        retries,
-        attemptsMade: notes.attempts.length,
-        maxAttempts: route.maxAttempts,
-        othersLeft: attempts.length - index - 1,
-        leftMs,
-        random: () => gateway.chance.random(),
-      });
-      if (delayMs === undefined) break;
-      await pause(delayMs, exchange);
-    }
-  }
-  return fail(last);
+  return new Walk(exchange, attempts, gateway).run();
 }
 
-/** A draft that this backend's format cannot say, while another's may. */
-function cannotSay(failure: Failure): boolean {
-  return failure.type === "caller_bad_request" && failure.detail === UNTRANSLATABLE;
+/** What dispatch decided, each word with the backend and, behind a colon, why. A closed list. */
+type DispatchDecision =
+  | "answered"
+  /** How an attempt failed. */
+  | FailureType
+  /** The chain goes on, by this trigger. */
+  | "next"
+  /** A step that this trigger does not lead to, or a backend that may get no more retries (`retry-budget`). */
+  | "passed-over"
+  /** The same backend once more. */
+  | "retry"
+  /** It would have been asked once more, and its retry budget is spent. */
+  | "retry-refused"
+  /** Asked beside a first that is slow. */
+  | "hedge"
+  /** Stopped because the other had its first token. */
+  | "hedge-lost"
+  /** A content filter's finish before any word: kept, in case no other step answers. */
+  | "filtered"
+  /** The walk ends although a step was left: `delay-budget` or `max-attempts`. */
+  | "stopped";
+
+/** Why the walk goes on from a step, and from where. */
+interface Onward {
+  readonly trigger: Trigger;
+  readonly from: PlannedAttempt;
+}
+
+const NOBODY: Failure = {
+  type: "backend_unavailable",
+  message: "No backend is available for this model.",
+  retryAfterMs: 5_000,
+  detail: "no_backend",
+};
+
+class Walk {
+  readonly #exchange: Admitted;
+  readonly #attempts: readonly PlannedAttempt[];
+  readonly #gateway: Gateway;
+  readonly #endsAt: number;
+  readonly #begunBefore: number;
+  readonly #called = new Set<string>();
+  /** The furthest step of the chain that was begun. */
+  #at = 0;
+  #last: Failure = NOBODY;
+  #filtered: LiveAnswer | undefined;
+  #isHedged = false;
+
+  constructor(exchange: Admitted, attempts: readonly PlannedAttempt[], gateway: Gateway) {
+    this.#exchange = exchange;
+    this.#attempts = attempts;
+    this.#gateway = gateway;
+    this.#endsAt = gateway.clock.now() + exchange.route.delayBudgetMs;
+    this.#begunBefore = exchange.notes.attemptsBegun;
+  }
+
+  async run(): Promise<Result<LiveAnswer>> {
+    for (let planned = this.#attempts[0]; planned; ) {
+      const ended = await this.#step(planned);
+      if ("ok" in ended) return this.#over(ended);
+      planned = this.#next(ended);
+    }
+    return this.#over(fail(this.#last));
+  }
+
+  /** One backend, as often as it may be tried. A result ends the walk. */
+  async #step(planned: PlannedAttempt): Promise<Result<LiveAnswer> | Onward> {
+    const { departure, notes, route } = this.#exchange;
+    const { clock, chance, retries: budget } = this.#gateway;
+    const at = this.#at;
+    const endsAt = this.#endOf(planned);
+    for (let retries = 0; ; retries++) {
+      if (departure.gone) return fail(CANCELLED);
+      const startedAt = clock.now();
+      const { result, planned: from } = await this.#try(this.#ready(planned, endsAt));
+      const ioMs = clock.now() - startedAt;
+      if (result.ok) {
+        const onward: Onward = { trigger: "filter", from };
+        if (!this.#isFiltered(result.value) || !this.#leadsOn(onward)) {
+          this.#note("answered", from.backend.name, ioMs);
+          return result;
+        }
+        this.#note("filtered", from.backend.name, ioMs);
+        if (this.#filtered) discard(result.value);
+        else this.#filtered = result.value;
+        return onward;
+      }
+      if (departure.gone) return fail(CANCELLED);
+      const { failure } = result;
+      this.#failed(from, failure, ioMs);
+      const trigger = triggerOf(failure);
+      if (trigger === undefined) return result;
+      const onward: Onward = { trigger, from };
+      const leadsOn = this.#leadsOn(onward);
+      // Nobody else may mend it, and the caller can.
+      if (!leadsOn && (trigger === "context" || trigger === "filter")) return result;
+      if (leadsOn || this.#at !== at) return onward;
+      const delayMs = retryDelayMs({
+        failure,
+        retries,
+        attemptsMade: notes.attemptsBegun - this.#begunBefore,
+        maxAttempts: route.maxAttempts,
+        leftMs: endsAt - clock.now(),
+        random: () => chance.random(),
+      });
+      if (delayMs === undefined) return onward;
+      const isGranted = budget.take(planned.backend.name, clock.now());
+      this.#note(isGranted ? "retry" : "retry-refused", `${planned.backend.name}:${trigger}`);
+      if (!isGranted) return onward;
+      await pause(delayMs, this.#exchange);
+    }
+  }
+
+  /** One attempt, or two where the route hedges. */
+  async #try(planned: PlannedAttempt): Promise<RaceEnd> {
+    const { route, draft } = this.#exchange;
+    if (!route.hedge || !isGenerative(draft))
+      return { planned, result: await attempt(planned, this.#exchange, this.#gateway) };
+    const ended = await race(
+      {
+        first: planned,
+        second: () => this.#hedge(),
+        afterMs: route.hedge.afterMs,
+        isMendable: (failure) => triggerOf(failure) !== undefined,
+        heard: (failed, failure) => this.#failed(failed, failure),
+      },
+      this.#exchange,
+      this.#gateway,
+    );
+    if (ended.lost) this.#note("hedge-lost", ended.lost.backend.name);
+    return ended;
+  }
+
+  /** The step that a slow first token leads to, once a request: at a backend that is well and was not asked yet. */
+  #hedge(): PlannedAttempt | undefined {
+    if (this.#isHedged || this.#exchange.departure.gone || this.#exhausted()) return undefined;
+    const { breakers, clock } = this.#gateway;
+    const index = this.#attempts.findIndex(
+      ({ target, backend, isTrial }, place) =>
+        place > this.#at &&
+        leadsTo(target, "first-token") &&
+        !isTrial &&
+        !this.#called.has(backend.name) &&
+        phaseOf(breakers.state(backend.name), clock.now()) === "closed",
+    );
+    const step = this.#attempts[index];
+    if (!step) return undefined;
+    this.#isHedged = true;
+    this.#at = index;
+    this.#note("hedge", `${step.backend.name}:first-token`);
+    return { ...this.#ready(step, this.#endOf(step)), kind: "hedge" };
+  }
+
+  /** Until when the step has its first token: its own delay budget, within what is left of the whole. */
+  #endOf({ target }: PlannedAttempt): number {
+    return Math.min(this.#endsAt, this.#gateway.clock.now() + (target.delayBudgetMs ?? Number.POSITIVE_INFINITY));
+  }
+
+  /** About to be called: the first call to a backend earns it a tenth of a retry. */
+  #ready(planned: PlannedAttempt, endsAt: number): PlannedAttempt {
+    const { clock, retries } = this.#gateway;
+    const { name } = planned.backend;
+    if (!this.#called.has(name)) {
+      this.#called.add(name);
+      retries.deposit(name);
+    }
+    return { ...planned, deadlines: within(planned.deadlines, endsAt - clock.now()) };
+  }
+
+  /** Whether a later step stands for it, whatever the budgets say. */
+  #leadsOn(onward: Onward): boolean {
+    return this.#attempts.some((step, place) => place > this.#at && isLedTo(step, onward));
+  }
+
+  #next(onward: Onward): PlannedAttempt | undefined {
+    const stopped = this.#exhausted();
+    if (stopped) {
+      if (this.#leadsOn(onward)) this.#note("stopped", stopped);
+      return undefined;
+    }
+    for (let step = this.#attempts[++this.#at]; step; step = this.#attempts[++this.#at]) {
+      const { name } = step.backend;
+      const isLed = isLedTo(step, onward);
+      // One more call to a backend that is in trouble is a retry, whatever the model.
+      const isRetry = isLed && isOutage(onward.trigger) && this.#called.has(name);
+      if (isLed && (!isRetry || this.#gateway.retries.take(name, this.#gateway.clock.now()))) {
+        this.#note("next", `${name}:${onward.trigger}`);
+        return step;
+      }
+      this.#note("passed-over", `${name}:${isRetry ? "retry-budget" : onward.trigger}`);
+    }
+    return undefined;
+  }
+
+  #exhausted(): "delay-budget" | "max-attempts" | undefined {
+    const { notes, route } = this.#exchange;
+    if (notes.attemptsBegun - this.#begunBefore >= route.maxAttempts) return "max-attempts";
+    return this.#gateway.clock.now() >= this.#endsAt ? "delay-budget" : undefined;
+  }
+
+  /** A filter's answer is one: it is given where no other step answers. */
+  #over(result: Result<LiveAnswer>): Result<LiveAnswer> {
+    const filtered = this.#filtered;
+    if (!filtered) return result;
+    if (result.ok || this.#exchange.departure.gone) {
+      discard(filtered);
+      return result;
+    }
+    this.#note("answered", filtered.origin.backend);
+    return ok(filtered);
+  }
+
+  #isFiltered(live: LiveAnswer): boolean {
+    if (choicesOf(this.#exchange.draft) !== 1) return false;
+    if (live.kind === "stream") return live.filtered === true;
+    const [choice] = isText(live.answer) ? live.answer.choices : [];
+    return choice !== undefined && choice.blocks.length === 0 && isFiltered(choice.finish);
+  }
+
+  #failed(failed: PlannedAttempt, failure: Failure, ioMs?: number): void {
+    this.#last = moreTelling(this.#last, failure);
+    const { name } = failed.backend;
+    this.#note(failure.type, failure.detail ? `${name}:${failure.detail}` : name, ioMs);
+  }
+
+  #note(decision: DispatchDecision, reason: string, ioMs?: number): void {
+    this.#exchange.notes.decisions.push({
+      step: "dispatch",
+      decision,
+      reason,
+      ...(ioMs !== undefined && { ioMs }),
+    });
+  }
+}
+
+function isLedTo({ target }: PlannedAttempt, { trigger, from }: Onward): boolean {
+  return leadsTo(target, trigger) && (trigger !== "context" || isRoomier(target, from.target));
 }
 
 /** What the caller is told at the end: that something was tried and failed says more than that a format did not fit. */
 function moreTelling(earlier: Failure, later: Failure): Failure {
-  return cannotSay(later) && earlier.detail !== "no_backend" ? earlier : later;
+  return triggerOf(later) === "format" && earlier !== NOBODY ? earlier : later;
+}
+
+/** Nobody reads it; a whole one is over and booked. */
+function discard(live: LiveAnswer): void {
+  if (live.kind === "stream") live.cancel();
 }
 
 function pause(delayMs: number, { alarm, departure }: Admitted): Promise<void> {

@@ -38,7 +38,7 @@ type Known = Decoded & Partial<Resolved>;
 /** The one wide event of a request, always of one shape: what is unknown is undefined, and absent once it is JSON. Holds no prompt, no answer, no key: only names, counts, times and decisions. */
 export function eventOf(exchange: Known & Pick<Resolved, "principal">, ending: Ending): WideEvent {
   const { principal, draft, trace, notes, config, cache, reservation } = exchange;
-  const last = notes.attempts.findLast((attempt) => attempt.outcome !== "failed") ?? notes.attempts.at(-1);
+  const last = notes.attempts.findLast((attempt) => attempt.outcome === "completed") ?? notes.attempts.at(-1);
   return {
     v: 1,
     requestId: exchange.requestId,

@@ -38,6 +38,7 @@ export interface Gateway {
   readonly budgets: BudgetSeeder;
   readonly breakers: BreakerView;
   readonly speeds: Speeds;
+  readonly retries: RetryBudget;
   readonly policies: readonly Policy[];
   readonly transport: Transport;
   /** Takes an event, as JSON, for the queue; sends in batches of the isolate. Never throws. */
@@ -90,4 +91,10 @@ export interface Speeds {
   /** Undefined: not known, or not any more. */
   firstTokenMs(backend: string, model: string): number | undefined;
   learn(backend: string, model: string, firstTokenMs: number): void;
+}
+
+/** How many retries the isolate may send to a backend, by what it sends to it at all. */
+export interface RetryBudget {
+  deposit(backend: string): void;
+  take(backend: string, now: number): boolean;
 }

@@ -1,4 +1,4 @@
-import type { Frame, StreamEvent } from "../core/answer.ts";
+import type { FinishReason, Frame, StreamEvent } from "../core/answer.ts";
 import type { Failure } from "../core/failure.ts";
 import { isJsonObject } from "../core/json.ts";
 import { mergeUsage, type Usage } from "../core/usage.ts";
@@ -14,6 +14,8 @@ const BYTES_PER_TOKEN = 4;
 export class Meter {
   /** A real token (or a finish) has been seen. */
   started = false;
+  /** A content filter's finish was the first that came. */
+  filtered = false;
   failure: Failure | undefined;
   readonly #finished = new Set<number>();
   readonly #choices: number;
@@ -84,6 +86,7 @@ export class Meter {
         this.#usage = mergeUsage(this.#usage, event.usage);
         return 0;
       case "finish":
+        if (!this.started && isFiltered(event.finish)) this.filtered = true;
         this.started = true;
         this.#finished.add(event.choice);
         return 0;
@@ -99,6 +102,11 @@ export class Meter {
         return 0;
     }
   }
+}
+
+/** Said before any word: a model that declines by itself says something, and Anthropic's `refusal` is its filter's word. */
+export function isFiltered({ kind }: FinishReason): boolean {
+  return kind === "filter" || kind === "refusal";
 }
 
 /** Whether fields without a word are content: a message's own, or a block; what stands beside them (ids, nulls) is not. */

@@ -20,6 +20,7 @@ export function planAttempts(exchange: Admitted, gateway: Gateway): readonly Pla
     now: gateway.clock.now(),
     random: () => gateway.chance.random(),
     priceCeiling: exchange.priceCeiling,
+    neededTokens: exchange.inputTokens + (exchange.maxOutputTokens ?? 0),
     noFallback: controls.noFallback,
     ...(exchange.drawn && { drawn: exchange.drawn }),
   });
@@ -28,7 +29,9 @@ export function planAttempts(exchange: Admitted, gateway: Gateway): readonly Pla
   for (const { backend, reason } of planned.skipped) {
     notes.decisions.push({ step: "plan", decision: "skip", reason: `${backend}:${reason}` });
   }
-  return planned.attempts.map(({ backend, wire, model, target, deadlines, chosenTarget }) => ({
+  return planned.attempts.map(({ backend, wire, model, target, deadlines, chosenTarget, reason }) => ({
+    target,
+    isTrial: reason === "probe" || reason === "last-resort",
     backend,
     wire: wires[wire],
     model,

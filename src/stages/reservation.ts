@@ -1,4 +1,5 @@
 import type { Route } from "../core/config.ts";
+import { isGenerative } from "../core/draft.ts";
 import type { Decoded } from "../core/exchange.ts";
 import { ceilingNanoUsd, type Price } from "../core/money.ts";
 import type { Reservation } from "../core/ports.ts";
@@ -17,8 +18,13 @@ export function continuationsOf({ draft }: Pick<Decoded, "draft">, route: Route)
   return route.continueStreams && isContinuable(draft) ? route.continueStreams.attempts : 0;
 }
 
+/** How many answers may be asked for beside the first: one where the route hedges and the caller takes another's answer. */
+export function hedgesOf({ draft, controls }: Pick<Decoded, "draft" | "controls">, route: Route): number {
+  return route.hedge && isGenerative(draft) && !controls.noFallback ? 1 : 0;
+}
+
 /**
- * The most that a request can use. Each round behind the first (a repair, a continuation) reads what its predecessors read, their whole answer, and
+ * The most that a request can use. One that is asked for beside the first reads the same, and may write as much until it is stopped. Each round behind the first (a repair, a continuation) reads what its predecessors read, their whole answer, and
  * at most a complaint about it.
  */
 export function reservationFor(
@@ -26,9 +32,10 @@ export function reservationFor(
   inputTokens: number,
   outputTokens: number,
   furtherRounds: number,
+  beside = 0,
 ): Reservation {
-  let tokens = 0;
-  let costNanoUsd = 0;
+  let tokens = beside * (inputTokens + outputTokens);
+  let costNanoUsd = beside * ceilingNanoUsd(price, inputTokens, outputTokens);
   for (let round = 0; round <= furtherRounds; round++) {
     const input = inputTokens + round * (outputTokens + COMPLAINT_MAX_TOKENS);
     tokens += input + outputTokens;

@@ -15,7 +15,7 @@ import { countingRoute } from "./counting.ts";
 import { exactInputTokens } from "./exact-tokens.ts";
 import type { Gateway } from "./gateway.ts";
 import { levelsOf } from "./levels.ts";
-import { continuationsOf, repairsOf, reservationFor } from "./reservation.ts";
+import { continuationsOf, hedgesOf, repairsOf, reservationFor } from "./reservation.ts";
 import { questionOf, subjectOf } from "./route-question.ts";
 import { standingOf } from "./standing.ts";
 
@@ -117,7 +117,7 @@ function reserved(
       inputTokens,
       maxOutputTokens,
       levels: levelsOf(principal, config, route.alias),
-      reservation: reservationFor(priceCeiling, charged, outputTokens, furtherRounds),
+      reservation: reservationFor(priceCeiling, charged, outputTokens, furtherRounds, hedgesOf(exchange, route)),
       priceCeiling,
       drawn,
       routing,

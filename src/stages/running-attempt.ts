@@ -1,6 +1,6 @@
-import type { Backend, Deadlines } from "../core/config.ts";
+import type { Backend, Deadlines, Target } from "../core/config.ts";
 import { sequencesOf } from "../core/draft.ts";
-import type { Admitted, AnswerOrigin } from "../core/exchange.ts";
+import type { Admitted, AnswerOrigin, Departure } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Json } from "../core/json.ts";
 import { costNanoUsd, type Price } from "../core/money.ts";
@@ -12,12 +12,17 @@ import type { Gateway } from "./gateway.ts";
 
 /** One attempt as `plan` ordered it. */
 export interface PlannedAttempt {
+  readonly target: Target;
   readonly backend: Backend;
   readonly wire: Wire;
   readonly model: string;
   readonly price: Price;
   readonly deadlines: Deadlines;
   readonly chosenTarget: boolean;
+  /** Its breaker is not closed: a probe, or the last resort. */
+  readonly isTrial: boolean;
+  /** Told where another attempt won, and nobody waits for this one any more. */
+  readonly withdrawal?: Departure;
   readonly kind?: AttemptKind;
   /** What this attempt says to the backend beside what every request says to it. */
   readonly ownMembers?: Readonly<Record<string, Json>>;
@@ -42,6 +47,7 @@ export class RunningAttempt {
     this.#startedAt = gateway.clock.now();
     this.#ordinal = exchange.notes.attemptsBegun++;
     this.#forget = exchange.route.cancelOnDisconnect ? exchange.departure.onGone(() => this.stop()) : () => undefined;
+    planned.withdrawal?.onGone(() => this.#withdraw());
   }
 
   get signal(): AbortSignal {
@@ -67,6 +73,15 @@ export class RunningAttempt {
   /** Stops the backend's generation. A request's own signal is not passed on to a subrequest by the runtime; this one is. */
   stop(): void {
     this.#abort.abort();
+  }
+
+  /**
+   * Stopped before its first token, and booked at once: the request may be settled before the connection has noticed. What the backend read is owed
+   * for, though it never says how much; a completed or failed attempt has its record already.
+   */
+  #withdraw(): void {
+    this.stop();
+    this.close("cancelled", { usage: { inputTokens: this.exchange.inputTokens, outputTokens: 0 }, estimated: true });
   }
 
   sawFirstToken(): void {

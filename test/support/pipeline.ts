@@ -12,6 +12,7 @@ import { departure } from "../../src/lib/departure.ts";
 import { run } from "../../src/pipeline.ts";
 import { policies } from "../../src/policies/registry.ts";
 import { BreakerView } from "../../src/routing/breaker-view.ts";
+import { RetryBudget } from "../../src/routing/retry-budget.ts";
 import type { Gateway } from "../../src/stages/gateway.ts";
 import { principalCache } from "../../src/stores/isolate/principals.ts";
 import { refusalTally } from "../../src/stores/isolate/refusals.ts";
@@ -168,6 +169,7 @@ export function playedGateway(answering: Answering, recorder: Recorder, more: Pa
     budgets: { seed: async () => false },
     breakers: new BreakerView(() => undefined, clock.now),
     speeds: speedometer(clock),
+    retries: new RetryBudget(),
     policies,
     transport: {
       send: async (call, signal) => {

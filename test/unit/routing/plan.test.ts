@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Route } from "../../../src/core/config.ts";
-import { ceilingNanoUsd, costNanoUsd } from "../../../src/core/money.ts";
+import { ceilingNanoUsd, costNanoUsd, isWithin } from "../../../src/core/money.ts";
 import type { BreakerState } from "../../../src/core/ports.ts";
+import { TRIGGERS } from "../../../src/core/triggers.ts";
 import { choose } from "../../../src/routing/choose.ts";
 import { dearestPrice, type PlanInput, plan, within } from "../../../src/routing/plan.ts";
-import { isWithin } from "../../../src/routing/price.ts";
 import { backend, config, route, target } from "./example.ts";
 
 const drawTarget = (of: Route, asked: PlanInput) =>
@@ -107,12 +107,6 @@ describe("order", () => {
     };
     expect(drawTarget(route([target("a", 0), target("b", 1)]), input({ random: asked }))?.backend).toBe("b");
     expect(drawTarget(route([target("a")], [target("b")]), input({ random: asked }))).toBeUndefined();
-  });
-
-  test("no more than maxAttempts", () => {
-    const planned = plan({ ...weighted, maxAttempts: 2 }, input());
-    expect(names(planned)).toEqual(["a", "b"]);
-    expect(planned.skipped.map((skipped) => skipped.reason)).toEqual(["beyond-max-attempts", "beyond-max-attempts"]);
   });
 
   test("a caller who refuses fallbacks gets the chosen target alone", () => {
@@ -241,8 +235,8 @@ describe("prices", () => {
   });
 });
 
-// planted: the slice for maxAttempts removed
-test("whatever the state of the world: at most maxAttempts, no candidate twice, none lost", () => {
+// planted: a candidate whose breaker is open and that is not the last resort is not told of
+test("whatever the state of the world: no candidate twice, none lost, one alone where fallbacks are refused", () => {
   const state = fc.constantFrom<BreakerState | undefined>(undefined, open(10), open(0), {
     failures: 1,
     openUntil: 0,
@@ -252,7 +246,8 @@ test("whatever the state of the world: at most maxAttempts, no candidate twice, 
     fc.property(
       fc.record({
         weights: fc.tuple(fc.nat(3), fc.nat(3)),
-        maxAttempts: fc.integer({ min: 1, max: 5 }),
+        on: fc.subarray([...TRIGGERS]),
+        neededTokens: fc.nat(200),
         available: fc.subarray(NAMES),
         disabled: fc.subarray(NAMES),
         breakers: fc.record({ a: state, b: state, c: state, d: state }),
@@ -262,8 +257,7 @@ test("whatever the state of the world: at most maxAttempts, no candidate twice, 
       (world) => {
         const example = route(
           [target("a", world.weights[0]), target("b", world.weights[1])],
-          [target("c"), target("d")],
-          { maxAttempts: world.maxAttempts },
+          [{ ...target("c"), on: world.on, contextTokens: 100 }, target("d")],
         );
         const planned = plan(example, {
           config: config(
@@ -275,10 +269,11 @@ test("whatever the state of the world: at most maxAttempts, no candidate twice, 
           now: NOW,
           random: () => world.random,
           noFallback: world.noFallback,
+          neededTokens: world.neededTokens,
         });
         const all = [...names(planned), ...planned.skipped.map((skipped) => skipped.backend)];
         expect([...all].sort()).toEqual(NAMES);
-        expect(planned.attempts.length).toBeLessThanOrEqual(world.noFallback ? 1 : world.maxAttempts);
+        expect(planned.attempts.length).toBeLessThanOrEqual(world.noFallback ? 1 : NAMES.length);
         const permitted = NAMES.filter((name) => world.available.includes(name) && !world.disabled.includes(name));
         for (const name of names(planned)) expect(permitted).toContain(name);
       },

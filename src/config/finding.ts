@@ -1,0 +1,6 @@
+import type { Path } from "./yaml-source.ts";
+
+export interface Finding {
+  readonly path: Path;
+  readonly reason: string;
+}
