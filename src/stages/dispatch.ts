@@ -165,10 +165,9 @@ class Walk {
     if (this.#isHedged || this.#exchange.departure.gone || this.#exhausted()) return undefined;
     const { breakers, clock } = this.#gateway;
     const index = this.#attempts.findIndex(
-      ({ target, backend, isTrial }, place) =>
+      ({ target, backend }, place) =>
         place > this.#at &&
         leadsTo(target, "first-token") &&
-        !isTrial &&
         !this.#called.has(backend.name) &&
         phaseOf(breakers.state(backend.name), clock.now()) === "closed",
     );

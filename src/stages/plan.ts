@@ -29,9 +29,8 @@ export function planAttempts(exchange: Admitted, gateway: Gateway): readonly Pla
   for (const { backend, reason } of planned.skipped) {
     notes.decisions.push({ step: "plan", decision: "skip", reason: `${backend}:${reason}` });
   }
-  return planned.attempts.map(({ backend, wire, model, target, deadlines, chosenTarget, reason }) => ({
+  return planned.attempts.map(({ backend, wire, model, target, deadlines, chosenTarget }) => ({
     target,
-    isTrial: reason === "probe" || reason === "last-resort",
     backend,
     wire: wires[wire],
     model,

@@ -19,8 +19,6 @@ export interface PlannedAttempt {
   readonly price: Price;
   readonly deadlines: Deadlines;
   readonly chosenTarget: boolean;
-  /** Its breaker is not closed: a probe, or the last resort. */
-  readonly isTrial: boolean;
   /** Told where another attempt won, and nobody waits for this one any more. */
   readonly withdrawal?: Departure;
   readonly kind?: AttemptKind;

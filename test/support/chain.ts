@@ -57,6 +57,19 @@ export const answers =
 export const filters: Behaviour = async (signal) =>
   ok(stream(signal, 0, [frame({ role: "assistant", content: "" }), frame({}, "content_filter"), "data: [DONE]\n\n"]));
 
+/** The same as a JSON answer. */
+export const filtersWhole: Behaviour = async () =>
+  ok(
+    json(200, {
+      id: "c1",
+      object: "chat.completion",
+      created: 1,
+      model: "m",
+      choices: [{ index: 0, message: { role: "assistant", content: null }, finish_reason: "content_filter" }],
+      usage: { prompt_tokens: 5, completion_tokens: 0, total_tokens: 5 },
+    }),
+  );
+
 export const says =
   (status: number, error: unknown, headers = {}): Behaviour =>
   async () =>
@@ -96,11 +109,18 @@ backends:
     formats: [openai-chat]
     baseUrl: {url: "http://127.0.0.1:2"}
     collectJson: always
-    deadlines: {connectMs: 150, firstTokenMs: 300, silenceMs: 2000, totalMs: 20000}
+    deadlines: &quick {connectMs: 150, firstTokenMs: 300, silenceMs: 2000, totalMs: 20000}
     price: {inputPerMillion: 1, outputPerMillion: 2}
     models: {small: {contextTokens: 8000}, large: {contextTokens: 64000}}
   b: *plain
   c: *plain
+  d: *plain
+  # Asked for JSON where the caller wants JSON.
+  json:
+    formats: [openai-chat]
+    baseUrl: {url: "http://127.0.0.1:2"}
+    deadlines: *quick
+    price: {inputPerMillion: 1, outputPerMillion: 2}
 tiers: {open: {}}
 defaultTier: open
 `;

@@ -10,11 +10,13 @@ import {
   dawdles,
   errorFrame,
   filters,
+  filtersWhole,
   hangs,
   refuses,
   says,
   saysHtml,
 } from "../../support/chain.ts";
+import { NOW } from "../../support/pipeline.ts";
 
 const chain = (last: string, more = "") => `
   chat:
@@ -94,6 +96,20 @@ describe("a content filter", () => {
         true,
       ]);
     }
+  });
+
+  // planted: only streams looked at
+  it("that stops a whole answer leads on too", async () => {
+    const config = configOf(`
+  chat:
+    targets: [{backend: json, model: small}]
+    fallbacks: [{backend: b, model: large, on: [filter]}]`);
+    const played = await ask(config, { json: filtersWhole, b: answers("b") }, { stream: false });
+    expect([played.status, played.asked, played.attempts]).toEqual([
+      200,
+      ["json", "b"],
+      ["json attempt completed", "b attempt completed"],
+    ]);
   });
 
   // planted: the filtered answer dropped; booked as a failure of the backend
@@ -185,7 +201,7 @@ describe("a storm of retries", () => {
     expect(b).toBeLessThanOrEqual(330);
   });
 
-  // planted: another model of a backend that was asked is called without a word of the budget
+  // planted: another model of a backend that was asked is called without a word of the budget; a longer context takes from it
   it("a step at a backend that has just failed is a retry too", async () => {
     const same = configOf(`
   chat:
@@ -193,6 +209,8 @@ describe("a storm of retries", () => {
     fallbacks: [{backend: a, model: large}]`);
     const { a = 0 } = await counted(same, { a: says(500, {}) });
     expect(a).toBeLessThanOrEqual(330);
+    const spent = new RetryBudget();
+    spent.take("a", NOW);
     const context = await ask(
       configOf(`
   chat:
@@ -201,6 +219,8 @@ describe("a storm of retries", () => {
       {
         a: (signal, call) => (call === 1 ? contextError : answers("large"))(signal, call),
       },
+      {},
+      { retries: spent },
     );
     expect(context.asked).toEqual(["a", "a"]);
   });

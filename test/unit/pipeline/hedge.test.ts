@@ -80,7 +80,10 @@ describe("a hedge", () => {
         return behaviour(signal, call);
       };
     const world = { a: counted(dawdles), b: counted(dawdles), c: counted(answers("c", 90)) };
-    const played = await ask(config, world);
+    const longer = configOf(
+      route("    maxAttempts: 5").replace("{backend: c, model: large}", "$&, {backend: d, model: large}"),
+    );
+    const played = await ask(longer, world);
     expect([played.asked, played.attempts, most]).toEqual([
       ["a", "b", "c"],
       ["a attempt failed", "b hedge failed", "c attempt completed"],
@@ -136,12 +139,32 @@ describe("a hedge", () => {
     breakers.report("b", false);
     const played = await ask(config, { a: dawdles, c: answers("c") }, {}, { breakers });
     expect(played.asked).toEqual(["a", "c"]);
+    const opening = await ask(
+      config,
+      {
+        a: (signal, call) => {
+          breakers.report("c", false);
+          return dawdles(signal, call);
+        },
+        c: answers("c"),
+      },
+      {},
+      { breakers },
+    );
+    expect(opening.attempts).toEqual(["a attempt failed", "c attempt completed"]);
     const picky = configOf(
       route().replace("{backend: b, model: large}", "{backend: b, model: large, on: [overloaded]}"),
     );
     expect((await ask(picky, { a: dawdles, c: answers("c") })).asked).toEqual(["a", "c"]);
     const few = configOf(route("    maxAttempts: 1"));
     expect((await ask(few, { a: dawdles })).asked).toEqual(["a"]);
+  });
+
+  // planted: JSON asked for where the caller wants JSON
+  it("has its first token seen where the backend would be asked for JSON", async () => {
+    const collected = configOf(route().replace("backend: a", "backend: json"));
+    const played = await ask(collected, { json: answers("json") }, { stream: false });
+    expect([played.status, played.asked, played.body.includes('"json"')]).toEqual([200, ["json"], true]);
   });
 
   it("that a filter ends before any word is an answer as any other", async () => {
@@ -170,7 +193,7 @@ describe("a hedge", () => {
     playing.leave();
     await playing.reply;
     await playing.settled();
-    expect([stopped.sort(), playing.settlements.length, playing.bugs]).toEqual([["a", "b"], 1, []]);
+    expect([new Set(stopped), playing.settlements.length, playing.bugs]).toEqual([new Set(["a", "b"]), 1, []]);
     const [settlement] = playing.settlements;
     expect(settlement?.event.attempts.map(({ backend, outcome }) => [backend, outcome])).toEqual([
       ["a", "cancelled"],
