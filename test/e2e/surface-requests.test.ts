@@ -529,6 +529,7 @@ describe("requests/{id} tells what each step decided", () => {
       "plan home weighted-choice",
       "plan claude fallback",
       "dispatch backend_unavailable home:status_500:InternalServerError",
+      "dispatch next claude:error",
       "dispatch answered claude",
     ]);
     expect(charges).toMatchObject([
