@@ -33,6 +33,11 @@ routes:
   alone:
     targets: [{backend: first, model: simulated-small}]
     continueStreams: {attempts: 1}
+  single:
+    targets: [{backend: first, model: simulated-small}]
+    fallbacks: [{backend: second, model: simulated-small}]
+    continueStreams: {attempts: 2}
+    maxAttempts: 1
   unsteady:
     targets: [{backend: first, model: simulated-small}]
     fallbacks: [{backend: second, model: simulated-small}]
@@ -194,6 +199,12 @@ describe("an answer that breaks off", () => {
     });
     expect(readStream("openai-chat", again.body).text).toBe(TEXT);
     expect(kindsOf(again)).toEqual(["first attempt failed", "first continuation completed"]);
+  });
+
+  // planted: steps behind maxAttempts given to it as well
+  it("is continued by no step that the route would not ask", async () => {
+    const { asked } = await ask("openai-chat", marked(dies(7)), { alias: "single" });
+    expect(asked.map(({ backend }) => backend)).toEqual(["first", "first"]);
   });
 
   // planted: each of them continued
