@@ -41,7 +41,7 @@ export async function race(
     return { asked, ended, withdrawal };
   };
   const one = runner(first);
-  const early = await Promise.race([one.ended, silence(afterMs, exchange)]);
+  const early = await orSilence(one.ended, afterMs, exchange);
   if (early) return early;
   const hedge = second();
   if (!hedge) return one.ended;
@@ -63,10 +63,11 @@ function discard({ result }: Ended): void {
   if (result.ok && result.value.kind === "stream") result.value.cancel();
 }
 
-function silence(afterMs: number, { alarm, departure: client }: Admitted): Promise<undefined> {
-  return new Promise((resolve) => {
-    alarm.after(afterMs, () => resolve(undefined));
-    // Resolving twice is harmless.
-    client.onGone(() => resolve(undefined));
+/** Undefined where nothing has ended after `afterMs`. */
+async function orSilence(ended: Promise<Ended>, afterMs: number, { alarm }: Admitted): Promise<Ended | undefined> {
+  let forget = (): void => undefined;
+  const silence = new Promise<undefined>((resolve) => {
+    forget = alarm.after(afterMs, () => resolve(undefined));
   });
+  return Promise.race([ended, silence]).finally(forget);
 }
