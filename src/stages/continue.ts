@@ -155,14 +155,20 @@ class ContinuedStream implements StreamingAnswer {
       const leftMs = this.expiresAt - this.#gateway.clock.now();
       if (departure.gone || this.#cancelled || leftMs <= 0) return undefined;
       const startedAt = this.#gateway.clock.now();
+      const { name } = planned.backend;
+      // One more call to a backend that is in trouble is a retry.
+      if (notes.attempts.some(({ backend }) => backend === name) && !this.#gateway.retries.take(name, startedAt)) {
+        this.#note("retry_refused", name);
+        continue;
+      }
       const tried = await this.#ask(planned, prefix, leftMs);
       const ioMs = this.#gateway.clock.now() - startedAt;
       if (tried.ok) {
-        this.#note("continued", `${planned.backend.name}:at_${prefix.length}`, ioMs);
+        this.#note("continued", `${name}:at_${prefix.length}`, ioMs);
         this.#check = new SeamCheck(overlap);
         return tried.value.kind === "stream" ? tried.value : asStream(tried.value, this.expiresAt);
       }
-      this.#note(tried.failure.type, planned.backend.name, ioMs);
+      this.#note(tried.failure.type, name, ioMs);
     }
     this.#note("nobody_left", failure.type);
     return undefined;

@@ -69,7 +69,7 @@ const TEXT = "The tide, the tide, the tide comes in; 潮は満ち, and 🌊 then
 async function ask(
   caller: AnyFormat,
   says: string,
-  { alias = "steady", stream = true, more = {}, requestId = "req_PLAYED" } = {},
+  { alias = "steady", stream = true, more = {}, requestId = "req_PLAYED", mayRetry = true } = {},
 ) {
   const urls = new Map(NAMES.map((name) => [name as string, { baseUrl: `${backends[name]?.url}/v1`, headers: {} }]));
   const network = fetchTransport(urls);
@@ -79,6 +79,7 @@ async function ask(
     config: () => config,
     clock: { now: () => NOW + Date.now() - startedAt },
     availableBackends: new Set(NAMES),
+    ...(!mayRetry && { retries: { deposit: () => undefined, take: () => false } }),
     transport: {
       send: (call, signal) => {
         calls.push(call);
@@ -205,6 +206,16 @@ describe("an answer that breaks off", () => {
   it("is continued by no step that the route would not ask", async () => {
     const { asked } = await ask("openai-chat", marked(dies(7)), { alias: "single" });
     expect(asked.map(({ backend }) => backend)).toEqual(["first", "first"]);
+  });
+
+  // planted: the retry budget not asked; asked for another backend too
+  it("is continued by the one that broke off only where that may be retried", async () => {
+    const alone = await ask("openai-chat", marked(dies(4)), { alias: "alone", mayRetry: false });
+    expect([kindsOf(alone), alone.steps.map(({ decision }) => decision)]).toEqual([
+      ["first attempt failed"],
+      ["retry_refused", "nobody_left"],
+    ]);
+    expect(kindsOf(await ask("openai-chat", marked(dies(4)), { mayRetry: false }))).toHaveLength(2);
   });
 
   // planted: each of them continued
