@@ -4,6 +4,7 @@
  *     node cli/main.ts keys mint --tenant acme
  */
 import { Command } from "commander";
+import { holdBreaker, listHeldBreakers } from "./breakers.ts";
 import { callAdmin, findConnection, Trouble } from "./client.ts";
 import {
   type Admin,
@@ -24,7 +25,7 @@ import {
 } from "./commands.ts";
 
 const program = new Command("gateway")
-  .description("Keys, tenants, usage and the ledger of an llm-gateway, through its admin API.")
+  .description("Keys, tenants, usage, breakers and the ledger of an llm-gateway, through its admin API.")
   .option("--url <url>", "the gateway (default: GATEWAY_URL, else the local stack)")
   .option("--json", "print the reply as JSON")
   .addHelpText("after", "\nThe admin key is read from GATEWAY_ADMIN_KEY or ADMIN_KEY, or from the local stack.")
@@ -104,6 +105,26 @@ program
   .command("request <id>")
   .description("what each step decided about one request, and what it cost")
   .action((id: string) => run((admin) => showRequest(admin, id)));
+
+const breaker = program
+  .command("breaker")
+  .description("breakers held open or closed by hand: of a backend, or of `backend/model`");
+breaker
+  .command("list")
+  .description("list those that are held")
+  .action(() => run(listHeldBreakers));
+breaker
+  .command("open <name>")
+  .description("keep requests away from it")
+  .action((name: string) => run((admin) => holdBreaker(admin, name, "open")));
+breaker
+  .command("close <name>")
+  .description("send it requests, whatever is seen of it")
+  .action((name: string) => run((admin) => holdBreaker(admin, name, "closed")));
+breaker
+  .command("auto <name>")
+  .description("let it open and close by itself again")
+  .action((name: string) => run((admin) => holdBreaker(admin, name, "auto")));
 
 const ledger = program.command("ledger").description("records that the ledger could not write");
 ledger

@@ -5,6 +5,7 @@ import { holdConfig, type OverlayArchive } from "./config/hold.ts";
 import { readOverlay } from "./config/overlay.ts";
 import { resolve } from "./config/resolve.ts";
 import type { TenantAdministration } from "./core/admin.ts";
+import { breakerRules, targetsByBreaker } from "./core/breaker.ts";
 import type { BaseConfig } from "./core/config.ts";
 import type { KeySnapshot } from "./core/identity.ts";
 import type { Clock, EventQueue, Transport } from "./core/ports.ts";
@@ -17,6 +18,7 @@ import { policies } from "./policies/registry.ts";
 import { BreakerView } from "./routing/breaker-view.ts";
 import { RetryBudget } from "./routing/retry-budget.ts";
 import { hashSecret } from "./stages/api-key.ts";
+import { breakerGauges } from "./stages/breaker-gauges.ts";
 import type { Gateway } from "./stages/gateway.ts";
 import { runtimeChance } from "./stores/isolate/chance.ts";
 import { eventBatcher } from "./stores/isolate/events.ts";
@@ -39,6 +41,7 @@ import { NeonTenantAdministration } from "./stores/neon/tenants.ts";
 import { NeonUsage } from "./stores/neon/usage.ts";
 import { UpstashAddressGuard } from "./stores/upstash/address-guard.ts";
 import { UpstashAdmission } from "./stores/upstash/admission.ts";
+import { readBreakers } from "./stores/upstash/breakers.ts";
 import { pingRedis } from "./stores/upstash/health.ts";
 import { UpstashKeptAnswers } from "./stores/upstash/kept-answers.ts";
 import { UpstashKeyDirectory } from "./stores/upstash/key-directory.ts";
@@ -86,7 +89,7 @@ function compose(env: WorkerEnvironment, base: BaseConfig): Pick<Hono, "fetch"> 
     gateway,
     origins: stores.origins,
     admin: composeAdmin(environment, bound, stores, gateway),
-    operations: composeOperations(environment, stores),
+    operations: composeOperations(environment, stores, gateway),
   });
 }
 
@@ -165,7 +168,7 @@ function composeGateway(
     refusals: refusalTally(PRINCIPALS_KEPT),
     budgets: stores.money,
     speeds: speedometer(clock),
-    breakers: new BreakerView((backend) => base.backends[backend]?.breaker, clock.now),
+    breakers: new BreakerView(breakerRules(base), clock.now),
     retries: new RetryBudget(),
     policies,
     transport,
@@ -214,7 +217,11 @@ function composeAdmin(environment: Environment, base: BaseConfig, stores: Stores
   };
 }
 
-function composeOperations(environment: Environment, stores: Stores): OperationsDependencies {
+function composeOperations(
+  environment: Environment,
+  stores: Stores,
+  gateway: Pick<Gateway, "config">,
+): OperationsDependencies {
   const { metricsToken, adminKey } = environment;
   return {
     version: VERSION,
@@ -233,8 +240,15 @@ function composeOperations(environment: Environment, stores: Stores): Operations
       ];
     },
     async metrics() {
-      const counters = await stores.ledger.counters();
-      return counters.ok ? prometheusText(counters.value) : undefined;
+      const config = gateway.config();
+      const targets = targetsByBreaker(config);
+      const [counters, states] = await Promise.all([
+        stores.ledger.counters(),
+        readBreakers(stores.link, [...targets.keys()]),
+      ]);
+      if (!counters.ok || states === undefined) return undefined;
+      const gauges = breakerGauges([...targets.values()], states, config, clock.now());
+      return prometheusText({ ...counters.value, ...gauges });
     },
   };
 }

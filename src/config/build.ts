@@ -1,4 +1,14 @@
-import type { Backend, BaseConfig, Deadlines, LevelLimits, Limits, Route, Target, Tier } from "../core/config.ts";
+import type {
+  Backend,
+  BaseConfig,
+  BreakerConfig,
+  Deadlines,
+  LevelLimits,
+  Limits,
+  Route,
+  Target,
+  Tier,
+} from "../core/config.ts";
 import { NANO_USD, type Price } from "../core/money.ts";
 import {
   DEFAULT_BASE,
@@ -128,9 +138,14 @@ function buildBackend(backend: BackendFile, name: string): Backend {
     priorityScheduling: backend.priorityScheduling ?? false,
     collectJson: backend.collectJson ?? "never",
     deadlines: deadlinesOf(backend),
-    breaker: { ...DEFAULT_BREAKER, ...defined(backend.breaker) },
+    breaker: buildBreaker(backend.breaker),
     models: Object.fromEntries(models),
   };
+}
+
+/** A backend's breaker: what the file says, over the defaults. */
+export function buildBreaker({ errorRate, ...rest }: NonNullable<BackendFile["breaker"]> = {}): BreakerConfig {
+  return { ...DEFAULT_BREAKER, ...defined(rest), errorRate: { ...DEFAULT_BREAKER.errorRate, ...defined(errorRate) } };
 }
 
 function buildBaseUrl({ baseUrl, transport }: BackendFile): Backend["baseUrl"] {

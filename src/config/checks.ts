@@ -1,5 +1,6 @@
 import { formatFor, OPERATION_OF } from "../core/formats.ts";
 import {
+  buildBreaker,
   candidatesOf,
   contextOf,
   deadlinesOf,
@@ -9,7 +10,7 @@ import {
   priceOf,
 } from "./build.ts";
 import { checkChain } from "./chain-checks.ts";
-import { DEFAULT_BREAKER, DEFAULT_ROUTE, defined } from "./defaults.ts";
+import { DEFAULT_ROUTE } from "./defaults.ts";
 import type { Finding } from "./finding.ts";
 import { PRESETS } from "./presets.ts";
 import { readChoice, readRules, targetNames } from "./route-rules.ts";
@@ -59,7 +60,7 @@ function checkBackend(name: string, backend: BackendFile): Finding[] {
   findings.push(...checkTransport(at, backend));
   if (backend.priorityScheduling === true && !backend.quirks?.includes("vllm"))
     findings.push({ path: [...at, "priorityScheduling"], reason: "is vLLM's; the backend has no quirk `vllm`" });
-  const breaker = { ...DEFAULT_BREAKER, ...defined(backend.breaker) };
+  const breaker = buildBreaker(backend.breaker);
   if (breaker.maxOpenMs < breaker.openMs) {
     findings.push({
       path: [...at, "breaker"],

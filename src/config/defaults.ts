@@ -8,7 +8,13 @@ export const DEFAULT_DEADLINES: Deadlines = {
   totalMs: 15 * 60_000,
 };
 
-export const DEFAULT_BREAKER: BreakerConfig = { failures: 3, openMs: 10_000, maxOpenMs: 120_000 };
+export const DEFAULT_BREAKER: BreakerConfig = {
+  failures: 3,
+  errorRate: { share: 0.5, windowMs: 60_000, minimum: 20 },
+  probes: 2,
+  openMs: 10_000,
+  maxOpenMs: 120_000,
+};
 
 export const DEFAULT_CACHE: CacheRule = { mode: "auto", ttlSeconds: 3_600 };
 

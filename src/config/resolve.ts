@@ -1,5 +1,7 @@
+import { targetsByBreaker } from "../core/breaker.ts";
 import {
   type BaseConfig,
+  type BreakerByHand,
   type Config,
   type LevelLimits,
   type Limits,
@@ -24,7 +26,12 @@ export interface Resolved {
  * where it is used; one that does not fit is left out and named, and never takes a limit away.
  */
 export function resolve(base: BaseConfig, overlay: Overlay | undefined): Resolved {
-  const plain = { ...base, overlayVersion: 0, disabledBackends: new Set<string>() };
+  const plain = {
+    ...base,
+    overlayVersion: 0,
+    disabledBackends: new Set<string>(),
+    breakersByHand: new Map<string, BreakerByHand>(),
+  };
   if (overlay === undefined) return { config: plain, ignored: [] };
   if (!isCount(overlay.version)) return { config: plain, ignored: ["version"] };
   const ignored: string[] = [];
@@ -36,6 +43,7 @@ export function resolve(base: BaseConfig, overlay: Overlay | undefined): Resolve
     tiers: withTiers(base.tiers, overlay.tiers, ignored),
     overlayVersion: overlay.version,
     disabledBackends: disabled(base, overlay.disabledBackends, ignored),
+    breakersByHand: heldBreakers(base, overlay.breakers, ignored),
   };
   return { config, ignored };
 }
@@ -105,6 +113,20 @@ function disabled(base: BaseConfig, names: unknown, ignored: string[]): Readonly
   for (const name of Array.isArray(names) ? names : []) {
     if (typeof name === "string" && Object.hasOwn(base.backends, name)) known.add(name);
     else ignored.push(`disabledBackends.${String(name)}`);
+  }
+  return known;
+}
+
+/** Of a backend, or of a model that a route asks it for. */
+function heldBreakers(base: BaseConfig, held: unknown, ignored: string[]): Config["breakersByHand"] {
+  const known = new Map<string, BreakerByHand>();
+  const entries = entriesOf(held);
+  if (entries.length === 0) return known;
+  const names = targetsByBreaker(base);
+  for (const [name, state] of entries) {
+    const exists = names.has(name) || Object.hasOwn(base.backends, name);
+    if (exists && (state === "open" || state === "closed")) known.set(name, state);
+    else ignored.push(`breakers.${name}`);
   }
   return known;
 }

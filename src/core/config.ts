@@ -20,9 +20,17 @@ export interface Deadlines {
 export interface BreakerConfig {
   /** Consecutive failures that open it. */
   readonly failures: number;
+  /** What opens it too: this share of failures, of at least `minimum` attempts, in the running half of a window and the half before. */
+  readonly errorRate: { readonly share: number; readonly windowMs: number; readonly minimum: number };
+  /** Probes in a row that must succeed to close it; one is under way at a time. */
+  readonly probes: number;
+  /** The first opening; each that follows soon is twice as long, up to the longest. */
   readonly openMs: number;
   readonly maxOpenMs: number;
 }
+
+/** A breaker that an operator holds open or closed, whatever is seen of the backend. */
+export type BreakerByHand = "open" | "closed";
 
 /** A place that answers. Everything that tells one backend from another is here, as data. */
 export interface Backend {
@@ -53,6 +61,7 @@ export interface Backend {
   /** When a caller wants JSON, whether the backend is asked to stream all the same. */
   readonly collectJson: "always" | "overDeadline" | "never";
   readonly deadlines: Deadlines;
+  /** Of each of its models one. */
   readonly breaker: BreakerConfig;
   /** Known models of this backend by the backend's own name. */
   readonly models: Readonly<Record<string, ModelInfo>>;
@@ -208,6 +217,8 @@ export interface Overlay {
   readonly version: number;
   readonly weights?: Readonly<Record<string, readonly number[]>>;
   readonly disabledBackends?: readonly string[];
+  /** By `backend` or `backend/model`. */
+  readonly breakers?: Readonly<Record<string, BreakerByHand>>;
   readonly tiers?: Readonly<Record<string, Limits>>;
   readonly prices?: Readonly<Record<string, Readonly<Record<string, Price>>>>;
   /** By alias, in place of the base's: a list of `RouteRule`, and a `Choice`. Read where they are used. */
@@ -219,4 +230,5 @@ export interface Overlay {
 export interface Config extends BaseConfig {
   readonly overlayVersion: number;
   readonly disabledBackends: ReadonlySet<string>;
+  readonly breakersByHand: ReadonlyMap<string, BreakerByHand>;
 }

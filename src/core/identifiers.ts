@@ -9,6 +9,7 @@
  * | tenant (body, query, cursor) | `TENANT` | part of Redis keys, between braces |
  * | user of a key | `USER` | part of Redis keys |
  * | tier, backend | `PLAIN_NAME` | named in configurations and metric labels |
+ * | breaker (overlay) | `BREAKER_NAME` | part of Redis keys; must exist in the configuration too |
  * | key id, request id | `KEY_ID`, `REQUEST_ID` | made by the gateway, in one form |
  * | `x-gateway-cache-namespace` | `NAMESPACE` | part of what a cache key is made of |
  * | `user`, `safety_identifier`, `metadata.user_id`, `messages[].name`; names of tenants and keys | display name | people's words, in any script: bound to JSON bodies and parameters, never part of a key, a header or a label |
@@ -39,6 +40,12 @@ export const PLAIN_NAME: NameRule = {
 export const MODEL_NAME: NameRule = {
   pattern: /^[\x21-\x7e]{1,200}$/,
   says: "must be a model's name without spaces",
+};
+
+/** A backend, or `backend/model`. */
+export const BREAKER_NAME: NameRule = {
+  pattern: /^[a-z0-9][a-z0-9-]{0,47}(\/[\x21-\x7e]{1,200})?$/,
+  says: "must be a backend, or backend/model",
 };
 
 /** No braces and no colons: they structure the keys in Redis. */

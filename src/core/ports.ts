@@ -1,4 +1,5 @@
-import type { Backend, LevelLimits, Overlay } from "./config.ts";
+import type { BreakerState, Successes } from "./breaker.ts";
+import type { Backend, BreakerConfig, LevelLimits, Overlay } from "./config.ts";
 import type { LimitLevel, LimitUnit } from "./failure.ts";
 import type { KeySnapshot } from "./identity.ts";
 import type { Result } from "./result.ts";
@@ -56,8 +57,8 @@ export interface AdmissionRequest {
   readonly abandoned: WideEvent;
   /** Entry of the exact cache to read in the same call. */
   readonly cacheKey?: string;
-  /** Backends whose breakers the plan wants to see. */
-  readonly backends: readonly string[];
+  /** The breakers that the plan wants to see, by name. */
+  readonly breakers: readonly string[];
 }
 
 /** State that isolates share, read beside the admission script in the same call. */
@@ -65,17 +66,8 @@ export interface SharedState {
   /** Undefined: no overlay was ever written. */
   readonly overlayVersion?: number;
   readonly breakers: Readonly<Record<string, BreakerState>>;
-  /** Backends whose one probe this request holds: the settlement reports on each, or gives it back. */
+  /** Breakers whose one probe this request holds: the settlement reports on each, or gives it back. */
   readonly probes?: readonly string[];
-}
-
-export interface BreakerState {
-  /** Consecutive failures so far. */
-  readonly failures: number;
-  /** Open until then, milliseconds since the epoch (Redis' clock); 0: closed. */
-  readonly openUntil: number;
-  /** How long the current or last opening lasts. */
-  readonly openMs: number;
 }
 
 export type AdmissionReply = { readonly ioMs: number } & (
@@ -120,15 +112,18 @@ export interface Settlement {
   readonly unusedProbes?: readonly string[];
 }
 
-/** What an attempt says about a backend's health, with that backend's thresholds. */
+/** What an attempt says about the health of a backend's model. */
 export interface BreakerReport {
-  readonly backend: string;
+  /** The breaker's. */
+  readonly name: string;
   readonly healthy: boolean;
-  /** Whether the isolate saw failures counted: success needs to be written only then. */
-  readonly hadFailures: boolean;
-  readonly failures: number;
-  readonly openMs: number;
-  readonly maxOpenMs: number;
+  /** How long ago the attempt began. */
+  readonly ageMs: number;
+  /** What the isolate has seen since it last said so, this success included. */
+  readonly successes: Successes;
+  readonly rules: BreakerConfig;
+  /** The counter of openings, without its last label: why. */
+  readonly counter: string;
 }
 
 export type SettleReply =

@@ -1,7 +1,7 @@
+import { type BreakerState, breakerOf, byHand } from "../core/breaker.ts";
 import { type Backend, type Config, type Deadlines, modelNameOf, type Route, type Target } from "../core/config.ts";
 import { formatFor } from "../core/formats.ts";
 import { isWithin, type Price } from "../core/money.ts";
-import type { BreakerState } from "../core/ports.ts";
 import type { Trigger } from "../core/triggers.ts";
 import type { WireName } from "../core/wire.ts";
 import { phaseOf } from "./breaker.ts";
@@ -32,6 +32,8 @@ export type SkipReason =
   | "no-weight"
   | "above-price-ceiling"
   | "breaker-open"
+  /** An operator holds its breaker open. */
+  | "opened-by-hand"
   | "fallback-refused"
   /** By our own estimate the request is too long for it, and a larger step is there and may take it. */
   | "context-too-small"
@@ -66,6 +68,7 @@ export interface Plan {
 export interface PlanInput {
   readonly config: Config;
   readonly availableBackends: ReadonlySet<string>;
+  /** By name. */
   readonly breakers: Readonly<Record<string, BreakerState | undefined>>;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -196,14 +199,16 @@ function judge(candidate: Candidate, route: Route, input: PlanInput): Usable | S
   const backend = Object.hasOwn(config.backends, target.backend) ? config.backends[target.backend] : undefined;
   if (backend === undefined || !input.availableBackends.has(target.backend)) return "not-configured";
   if (config.disabledBackends.has(target.backend)) return "disabled";
+  const hand = byHand(config, target);
+  if (hand === "open") return "opened-by-hand";
   const wire = formatFor(backend, route.operation);
   if (wire === undefined) return "wrong-operation";
   if (!candidate.isFallback && target.weight <= 0) return "no-weight";
   if (candidate.isFallback && input.noFallback === true) return "fallback-refused";
   if (!isBelowCeilings(target, route)) return "above-price-ceiling";
   if (input.priceCeiling !== undefined && !isWithin(target.price, input.priceCeiling)) return "above-price-ceiling";
-  const state = input.breakers[target.backend];
-  return { ...candidate, backend, wire, phase: phaseOf(state, input.now), openUntil: state?.openUntil ?? 0 };
+  const state = input.breakers[breakerOf(target)];
+  return { ...candidate, backend, wire, phase: phaseOf(state, input.now, hand), openUntil: state?.openUntil ?? 0 };
 }
 
 type Ordered = readonly [Usable, AttemptReason];

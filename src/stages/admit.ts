@@ -68,7 +68,7 @@ function requestOf(exchange: Resolved, gateway: Gateway) {
     }),
     ...(cache.key !== undefined && cache.read && { cacheKey: cache.key }),
     // No probe is asked for of a backend that cannot be in the plan.
-    backends: controls.noFallback ? standing.targetBackends : standing.backends,
+    breakers: controls.noFallback ? standing.targetBreakers : standing.breakers,
   };
 }
 

@@ -1,4 +1,5 @@
 import { isText } from "../core/answer.ts";
+import { breakerOf, byHand } from "../core/breaker.ts";
 import { choicesOf, isGenerative } from "../core/draft.ts";
 import type { Admitted, LiveAnswer } from "../core/exchange.ts";
 import type { Failure, FailureType } from "../core/failure.ts";
@@ -164,12 +165,13 @@ class Walk {
   #hedge(): PlannedAttempt | undefined {
     if (this.#isHedged || this.#exchange.departure.gone || this.#exhausted()) return undefined;
     const { breakers, clock } = this.#gateway;
+    const { config } = this.#exchange;
     const index = this.#attempts.findIndex(
       ({ target, backend }, place) =>
         place > this.#at &&
         leadsTo(target, "first-token") &&
         !this.#called.has(backend.name) &&
-        phaseOf(breakers.state(backend.name), clock.now()) === "closed",
+        phaseOf(breakers.state(breakerOf(target)), clock.now(), byHand(config, target)) === "closed",
     );
     const step = this.#attempts[index];
     if (!step) return undefined;

@@ -1,3 +1,4 @@
+import { breakerOf, byHand } from "../core/breaker.ts";
 import { type Backend, modelNameOf, type Target } from "../core/config.ts";
 import type { Authenticated } from "../core/exchange.ts";
 import { formatFor } from "../core/formats.ts";
@@ -43,8 +44,10 @@ async function ask(
   const { draft, body, wire: clientWire, alarm, trace, requestId, departure } = exchange;
   const format = backend && formatFor(backend, "tokenize");
   if (!backend || !format || !gateway.availableBackends.has(backend.name)) return "no_tokenizer";
-  if (gateway.config().disabledBackends.has(backend.name)) return "disabled";
-  if (phaseOf(gateway.breakers.state(backend.name), gateway.clock.now()) === "open") return "breaker_open";
+  const config = gateway.config();
+  if (config.disabledBackends.has(backend.name)) return "disabled";
+  const state = gateway.breakers.state(breakerOf(target));
+  if (phaseOf(state, gateway.clock.now(), byHand(config, target)) === "open") return "breaker_open";
   if (draft.operation !== "chat") return "not_a_chat";
   if (refusedMediaUrl(draft, backend.imageUrls)) return "refused_address";
   const wire = wires[format];

@@ -1,10 +1,10 @@
+import type { BreakerState, Successes } from "../core/breaker.ts";
 import type { Config } from "../core/config.ts";
 import type { KeySnapshot, Principal } from "../core/identity.ts";
 import type { Policy } from "../core/policy.ts";
 import type {
   AddressGuard,
   AdmissionStore,
-  BreakerState,
   BudgetSeeder,
   Chance,
   Clock,
@@ -14,6 +14,7 @@ import type {
   Transport,
 } from "../core/ports.ts";
 import type { UnrecordedRefusals, WideEvent } from "../core/wide-event.ts";
+import type { Ended } from "../routing/breaker.ts";
 
 /** Everything that the steps use and do not own. Built once per isolate by `compose.ts`; tests build their own. */
 export interface Gateway {
@@ -82,8 +83,13 @@ export interface RefusalTally {
 /** The isolate's view of the breakers: Redis' word, and what it has seen since. */
 export interface BreakerView {
   learn(shared: SharedState): void;
-  state(backend: string): BreakerState | undefined;
-  report(backend: string, healthy: boolean): void;
+  state(name: string): BreakerState | undefined;
+  /** Where Redis said nothing: the state, and with it the one probe of an opening that is over. */
+  claim(name: string, requestId: string): BreakerState | undefined;
+  /** Of a request that claimed and learnt nothing. */
+  giveBack(requestId: string): void;
+  /** The successes that Redis should hear of with this; undefined where it need hear nothing. */
+  report(name: string, ended: Ended, holdsProbe: boolean): Successes | undefined;
 }
 
 /** How long backends recently took to their first tokens, as this isolate knows. */

@@ -1,5 +1,5 @@
+import { type BreakerState, breakerOf } from "../core/breaker.ts";
 import type { Admitted } from "../core/exchange.ts";
-import type { BreakerState } from "../core/ports.ts";
 import { plan } from "../routing/plan.ts";
 import { wires } from "../wire/registry.ts";
 import type { Gateway } from "./gateway.ts";
@@ -10,8 +10,11 @@ export function planAttempts(exchange: Admitted, gateway: Gateway): readonly Pla
   const { config, route, controls, notes, shared } = exchange;
   const breakers: Record<string, BreakerState | undefined> = {};
   // What Redis told this request, since the isolate's view may hold another's probe; without Redis that view is all there is.
-  for (const { backend } of [...route.targets, ...route.fallbacks]) {
-    breakers[backend] = shared.breakers[backend] ?? gateway.breakers.state(backend);
+  for (const target of [...route.targets, ...route.fallbacks]) {
+    const name = breakerOf(target);
+    breakers[name] ??= exchange.unleased
+      ? gateway.breakers.claim(name, exchange.requestId)
+      : (shared.breakers[name] ?? gateway.breakers.state(name));
   }
   const planned = plan(route, {
     config,

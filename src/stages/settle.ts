@@ -4,11 +4,11 @@ import { ENTRY_MAX_BYTES, fitsEntry } from "../core/entry-size.ts";
 import type { Admitted, LiveAnswer, StreamingAnswer, StreamStep } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import { isJsonObject } from "../core/json.ts";
-import type { BreakerReport } from "../core/ports.ts";
 import { fail, type Result } from "../core/result.ts";
 import type { WideEvent } from "../core/wide-event.ts";
 import { replay } from "../wire/collect.ts";
 import { AnswerLosses } from "../wire/losses.ts";
+import { breakerReports } from "./breaker-reports.ts";
 import { cacheEntry } from "./cache-entry.ts";
 import { collectorFor } from "./collector-for.ts";
 import { eventOf } from "./event.ts";
@@ -122,8 +122,9 @@ export class Settlement {
     gateway.enqueue(eventText, exchange.waitUntil);
     gateway.log(event);
     this.#learnSpeeds();
-    const breakers = this.#breakerReports();
-    const unusedProbes = exchange.shared.probes?.filter((held) => !breakers.some(({ backend }) => backend === held));
+    const breakers = breakerReports(exchange, gateway);
+    const unusedProbes = exchange.shared.probes?.filter((held) => !breakers.some(({ name }) => name === held));
+    if (exchange.unleased) gateway.breakers.giveBack(exchange.requestId);
     await gateway.admission.settle(
       {
         requestId: exchange.requestId,
@@ -192,32 +193,6 @@ export class Settlement {
       if (firstTokenMs !== undefined) this.#gateway.speeds.learn(backend, model, firstTokenMs);
     }
   }
-
-  /** Each backend's last word counts; a client's departure says nothing about a backend. */
-  #breakerReports(): readonly BreakerReport[] {
-    const { config, notes, draft } = this.#exchange;
-    // Counting has a deadline of its own and says nothing about how well a backend answers.
-    if (draft.operation === "tokenize") return [];
-    const reports = new Map<string, BreakerReport>();
-    for (const attempt of notes.attempts) {
-      const backend = config.backends[attempt.backend];
-      const healthy = attempt.outcome === "completed";
-      if (!backend || (!healthy && !(attempt.outcome === "failed" && countsAgainst(attempt.failure)))) continue;
-      // A probe's success is news, whatever the isolate has heard since.
-      const hadFailures =
-        (this.#gateway.breakers.state(attempt.backend)?.failures ?? 0) > 0 ||
-        this.#exchange.shared.probes?.includes(attempt.backend) === true;
-      this.#gateway.breakers.report(attempt.backend, healthy);
-      if (healthy && !hadFailures) continue;
-      reports.set(attempt.backend, { backend: attempt.backend, healthy, hadFailures, ...backend.breaker });
-    }
-    return [...reports.values()];
-  }
-}
-
-/** Overload and the caller's own mistakes are no sign of ill health. */
-function countsAgainst(failure: Failure["type"] | undefined): boolean {
-  return failure !== "backend_overloaded" && failure !== "backend_rejected" && failure?.startsWith("backend_") === true;
 }
 
 /** Frames say the same in many times the bytes of what is kept of them. */

@@ -1,4 +1,5 @@
-import type { Config, Route } from "../core/config.ts";
+import { breakerOf, byHand } from "../core/breaker.ts";
+import type { Config, Route, Target } from "../core/config.ts";
 import type { Price } from "../core/money.ts";
 import type { TokenizerFamily } from "../core/tokenizers.ts";
 import { dearestPrice } from "../routing/plan.ts";
@@ -10,9 +11,10 @@ export interface Standing {
   readonly leaseMs: number;
   /** By which the permitted targets count; the input is as long as the one says that says most. */
   readonly tokenizers: readonly TokenizerFamily[];
-  readonly targetBackends: readonly string[];
+  /** The targets' breakers, without those that an operator holds. */
+  readonly targetBreakers: readonly string[];
   /** Those of the targets and of the fallbacks. */
-  readonly backends: readonly string[];
+  readonly breakers: readonly string[];
 }
 
 interface Known {
@@ -37,6 +39,10 @@ export function standingOf(route: Route, config: Config, available: ReadonlySet<
   return standing;
 }
 
+function breakersOf(targets: readonly Target[], config: Config): readonly string[] {
+  return [...new Set(targets.filter((target) => byHand(config, target) === undefined).map(breakerOf))];
+}
+
 function workOut(route: Route, config: Config, available: ReadonlySet<string>): Standing {
   const targets = [...route.targets, ...route.fallbacks];
   const totalsMs = targets.map(
@@ -52,7 +58,7 @@ function workOut(route: Route, config: Config, available: ReadonlySet<string>): 
       Math.max(...totalsMs) * (1 + (route.validateStructured?.repairs ?? 0)) +
       route.delayBudgetMs +
       config.leaseMarginMs,
-    targetBackends: [...new Set(route.targets.map(({ backend }) => backend))],
-    backends: [...new Set(targets.map(({ backend }) => backend))],
+    targetBreakers: breakersOf(route.targets, config),
+    breakers: breakersOf(targets, config),
   };
 }

@@ -1,6 +1,7 @@
 /** A metric of `/metrics`: closed names, closed labels. Values of labels come from closed lists or from the operator's configuration. */
 export interface Metric {
-  readonly type: "counter" | "histogram";
+  /** A gauge is read when it is asked for; the others are stored. */
+  readonly type: "counter" | "histogram" | "gauge";
   readonly help: string;
   readonly labels: readonly string[];
   /** What one stored unit is worth in the metric's own unit: stored are integers (requests, tokens, nano-dollars, milliseconds). */
@@ -59,6 +60,21 @@ export const METRICS = {
     type: "counter",
     help: "Attempts whose usage was estimated, at least in part.",
     labels: ["backend", "model"],
+  },
+  gateway_breaker_state: {
+    type: "gauge",
+    help: "Breakers by backend and model: 0 closed, 1 half-open (one probe at a time), 2 open.",
+    labels: ["backend", "model"],
+  },
+  gateway_breaker_by_hand: {
+    type: "gauge",
+    help: "1 for a breaker that the overlay holds, open or closed.",
+    labels: ["backend", "model"],
+  },
+  gateway_breaker_openings_total: {
+    type: "counter",
+    help: "Breakers that opened, by why: failures in a row, error_rate, or a probe that failed.",
+    labels: ["backend", "model", "cause"],
   },
   gateway_abandoned_cost_usd_total: {
     type: "counter",

@@ -131,12 +131,12 @@ const PLACES: readonly Place[] = [
     send: (text: string) => key(named.endsWith("[0]") ? { [named.slice(0, -3)]: [text] } : { [named]: text }),
     when: [],
   })),
-  ...["weights", "tiers", "prices"].map((named) => ({
+  ...["weights", "tiers", "prices", "breakers"].map((named) => ({
     where: "PUT /admin/v1/overlay",
     named,
     fits: never,
     send: (text: string) =>
-      overlay({ [named]: member(text, named === "weights" ? [1] : named === "prices" ? { model: PRICE } : {}) }),
+      overlay({ [named]: member(text, { weights: [1], prices: { model: PRICE }, breakers: "open" }[named] ?? {}) }),
     when: [],
   })),
   {

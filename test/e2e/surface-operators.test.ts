@@ -154,6 +154,7 @@ describe("what operators ask", () => {
         "backend",
         "model",
         "kind",
+        "cause",
         "le",
       ]).toEqual(expect.arrayContaining(Object.keys(labels)));
     }

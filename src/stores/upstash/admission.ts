@@ -1,10 +1,10 @@
+import type { BreakerState } from "../../core/breaker.ts";
 import { fitsEntry } from "../../core/entry-size.ts";
 import type {
   AdmissionReply,
   AdmissionRequest,
   AdmissionStore,
   Alarm,
-  BreakerState,
   Settlement,
   SettleReply,
   SharedState,
@@ -41,10 +41,10 @@ export class UpstashAdmission implements AdmissionStore {
   }
 
   async admit(request: AdmissionRequest, alarm?: Alarm): Promise<AdmissionReply> {
-    const { well, unwell } = this.#breakers.split(request.backends);
+    const { well, unwell } = this.#breakers.split(request.breakers);
     const keys = [OVERLAY_VERSION, ...well.map(breakerKey)];
     if (request.cacheKey !== undefined) keys.push(cacheEntryKey(request.tenant, request.cacheKey));
-    const claimCalls = unwell.map((backend) => claimCall(request.tenant, request.requestId, backend));
+    const claimCalls = unwell.map((name) => claimCall(request.tenant, request.requestId, name));
     const answer = await this.#link.run([admitCall(request), ["MGET", ...keys], ...claimCalls], alarm);
     if (!answer.ok) return { kind: "unavailable", detail: answer.detail, ioMs: answer.ioMs };
     const [script, values, ...claims] = answer.replies;
@@ -83,14 +83,14 @@ export class UpstashAdmission implements AdmissionStore {
   ): SharedState {
     const [version, ...states] = Array.isArray(values?.result) ? values.result : [];
     const breakers: Record<string, BreakerState> = {};
-    for (const [index, backend] of well.entries()) {
-      breakers[backend] = this.#breakers.fromValue(backend, states[index], now);
+    for (const [index, name] of well.entries()) {
+      breakers[name] = this.#breakers.fromValue(name, states[index], now);
     }
     const probes: string[] = [];
-    for (const [index, backend] of unwell.entries()) {
-      const { state, mine } = this.#breakers.fromClaim(backend, claims[index], now);
-      breakers[backend] = state;
-      if (mine) probes.push(backend);
+    for (const [index, name] of unwell.entries()) {
+      const { state, mine } = this.#breakers.fromClaim(name, claims[index], now);
+      breakers[name] = state;
+      if (mine) probes.push(name);
     }
     const overlayVersion = typeof version === "string" ? Number(version) : Number.NaN;
     return {
@@ -104,8 +104,8 @@ export class UpstashAdmission implements AdmissionStore {
 function addCalls(settlement: Settlement, calls: Call[]): void {
   const { cacheWrite, keptWrite, breakers, tenant, unusedProbes } = settlement;
   calls.push(settleCall({ ...settlement, levels: encodeLevels(tenant, settlement.levels) }));
-  for (const report of breakers) if (isNews(report)) calls.push(reportCall(report));
-  for (const backend of unusedProbes ?? []) calls.push(returnProbeCall(settlement.requestId, backend));
+  for (const report of breakers) calls.push(reportCall(settlement.requestId, report));
+  for (const name of unusedProbes ?? []) calls.push(returnProbeCall(settlement.requestId, name));
   const write = (key: string, { value, ttlSeconds }: { readonly value: string; readonly ttlSeconds: number }) => {
     if (fitsEntry(value)) calls.push(["SET", key, value, "EX", String(ttlSeconds)]);
   };
@@ -167,9 +167,4 @@ function cachedEntry(request: AdmissionRequest, values: CommandReply | undefined
   if (request.cacheKey === undefined || !Array.isArray(values?.result)) return {};
   const entry: unknown = values.result.at(-1);
   return typeof entry === "string" ? { cached: entry } : {};
-}
-
-/** Success is worth a write only where failures were counted before. */
-function isNews(report: { readonly healthy: boolean; readonly hadFailures: boolean }): boolean {
-  return !report.healthy || report.hadFailures;
 }

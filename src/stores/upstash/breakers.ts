@@ -1,84 +1,111 @@
-import type { BreakerReport, BreakerState } from "../../core/ports.ts";
-import { breakerKey, recordKey } from "./keys.ts";
-import type { Call, CommandReply } from "./link.ts";
+import { type BreakerState, CLOSED_BREAKER } from "../../core/breaker.ts";
+import type { BreakerReport } from "../../core/ports.ts";
+import { breakerKey, COUNTERS, recordKey } from "./keys.ts";
+import type { Call, CommandReply, Link } from "./link.ts";
 import { scripts } from "./scripts.ts";
 
-const CLOSED: BreakerState = { failures: 0, openUntil: 0, openMs: 0 };
-/** For whoever meets a breaker whose opening is over without having asked for the probe: the next call will ask. */
+/** For how long a request without the probe sees it open at least: also where the opening is over, or will be before its attempts are planned. */
 const NOT_MY_PROBE_MS = 1_000;
 
 /**
- * Reads breakers beside the admission script. A backend that was well when this isolate last looked is read by a plain MGET, as
+ * Reads breakers beside the admission script. One that was closed when this isolate last looked is read by a plain MGET, as
  * scripts lock the keys they declare; one that was not, or was never seen, by a script that also hands out the one probe.
  */
 export class BreakerReader {
   readonly #well = new Set<string>();
 
-  /** Backends to be read by MGET, and those to be read by a script each. */
-  split(backends: readonly string[]): { readonly well: readonly string[]; readonly unwell: readonly string[] } {
+  /** Breakers to be read by MGET, and those to be read by a script each. */
+  split(names: readonly string[]): { readonly well: readonly string[]; readonly unwell: readonly string[] } {
     return {
-      well: backends.filter((backend) => this.#well.has(backend)),
-      unwell: backends.filter((backend) => !this.#well.has(backend)),
+      well: names.filter((name) => this.#well.has(name)),
+      unwell: names.filter((name) => !this.#well.has(name)),
     };
   }
 
   /** What the MGET said. `now`: Redis' clock. */
-  fromValue(backend: string, value: unknown, now: number): BreakerState {
+  fromValue(name: string, value: unknown, now: number): BreakerState {
     const state = parseState(value);
-    this.#learn(backend, state);
+    this.#learn(name, state);
     return notMine(state, now);
   }
 
   /** What the script said. `now`: Redis' clock. `mine`: the opening is over and the probe is this request's. */
   fromClaim(
-    backend: string,
+    name: string,
     reply: CommandReply | undefined,
     now: number,
   ): { readonly state: BreakerState; readonly mine: boolean } {
-    const numbers = Array.isArray(reply?.result) ? reply.result.map(Number) : [];
-    const [failures = 0, openUntil = 0, openMs = 0, mine = 0] = numbers;
-    const state = { failures, openUntil, openMs };
-    if (numbers.length === 4) this.#learn(backend, state);
-    return mine === 1 ? { state, mine: true } : { state: notMine(state, now), mine: false };
+    const [text, mine] = Array.isArray(reply?.result) ? reply.result : [];
+    const state = parseState(text);
+    if (mine !== undefined) this.#learn(name, state);
+    // Over for this request, whatever its isolate's clock says.
+    return mine === 1 ? { state: { ...state, openUntil: 1 }, mine: true } : { state: notMine(state, now), mine: false };
   }
 
-  #learn(backend: string, state: BreakerState): void {
-    if (state.openUntil === 0) this.#well.add(backend);
-    else this.#well.delete(backend);
+  #learn(name: string, state: BreakerState): void {
+    if (state.openUntil === 0) this.#well.add(name);
+    else this.#well.delete(name);
   }
 }
 
 /** To be run behind the admission script of the same request. */
-export function claimCall(tenant: string, requestId: string, backend: string): Call {
+export function claimCall(tenant: string, requestId: string, name: string): Call {
   return {
     script: scripts.claimBreaker,
-    keys: [breakerKey(backend), recordKey(tenant, requestId)],
+    keys: [breakerKey(name), recordKey(tenant, requestId)],
     args: [requestId],
   };
 }
 
 /** Harmless when repeated: only the request that holds the probe gives it back. */
-export function returnProbeCall(requestId: string, backend: string): Call {
-  return { script: scripts.returnProbe, keys: [breakerKey(backend)], args: [requestId] };
+export function returnProbeCall(requestId: string, name: string): Call {
+  return { script: scripts.returnProbe, keys: [breakerKey(name)], args: [requestId] };
 }
 
-export function reportCall(report: BreakerReport): Call {
-  const { backend, healthy, failures, openMs, maxOpenMs } = report;
+export function reportCall(requestId: string, report: BreakerReport): Call {
+  const { name, healthy, ageMs, rules, successes, counter } = report;
+  const { failures, errorRate, probes, openMs, maxOpenMs } = rules;
+  const { share, windowMs, minimum } = errorRate;
+  const numbers = [
+    ageMs,
+    failures,
+    share,
+    windowMs,
+    minimum,
+    probes,
+    openMs,
+    maxOpenMs,
+    successes.now,
+    successes.before,
+  ];
   return {
     script: scripts.reportBreaker,
-    keys: [breakerKey(backend)],
-    args: [healthy ? "1" : "0", String(failures), String(openMs), String(maxOpenMs)],
+    // A success opens nothing, and locks no counters.
+    keys: [breakerKey(name), ...(healthy ? [] : [COUNTERS])],
+    args: [requestId, healthy ? "1" : "0", ...numbers.map(String), counter],
   };
 }
 
-/** An opening that is over, for a request that does not hold the probe. */
-function notMine(state: BreakerState, now: number): BreakerState {
-  return state.openUntil > 0 && state.openUntil <= now ? { ...state, openUntil: now + NOT_MY_PROBE_MS } : state;
+/** The breakers of these names as they stand, for whoever only looks; undefined where the store is away. */
+export async function readBreakers(link: Link, names: readonly string[]): Promise<readonly BreakerState[] | undefined> {
+  if (names.length === 0) return [];
+  const answer = await link.run([["MGET", ...names.map(breakerKey)]]);
+  const values: unknown = answer.ok ? answer.replies[0]?.result : undefined;
+  return Array.isArray(values) ? values.map(parseState) : undefined;
 }
 
-/** `failures openUntil openMs probing holder`; anything else is a closed breaker: a lost state must not close a backend. */
+/** A breaker for a request that does not hold the probe. */
+function notMine(state: BreakerState, now: number): BreakerState {
+  return state.openUntil > 0 ? { ...state, openUntil: Math.max(state.openUntil, now + NOT_MY_PROBE_MS) } : state;
+}
+
+/** What lua/breaker.ts writes; anything else is a closed breaker: a lost state must not close a backend. */
 function parseState(value: unknown): BreakerState {
-  const match = typeof value === "string" ? /^(\d+) (\d+) (\d+) \d(?: \S*)?$/.exec(value) : null;
-  if (!match) return CLOSED;
-  return { failures: Number(match[1]), openUntil: Number(match[2]), openMs: Number(match[3]) };
+  const match = typeof value === "string" ? /^(?:\d+ ){9}\d+(?: (\S+))?$/.exec(value) : null;
+  if (!match) return CLOSED_BREAKER;
+  const numbers = match[0].split(" ").slice(0, 10).map(Number);
+  const [failures = 0, openUntil = 0, openMs = 0, proven = 0, changedAt = 0] = numbers;
+  const [half = 0, ok = 0, bad = 0, okBefore = 0, badBefore = 0] = numbers.slice(5);
+  const state = { failures, openUntil, openMs, proven, changedAt, half, ok, bad, okBefore, badBefore };
+  return match[1] === undefined ? state : { ...state, holder: match[1] };
 }

@@ -16,7 +16,8 @@ export const OVERLAY_VERSION = "cfg:v";
 /** Prefix of the address guard's own keys. */
 export const GUARD_PREFIX = "guard";
 
-export const breakerKey = (backend: string): string => `br:${backend}`;
+/** By the breaker's name: `backend/model`. */
+export const breakerKey = (name: string): string => `br:${name}`;
 export const snapshotKey = (keyId: string): string => `key:${keyId}`;
 
 export const recordKey = (tenant: string, requestId: string): string => `${prefix(tenant)}rec:${requestId}`;

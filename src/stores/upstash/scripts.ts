@@ -1,8 +1,9 @@
 import { admitSource } from "./lua/admit.ts";
+import { claimSource, reportSource, returnProbeSource } from "./lua/breaker.ts";
 import { acknowledgeSource, burySource, replaySource, sweepSource } from "./lua/ledger.ts";
 import { openMoneySource, seedMoneySource } from "./lua/money.ts";
 import { settleSource } from "./lua/settle.ts";
-import { claimSource, publishKeySource, publishOverlaySource, reportSource, returnProbeSource } from "./lua/shared.ts";
+import { publishKeySource, publishOverlaySource } from "./lua/shared.ts";
 import { Script } from "./script.ts";
 
 /** Every script that the gateway and its Workers send to Redis. */

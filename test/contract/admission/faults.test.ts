@@ -22,9 +22,22 @@ onBothForms("faults", "admission while Redis misbehaves", (bench) => {
   // planted: the cache entry written in a call of its own
   test("warm, an admission is one HTTP call and a settlement is one, whatever they carry", async () => {
     const tenant = await newTenant(bench());
-    const breaker = { backend: "counted", healthy: false, hadFailures: false, failures: 3, openMs: 10, maxOpenMs: 20 };
+    const breaker = {
+      name: "counted/m",
+      healthy: false,
+      ageMs: 0,
+      successes: { now: 0, before: 0 },
+      rules: {
+        failures: 3,
+        errorRate: { share: 1, windowMs: 1_000, minimum: 9 },
+        probes: 1,
+        openMs: 10,
+        maxOpenMs: 20,
+      },
+      counter: "openings|",
+    };
     for (const round of ["cold", "warm"]) {
-      const request = requestOf(tenant, { levels, cacheKey: "c", backends: ["counted", "other"] });
+      const request = requestOf(tenant, { levels, cacheKey: "c", breakers: ["counted/m", "other/m"] });
       const before = httpCalls();
       await bench().admission.admit(request);
       const between = httpCalls();
@@ -42,12 +55,12 @@ onBothForms("faults", "admission while Redis misbehaves", (bench) => {
     const tenant = await newTenant(bench());
     await bench().admission.admit(requestOf(tenant, { levels }));
     await bench().endpoint.control({ scriptFlush: true });
-    const request = requestOf(tenant, { levels, backends: ["forgotten"] });
+    const request = requestOf(tenant, { levels, breakers: ["forgotten/m"] });
     const before = httpCalls();
     const reply = await bench().admission.admit(request);
     expect(reply).toMatchObject({ kind: "admitted", rate: { requests: { remaining: 48 } } });
     expect(httpCalls() - before).toBe(2);
-    await bench().admission.admit(requestOf(tenant, { levels, backends: ["forgotten"] }));
+    await bench().admission.admit(requestOf(tenant, { levels, breakers: ["forgotten/m"] }));
     expect(httpCalls() - before).toBe(3);
     await bench().endpoint.control({ scriptFlush: true });
     expect((await bench().admission.settle(settlementOf(request, { tokens: 1, costNanoUsd: 1 }))).kind).toBe("settled");

@@ -158,7 +158,7 @@ export interface RequestParts {
   readonly quarantineMs?: number;
   readonly keyVersion?: number;
   readonly cacheKey?: string;
-  readonly backends?: readonly string[];
+  readonly breakers?: readonly string[];
 }
 
 export function requestOf(tenant: string, parts: RequestParts): AdmissionRequest {
@@ -175,7 +175,7 @@ export function requestOf(tenant: string, parts: RequestParts): AdmissionRequest
     quarantineMs: parts.quarantineMs ?? 60_000,
     abandoned: eventOf(tenant, requestId, { outcome: "abandoned", costNanoUsd: reservation.costNanoUsd }),
     ...(parts.cacheKey !== undefined && { cacheKey: parts.cacheKey }),
-    backends: parts.backends ?? [],
+    breakers: parts.breakers ?? [],
   };
 }
 

@@ -54,7 +54,13 @@ test("a minimal file compiles with every default of the design filled in", () =>
     backends: {
       home: {
         deadlines: { connectMs: 5_000, firstTokenMs: 30_000, silenceMs: 20_000, totalMs: 900_000 },
-        breaker: { failures: 3, openMs: 10_000, maxOpenMs: 120_000 },
+        breaker: {
+          failures: 3,
+          errorRate: { share: 0.5, windowMs: 60_000, minimum: 20 },
+          probes: 2,
+          openMs: 10_000,
+          maxOpenMs: 120_000,
+        },
         auth: { scheme: "none", optional: true },
       },
       claude: { auth: { scheme: "x-api-key", secret: "CLAUDE_KEY", optional: false } },

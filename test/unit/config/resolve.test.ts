@@ -8,7 +8,7 @@ const base = exampleBase();
 
 test("without an overlay the base stands as it is", () => {
   const { config, ignored } = resolve(base, undefined);
-  expect(config).toEqual({ ...base, overlayVersion: 0, disabledBackends: new Set() });
+  expect(config).toEqual({ ...base, overlayVersion: 0, disabledBackends: new Set(), breakersByHand: new Map() });
   expect(ignored).toEqual([]);
 });
 
@@ -19,6 +19,7 @@ test("an overlay moves weights, prices, limits and switches, and the base is unt
     version: 7,
     weights: { chat: [0, 1] },
     disabledBackends: ["claude"],
+    breakers: { openai: "open", "openai/gpt": "closed" },
     tiers: { free: { key: { requestsPerMinute: 99 } } },
     prices: { openai: { gpt: { inputPerMillion: 4, outputPerMillion: 16 } } },
   });
@@ -28,6 +29,10 @@ test("an overlay moves weights, prices, limits and switches, and the base is unt
   expect(config).toMatchObject({
     routes: { chat: { targets: [{ weight: 0 }, { weight: 1, price: { inputPerMillion: 4, outputPerMillion: 16 } }] } },
     disabledBackends: new Set(["claude"]),
+    breakersByHand: new Map([
+      ["openai", "open"],
+      ["openai/gpt", "closed"],
+    ]),
   });
   expect(base).toEqual(before);
 });
@@ -55,6 +60,13 @@ test.each<[string, unknown, string]>([
   ["a weight that is no number", { version: 1, weights: { chat: [1, "1"] } }, "weights.chat"],
   ["an unknown backend", { version: 1, disabledBackends: ["hom"] }, "disabledBackends.hom"],
   ["an inherited name", { version: 1, disabledBackends: ["constructor"] }, "disabledBackends.constructor"],
+  ["a breaker of no backend", { version: 1, breakers: { constructor: "open" } }, "breakers.constructor"],
+  [
+    "a breaker of a model that no route asks for",
+    { version: 1, breakers: { "openai/x": "open" } },
+    "breakers.openai/x",
+  ],
+  ["a breaker that is neither", { version: 1, breakers: { openai: "ajar" } }, "breakers.openai"],
   ["an unknown tier", { version: 1, tiers: { gold: { key: { concurrency: 1 } } } }, "tiers.gold"],
   ["an unknown level", { version: 1, tiers: { free: { planet: { concurrency: 1 } } } }, "tiers.free.planet"],
   [
@@ -87,16 +99,20 @@ test.each<[string, unknown, string]>([
 ])("%s is ignored and named", (_, overlay, path) => {
   const { config, ignored } = resolve(base, overlay as Overlay);
   expect(ignored).toEqual([path]);
-  const { overlayVersion: _version, disabledBackends, ...rest } = config;
+  const { overlayVersion: _version, disabledBackends, breakersByHand, ...rest } = config;
   expect(rest).toEqual(base);
-  expect(disabledBackends.size).toBe(0);
+  expect([disabledBackends.size, breakersByHand.size]).toEqual([0, 0]);
 });
 
 test("no JSON whatever in the place of an overlay makes it throw", () => {
   fc.assert(
-    fc.property(fc.jsonValue(), fc.constantFrom("weights", "tiers", "prices", "disabledBackends"), (value, part) => {
-      resolve(base, { version: 1, [part]: value } as unknown as Overlay);
-    }),
+    fc.property(
+      fc.jsonValue(),
+      fc.constantFrom("weights", "tiers", "prices", "disabledBackends", "breakers"),
+      (value, part) => {
+        resolve(base, { version: 1, [part]: value } as unknown as Overlay);
+      },
+    ),
   );
 });
 

@@ -42,7 +42,7 @@ function isolate() {
       leaseMs: 1_000,
       quarantineMs: 1_000,
       abandoned: abandonedOf(event),
-      backends: [],
+      breakers: [],
     });
     return reply.kind;
   };

@@ -113,7 +113,7 @@ export async function startBench(): Promise<Bench> {
         leaseMs: SHORT_LEASE_MS,
         quarantineMs: 1_000,
         abandoned,
-        backends: [],
+        breakers: [],
       };
       let reply = await admission.admit(request);
       if (reply.kind === "money-unseeded" && (await money.seed(event.tenant, reply.unseeded))) {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { breakerRules, CLOSED_BREAKER } from "../../../src/core/breaker.ts";
 import type { OutboundCall } from "../../../src/core/ports.ts";
 import { ok } from "../../../src/core/result.ts";
 import { BreakerView } from "../../../src/routing/breaker-view.ts";
@@ -165,23 +166,25 @@ describe("a route that wants to know exactly", () => {
     );
   });
 
-  // planted: each of the two let through
+  // planted: each of the three let through
   it("asks no backend that is switched off or whose breaker is open", async () => {
-    const breakers = new BreakerView(
-      (name) => PLAYED_CONFIG.backends[name]?.breaker,
-      () => 0,
-    );
+    const breakers = new BreakerView(breakerRules(PLAYED_CONFIG), () => 0);
     const openUntil = Number.MAX_SAFE_INTEGER;
-    breakers.learn({ breakers: { openai: { failures: 3, openUntil, openMs: 1 } } });
+    breakers.learn({ breakers: { "openai/played": { ...CLOSED_BREAKER, failures: 3, openUntil, openMs: 1 } } });
     const tripped = await ask(() => Response.json(chat), { breakers });
     const off = await ask(() => Response.json(chat), {
       config: () => ({ ...PLAYED_CONFIG, disabledBackends: new Set(["openai"]) }),
     });
-    const reasons = [tripped, off].map(
+    const held = await ask(() => Response.json(chat), {
+      config: () => ({ ...PLAYED_CONFIG, breakersByHand: new Map([["openai/played", "open"]]) }),
+    });
+    const reasons = [tripped, off, held].map(
       ({ event }) => event.decisions.find(({ decision }) => decision === "estimated_tokens")?.reason,
     );
-    expect(reasons).toEqual(["breaker_open", "disabled"]);
-    expect([...tripped.calls, ...off.calls].filter(({ request }) => request.path === "/tokenize")).toEqual([]);
+    expect(reasons).toEqual(["breaker_open", "disabled", "breaker_open"]);
+    expect(
+      [...tripped.calls, ...off.calls, ...held.calls].filter(({ request }) => request.path === "/tokenize"),
+    ).toEqual([]);
   });
 
   it("waits for a count no longer than a second", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { BreakerConfig } from "../../../src/core/config.ts";
 import { ok } from "../../../src/core/result.ts";
 import { BreakerView } from "../../../src/routing/breaker-view.ts";
 import {
@@ -23,6 +24,15 @@ const route = (more = "") => `
     hedge: {afterMs: 40}
 ${more}`;
 const config = configOf(route());
+/** Of a breaker that opens with the first failure. */
+const TOUCHY: BreakerConfig = {
+  failures: 1,
+  errorRate: { share: 1, windowMs: 60_000, minimum: 100 },
+  probes: 1,
+  openMs: 60_000,
+  maxOpenMs: 60_000,
+};
+const FAILED = { healthy: false, beganAt: NOW, requestId: "another" };
 
 describe.each([true, false])("a hedge, streamed: %s", (stream) => {
   // planted: the loser not stopped; booked at the end of its connection; without its kind
@@ -121,29 +131,29 @@ describe("a hedge", () => {
   // planted: the loser counts as failed; as well
   it("counts towards no breaker where it is cancelled", async () => {
     const breakers = new BreakerView(
-      () => ({ failures: 1, openMs: 1_000, maxOpenMs: 1_000 }),
+      () => TOUCHY,
       () => NOW,
     );
     const won = await ask(config, { a: dawdles, b: answers("b") }, {}, { breakers });
     const lost = await ask(config, { a: answers("a", 90), b: hangs }, {}, { breakers });
     expect([...won.settlements, ...lost.settlements].flatMap((settlement) => settlement.breakers)).toEqual([]);
-    expect([breakers.state("a")?.openUntil ?? 0, breakers.state("b")?.openUntil ?? 0]).toEqual([0, 0]);
+    expect([breakers.state("a/small")?.openUntil ?? 0, breakers.state("b/large")?.openUntil ?? 0]).toEqual([0, 0]);
   });
 
-  // planted: the breaker not looked at
+  // planted: the breaker not looked at; that of the backend and not of its model; operators' word not asked for
   it("is never asked of a backend whose breaker is not closed, nor of one that the slow first does not lead to", async () => {
     const breakers = new BreakerView(
-      () => ({ failures: 1, openMs: 60_000, maxOpenMs: 60_000 }),
+      () => TOUCHY,
       () => NOW,
     );
-    breakers.report("b", false);
+    breakers.report("b/large", FAILED, false);
     const played = await ask(config, { a: dawdles, c: answers("c") }, {}, { breakers });
     expect(played.asked).toEqual(["a", "c"]);
     const opening = await ask(
       config,
       {
         a: (signal, call) => {
-          breakers.report("c", false);
+          breakers.report("c/large", FAILED, false);
           return dawdles(signal, call);
         },
         c: answers("c"),
@@ -152,6 +162,8 @@ describe("a hedge", () => {
       { breakers },
     );
     expect(opening.attempts).toEqual(["a attempt failed", "c attempt completed"]);
+    const held = { ...config, breakersByHand: new Map([["b", "open"]] as const) };
+    expect((await ask(held, { a: dawdles, c: answers("c") })).asked).toEqual(["a", "c"]);
     const picky = configOf(
       route().replace("{backend: b, model: large}", "{backend: b, model: large, on: [overloaded]}"),
     );

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
+import { type BreakerState, CLOSED_BREAKER } from "../../../src/core/breaker.ts";
 import type { Target } from "../../../src/core/config.ts";
 import type { Price } from "../../../src/core/money.ts";
-import type { BreakerState } from "../../../src/core/ports.ts";
 import { dearestPrice, type PlanInput, plan } from "../../../src/routing/plan.ts";
 import { backend, config, route, target } from "./example.ts";
 
 const NAMES = ["a", "b", "c"];
 const NOW = 1_000_000;
-const open: BreakerState = { failures: 3, openUntil: NOW + 5_000, openMs: 10_000 };
+const open: BreakerState = { ...CLOSED_BREAKER, failures: 3, openUntil: NOW + 5_000, openMs: 10_000 };
 
 function planned(steps: readonly Target[], changes: Partial<PlanInput> = {}, more = {}) {
   const [first, ...fallbacks] = steps;
@@ -48,11 +48,11 @@ describe("a context that is too small by our own estimate", () => {
 describe("a step that names what leads to it", () => {
   // planted: `isLed` always true
   test("is not taken for another reason, though nobody else stands", () => {
-    expect(planned([small, large, target("c")], { breakers: { a: open } })).toEqual({
+    expect(planned([small, large, target("c")], { breakers: { "a/a-model": open } })).toEqual({
       attempts: ["c fallback"],
       skipped: ["a breaker-open", "b not-led-to"],
     });
-    const alone = planned([small, large], { breakers: { a: open } });
+    const alone = planned([small, large], { breakers: { "a/a-model": open } });
     expect(alone).toEqual({ attempts: ["a last-resort"], skipped: ["b not-led-to"] });
     expect(planned([small, large], { availableBackends: new Set(["b"]) }).attempts).toEqual([]);
   });
@@ -60,7 +60,7 @@ describe("a step that names what leads to it", () => {
   test("keeps its place behind a target that stands, and behind one that may not be had where it says so", () => {
     expect(planned([small, large]).attempts).toEqual(["a weighted-choice", "b fallback"]);
     const led: Target = { ...large, on: ["unavailable"] };
-    expect(planned([small, led], { breakers: { a: open } }).attempts).toEqual(["b fallback"]);
+    expect(planned([small, led], { breakers: { "a/a-model": open } }).attempts).toEqual(["b fallback"]);
   });
 });
 

@@ -16,7 +16,13 @@ export function backend(name: string, formats: Backend["formats"] = ["openai-cha
     priorityScheduling: false,
     collectJson: "never",
     deadlines: { connectMs: 5_000, firstTokenMs: 30_000, silenceMs: 20_000, totalMs: 900_000 },
-    breaker: { failures: 3, openMs: 10_000, maxOpenMs: 120_000 },
+    breaker: {
+      failures: 3,
+      errorRate: { share: 0.5, windowMs: 60_000, minimum: 20 },
+      probes: 2,
+      openMs: 10_000,
+      maxOpenMs: 120_000,
+    },
     models: {},
   };
 }
@@ -63,5 +69,6 @@ export function config(backends: readonly Backend[], disabled: readonly string[]
     localLimitShare: 0,
     overlayVersion: 0,
     disabledBackends: new Set(disabled),
+    breakersByHand: new Map(),
   };
 }

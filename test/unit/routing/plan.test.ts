@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { type BreakerState, CLOSED_BREAKER } from "../../../src/core/breaker.ts";
 import type { Route } from "../../../src/core/config.ts";
 import { ceilingNanoUsd, costNanoUsd, isWithin } from "../../../src/core/money.ts";
-import type { BreakerState } from "../../../src/core/ports.ts";
 import { TRIGGERS } from "../../../src/core/triggers.ts";
 import { choose } from "../../../src/routing/choose.ts";
 import { dearestPrice, type PlanInput, plan, within } from "../../../src/routing/plan.ts";
@@ -25,7 +25,12 @@ function input(changes: Partial<PlanInput> = {}): PlanInput {
   };
 }
 
-const open = (forMs: number): BreakerState => ({ failures: 3, openUntil: NOW + forMs, openMs: 10_000 });
+const open = (forMs: number): BreakerState => ({
+  ...CLOSED_BREAKER,
+  failures: 3,
+  openUntil: NOW + forMs,
+  openMs: 10_000,
+});
 const names = (planned: ReturnType<typeof plan>): string[] => planned.attempts.map((attempt) => attempt.backend.name);
 
 describe("order", () => {
@@ -79,7 +84,7 @@ describe("order", () => {
         [false, false],
       ]);
     }
-    const without = plan(weighted, input({ ...(light && { drawn: light }), breakers: { a: open(5_000) } }));
+    const without = plan(weighted, input({ ...(light && { drawn: light }), breakers: { "a/a-model": open(5_000) } }));
     expect(without.attempts.map(({ backend, chosenTarget }) => [backend.name, chosenTarget])).toEqual([
       ["b", false],
       ["c", false],
@@ -126,7 +131,7 @@ describe("who is left out", () => {
     ["not-configured", { config: config([backend("b")]) }],
     ["disabled", { config: config([backend("a"), backend("b")], ["a"]) }],
     ["wrong-operation", { config: config([backend("a", ["openai-embeddings"]), backend("b")]) }],
-    ["breaker-open", { breakers: { a: open(1) } }],
+    ["breaker-open", { breakers: { "a/a-model": open(1) } }],
   ])("%s", (reason, changes) => {
     const planned = plan(both, input(changes));
     expect(names(planned)).toEqual(["b"]);
@@ -143,33 +148,13 @@ describe("who is left out", () => {
 
   test("the traffic of an open target goes to the other targets, not to the fallbacks", () => {
     const three = route([target("a", 9), target("b", 1)], [target("c")]);
-    expect(names(plan(three, input({ breakers: { a: open(1) }, random: () => 0.99 })))).toEqual(["b", "c"]);
+    expect(names(plan(three, input({ breakers: { "a/a-model": open(1) }, random: () => 0.99 })))).toEqual(["b", "c"]);
   });
 
   test("nobody is left: an empty plan, and every reason said", () => {
     const planned = plan(both, input({ availableBackends: new Set() }));
     expect(planned.attempts).toEqual([]);
     expect(planned.skipped).toHaveLength(2);
-  });
-});
-
-describe("breakers", () => {
-  const both = route([target("a")], [target("b")]);
-
-  // planted: `lastResort` that returns every open backend
-  test("with every breaker open, one probe goes to the one that closes first", () => {
-    const planned = plan(both, input({ breakers: { a: open(900), b: open(500) } }));
-    expect(names(planned)).toEqual(["b"]);
-    expect(planned.attempts[0]?.reason).toBe("last-resort");
-    expect(planned.skipped).toEqual([{ backend: "a", model: "a-model", reason: "breaker-open" }]);
-  });
-
-  test("a half-open backend is probed in its place, with the others behind it", () => {
-    const planned = plan(both, input({ breakers: { a: open(0) } }));
-    expect(planned.attempts.map((attempt) => [attempt.backend.name, attempt.reason])).toEqual([
-      ["a", "probe"],
-      ["b", "fallback"],
-    ]);
   });
 });
 
@@ -238,9 +223,8 @@ describe("prices", () => {
 // planted: a candidate whose breaker is open and that is not the last resort is not told of
 test("whatever the state of the world: no candidate twice, none lost, one alone where fallbacks are refused", () => {
   const state = fc.constantFrom<BreakerState | undefined>(undefined, open(10), open(0), {
+    ...CLOSED_BREAKER,
     failures: 1,
-    openUntil: 0,
-    openMs: 0,
   });
   fc.assert(
     fc.property(
@@ -265,7 +249,9 @@ test("whatever the state of the world: no candidate twice, none lost, one alone 
             world.disabled,
           ),
           availableBackends: new Set(world.available),
-          breakers: world.breakers,
+          breakers: Object.fromEntries(
+            Object.entries(world.breakers).map(([name, one]) => [`${name}/${name}-model`, one]),
+          ),
           now: NOW,
           random: () => world.random,
           noFallback: world.noFallback,

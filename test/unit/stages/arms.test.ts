@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { CLOSED_BREAKER } from "../../../src/core/breaker.ts";
 import type { SharedState } from "../../../src/core/ports.ts";
 import { type Answering, begin } from "../../support/pipeline.ts";
 
 const NOW = Date.UTC(2026, 10, 21, 12);
-const OPEN = { failures: 3, openUntil: NOW + 5_000, openMs: 5_000 };
+const OPEN = { ...CLOSED_BREAKER, failures: 3, openUntil: NOW + 5_000, openMs: 5_000 };
 
 const openai = { id: "c", model: "m", choices: [{ index: 0, message: { content: "Yes" }, finish_reason: "stop" }] };
 const claude = {
@@ -58,7 +59,7 @@ describe("a route with several targets", () => {
 
   // planted: every target's answer counts as the drawn one's
   it("keeps nothing where another than the drawn one answered", async () => {
-    const unwell = await ask(0.1, { breakers: { openai: OPEN } });
+    const unwell = await ask(0.1, { breakers: { "openai/played": OPEN } });
     expect([unwell.backend, unwell.written]).toEqual(["claude", undefined]);
     const failing: Answering = (call, signal) =>
       call.backend.name === "openai" ? Response.json({}, { status: 500 }) : answering(call, signal);

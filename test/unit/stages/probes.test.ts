@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
-import type { AdmissionReply, BreakerState, SharedState } from "../../../src/core/ports.ts";
+import { type BreakerState, CLOSED_BREAKER } from "../../../src/core/breaker.ts";
+import type { AdmissionReply, SharedState } from "../../../src/core/ports.ts";
 import { BreakerView } from "../../../src/routing/breaker-view.ts";
+import type { Gateway } from "../../../src/stages/gateway.ts";
 import { type Answering, begin } from "../../support/pipeline.ts";
 
 const REQUEST = { caller: "openai-chat", backend: "openai-chat", stream: false } as const;
 const NOW = Date.UTC(2026, 10, 21, 12);
-const HALF_OPEN: BreakerState = { failures: 3, openUntil: NOW - 1, openMs: 1_000 };
+const NAME = "openai/played";
+const HALF_OPEN: BreakerState = { ...CLOSED_BREAKER, failures: 3, openUntil: NOW - 1, openMs: 1_000 };
 const OPEN: BreakerState = { ...HALF_OPEN, openUntil: NOW + 5_000 };
 
 const answers = (status: number): Answering => {
@@ -29,13 +32,9 @@ async function saidOf(answering: Answering, cached?: string) {
   const playing = begin(REQUEST, answering, {
     breakers,
     admission: {
-      admit: admitting({ breakers: { openai: HALF_OPEN }, probes: ["openai"] }, cached),
+      admit: admitting({ breakers: { [NAME]: HALF_OPEN }, probes: [NAME] }, cached),
       settle: async (settlement) => {
-        const reported = settlement.breakers.map(({ backend, healthy, hadFailures }) => [
-          backend,
-          healthy,
-          hadFailures,
-        ]);
+        const reported = settlement.breakers.map(({ name, healthy }) => [name, healthy]);
         settlements.push({ reported, unused: settlement.unusedProbes });
         return { kind: "settled", ioMs: 0 };
       },
@@ -49,8 +48,8 @@ async function saidOf(answering: Answering, cached?: string) {
 describe("the probe that a request holds", () => {
   // planted: success is told only where the isolate's own view has failures
   it("is reported where the backend answered, well or not", async () => {
-    expect(await saidOf(answers(200))).toEqual([{ reported: [["openai", true, true]], unused: undefined }]);
-    expect(await saidOf(answers(500))).toEqual([{ reported: [["openai", false, true]], unused: undefined }]);
+    expect(await saidOf(answers(200))).toEqual([{ reported: [[NAME, true]], unused: undefined }]);
+    expect(await saidOf(answers(500))).toEqual([{ reported: [[NAME, false]], unused: undefined }]);
   });
 
   // planted: the settlement names no probe
@@ -60,18 +59,25 @@ describe("the probe that a request holds", () => {
     const unasked: Answering = () => {
       throw new Error("the backend was asked");
     };
-    expect(await saidOf(unasked, JSON.stringify(entry))).toEqual([{ reported: [], unused: ["openai"] }]);
-    expect(await saidOf(answers(429))).toEqual([{ reported: [], unused: ["openai"] }]);
-    expect(await saidOf(answers(400))).toEqual([{ reported: [], unused: ["openai"] }]);
+    expect(await saidOf(unasked, JSON.stringify(entry))).toEqual([{ reported: [], unused: [NAME] }]);
+    expect(await saidOf(answers(429))).toEqual([{ reported: [], unused: [NAME] }]);
+    expect(await saidOf(answers(400))).toEqual([{ reported: [], unused: [NAME] }]);
   });
 
   // planted: the plan reads the isolate's view, where another request has left its probe
   it("is made by no other request of the isolate", async () => {
     const reasons: (string | undefined)[] = [];
+    const breakers: Gateway["breakers"] = {
+      learn: () => undefined,
+      state: () => HALF_OPEN,
+      claim: () => HALF_OPEN,
+      giveBack: () => undefined,
+      report: () => undefined,
+    };
     const playing = begin(REQUEST, answers(200), {
-      breakers: { learn: () => undefined, state: () => HALF_OPEN, report: () => undefined },
+      breakers,
       admission: {
-        admit: admitting({ breakers: { openai: OPEN } }),
+        admit: admitting({ breakers: { [NAME]: OPEN } }),
         settle: async ({ event }) => {
           reasons.push(event.decisions.find(({ step }) => step === "plan")?.reason);
           return { kind: "settled", ioMs: 0 };
@@ -91,7 +97,7 @@ describe("the probe that a request holds", () => {
       const playing = begin({ ...REQUEST, alias: "spare", noFallback }, answers(200), {
         admission: {
           admit: (request) => {
-            asked.push(request.backends);
+            asked.push(request.breakers);
             return admitting({ breakers: {} })();
           },
           settle: async () => ({ kind: "settled", ioMs: 0 }),
@@ -100,6 +106,6 @@ describe("the probe that a request holds", () => {
       await playing.reply;
       await playing.settled();
     }
-    expect(asked).toEqual([["openai", "claude"], ["openai"]]);
+    expect(asked).toEqual([[NAME, "claude/played"], [NAME]]);
   });
 });

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import {
   ALIAS,
+  BREAKER_NAME,
   DISPLAY_NAME,
   KEY_ID,
   MODEL_NAME,
@@ -116,6 +117,7 @@ export const overlaySchema = z.strictObject({
   version: positive,
   weights: z.exactOptional(z.record(alias, z.array(z.number().check(z.minimum(0))))),
   disabledBackends: z.exactOptional(z.array(plainName)),
+  breakers: z.exactOptional(z.record(named(BREAKER_NAME), z.enum(["open", "closed"]))),
   tiers: z.exactOptional(z.record(plainName, limitsSchema)),
   prices: z.exactOptional(z.record(plainName, z.record(named(MODEL_NAME), price))),
   rules: z.exactOptional(z.record(alias, z.array(z.looseObject({ name: plainName })))),

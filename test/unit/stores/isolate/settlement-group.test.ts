@@ -5,7 +5,14 @@ import { settledEvent } from "../../../support/events.ts";
 
 const away: SettleReply = { kind: "unavailable", detail: "timeout", ioMs: 150 };
 const settled: SettleReply = { kind: "settled", ioMs: 1 };
-const report = { backend: "b", healthy: false, hadFailures: false, failures: 3, openMs: 1, maxOpenMs: 2 };
+const report = {
+  name: "b/m",
+  healthy: false,
+  ageMs: 0,
+  successes: { now: 0, before: 0 },
+  rules: { failures: 3, errorRate: { share: 1, windowMs: 1_000, minimum: 9 }, probes: 1, openMs: 10, maxOpenMs: 20 },
+  counter: "openings|",
+};
 
 const settlement = (requestId: string, more: Partial<Settlement> = {}): Settlement => ({
   requestId,
