@@ -16,7 +16,7 @@ import { BackendStream } from "./backend-stream.ts";
 import type { Gateway } from "./gateway.ts";
 import { ownMembersOf, quirksOf } from "./own-members.ts";
 import { asAsked } from "./ranks.ts";
-import { type PlannedAttempt, protocol, RunningAttempt, timedOut } from "./running-attempt.ts";
+import { cut, type PlannedAttempt, protocol, RunningAttempt, timedOut } from "./running-attempt.ts";
 
 /** A backend's whole JSON answer may be this large. */
 const ANSWER_MAX_BYTES = 32 * 1024 * 1024;
@@ -113,7 +113,7 @@ async function whole(
     const failure: Failure = isLate()
       ? timedOut("total")
       : { type: "backend_cut", message: "The backend's answer broke off.", detail: read.problem };
-    return running.failed(failure, partly());
+    return running.failed(failure, contentType.includes("json") ? partly() : undefined);
   }
   if (!contentType.includes("json")) {
     return running.failed(
@@ -121,7 +121,8 @@ async function whole(
     );
   }
   const json = parseJson(read.text);
-  if (json === undefined) return running.failed(protocol("body_not_json"), read.bytes === 0 ? undefined : partly());
+  if (read.bytes === 0) return running.failed(cut("empty"));
+  if (json === undefined) return running.failed(protocol("body_not_json"), partly());
   const decoded = wire.decodeAnswer(json);
   if (!decoded.ok) {
     // A success status over an error body: what the format makes of the error counts.

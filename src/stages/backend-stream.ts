@@ -129,8 +129,8 @@ export class BackendStream implements StreamingAnswer {
       }
       if (frame.terminal) {
         this.#terminal = true;
-        // A format whose closing frame is also its finish (Workers AI): the caller's format is another, and is told.
-        if (this.wire.name !== this.#running.exchange.wire.name && frame.events().length > 0) passing.push(frame);
+        // A format whose closing frame is also its finish (Responses, Workers AI): it is told, in whatever format.
+        if (frame.events().length > 0) passing.push(frame);
         // The closing frame of a stream that is not finished proves nothing; the caller's own encoder closes a finished one.
         this.#pending = this.#meter.complete
           ? { kind: "end" }

@@ -6,10 +6,12 @@ import { utf8Length } from "../lib/utf8.ts";
 
 /** Bytes of UTF-8 text to a token, for counts that nobody reported. Always marked as estimated. */
 const BYTES_PER_TOKEN = 4;
+/** A larger frame may hold more than text, however plain: it is looked into before its bytes are counted as text. */
+const PLAIN_FRAME_MAX_BYTES = 4_096;
 
 /**
  * Watches the frames of one attempt and knows what they prove: whether a real token came, whether every choice has finished,
- * what was used. Frames that are not notable are counted by their length and never parsed.
+ * what was used. Frames that are not notable are counted by their length and, unless they are large, never parsed.
  */
 export class Meter {
   /** A real token (or a finish) has been seen. */
@@ -22,7 +24,7 @@ export class Meter {
   #usage: Usage | undefined;
   #textBytes = 0;
   #tokenFrames = 0;
-  /** Bytes of a token frame that are not its text, from the first one that was parsed. */
+  /** Bytes of a token frame that are not its text, from those that were parsed. */
   #frameOverhead: number | undefined;
 
   constructor(choices: number) {
@@ -34,7 +36,8 @@ export class Meter {
   }
 
   see(frame: Frame): void {
-    if (this.started && !frame.notable && this.#frameOverhead !== undefined) {
+    const isPlain = !frame.notable && frame.raw.length <= frame.count * PLAIN_FRAME_MAX_BYTES;
+    if (this.started && isPlain && this.#frameOverhead !== undefined) {
       this.#tokenFrames += frame.count;
       // A plain sum, so that it is the same however neighbours were handed on.
       this.#textBytes += frame.raw.length - frame.count * this.#frameOverhead;
@@ -45,7 +48,9 @@ export class Meter {
     if (textBytes === 0) return;
     this.#tokenFrames += frame.count;
     this.#textBytes += textBytes;
-    this.#frameOverhead = Math.max(0, (frame.raw.length - textBytes) / frame.count);
+    // The least: what one frame holds beside its text (a field of its own) says nothing of the others.
+    const overhead = Math.max(0, (frame.raw.length - textBytes) / frame.count);
+    this.#frameOverhead = Math.min(overhead, this.#frameOverhead ?? overhead);
   }
 
   /**

@@ -90,7 +90,7 @@ export class ResponsesStream implements StreamFormat {
     if (top) events.push({ type: "other", choice: -1, block: -1, data: extras({ top }) });
     if (usage) events.push({ type: "usage", usage });
     events.push({ type: "finish", choice: 0, finish: decodeFinish(status, response.incomplete_details, this.called) });
-    return { events, terminal: false };
+    return { events, terminal: true };
   }
 }
 

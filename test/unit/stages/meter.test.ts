@@ -53,6 +53,14 @@ describe("the meter of a stream", () => {
     expect(meter.usage(1).usage.outputTokens).toBe(100);
   });
 
+  // planted: every plain frame counted by its length
+  it("looks into a large frame before it takes its bytes for text", () => {
+    const large = chunk({ index: 0, delta: { content: "four" }, finish_reason: null }, { padding: "x".repeat(60_000) });
+    const meter = watch(text("four") + text("four") + large + text("four"));
+    expect(meter.usage(1).usage.outputTokens).toBe(4);
+    expect(watch(large + text("four") + text("four")).usage(1).usage.outputTokens).toBe(3);
+  });
+
   // planted: the estimate not held to what was reserved
   it("never estimates more than the backend was told to stop at, and believes what was reported", () => {
     const long = text("a token of many bytes").repeat(3);
