@@ -2,6 +2,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CallerFormat, chatRequest, readFailure, readStream, textOfAnswer } from "../support/caller.ts";
+import { NOT_FOR_CALLERS } from "../support/not-for-callers.ts";
 import { pastStores, startTestStack, type TestStack } from "../support/stack.ts";
 import { together } from "../support/together.ts";
 
@@ -86,10 +87,6 @@ const WAYS: readonly Omit<Way, "caller">[] = [
   { alias: "claude", stream: false, mode: "whole" },
 ];
 const CALLERS = ["openai-chat", "anthropic-messages"] as const;
-
-/** Nothing of what stands between us and a backend may be seen by a caller, nor a backend's own words about its troubles. */
-const NOT_FOR_CALLERS =
-  /<!doctype|<html|<head|cloudflare|elsewhere\.invalid|simulated engine|secret-token|sk-abc|127\.0\.0\.1|error code: 1033/i;
 
 let stack: TestStack;
 

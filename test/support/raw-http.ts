@@ -107,26 +107,22 @@ function parse(bytes: Buffer): Pick<RawReply, "status" | "headers" | "body" | "t
   const headers = new Map(
     lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]),
   );
-  const raw = headEnd < 0 ? "" : text.slice(headEnd + 4);
+  const raw = headEnd < 0 ? Buffer.alloc(0) : bytes.subarray(bytes.indexOf("\r\n\r\n") + 4);
   const chunked = headers.get("transfer-encoding") === "chunked";
   // Behind a length may come the reply to what the server took for the next request.
-  const body = chunked ? unchunked(raw) : firstBytes(raw, Number(headers.get("content-length") ?? Number.NaN));
-  return { status: status === undefined ? undefined : Number(status), headers, body, text };
+  const length = headers.get("content-length");
+  const body = chunked ? unchunked(raw) : raw.subarray(0, length === undefined ? raw.length : Number(length));
+  return { status: status === undefined ? undefined : Number(status), headers, body: body.toString("utf8"), text };
 }
 
-function firstBytes(text: string, length: number): string {
-  return Number.isNaN(length) ? text : Buffer.from(text).subarray(0, length).toString();
-}
-
-/** For bodies of plain ASCII, as failures are. */
-function unchunked(raw: string): string {
-  let out = "";
+function unchunked(raw: Buffer): Buffer {
+  const chunks: Buffer[] = [];
   let rest = raw;
   for (;;) {
     const lineEnd = rest.indexOf("\r\n");
-    const size = Number.parseInt(rest.slice(0, lineEnd), 16);
-    if (lineEnd < 0 || !(size > 0)) return out;
-    out += rest.slice(lineEnd + 2, lineEnd + 2 + size);
-    rest = rest.slice(lineEnd + 2 + size + 2);
+    const size = Number.parseInt(rest.subarray(0, Math.max(0, lineEnd)).toString("latin1"), 16);
+    if (lineEnd < 0 || !(size > 0)) return Buffer.concat(chunks);
+    chunks.push(rest.subarray(lineEnd + 2, lineEnd + 2 + size));
+    rest = rest.subarray(lineEnd + 2 + size + 2);
   }
 }

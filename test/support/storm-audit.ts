@@ -100,22 +100,33 @@ export function auditOutcomes({ results, kills }: Storm, books: Books): Problems
   return problems;
 }
 
+/** Which process tells of a backend's calls, where one does. */
+export interface Whereabouts {
+  processOf(backend: string): string;
+  /** Whether nobody can tell of a call at this backend. */
+  isMute(backend: string): boolean;
+}
+
+const THE_SAME: Whereabouts = { processOf: (backend) => backend, isMute: () => false };
+
 /** Attempts are the calls that the backends tell of: how many, where, in which order, how they ended, what they used. */
-export function auditAttempts(books: Books, config: BaseConfig): Problems {
+export function auditAttempts(books: Books, config: BaseConfig, whereabouts: Whereabouts = THE_SAME): Problems {
   const problems: string[] = [];
   for (const [id, row] of books.rows) {
     const charges = books.charges.get(id) ?? [];
-    const calls = inOrder(books.calls.get(id) ?? [], charges);
+    const calls = inOrder(books.calls.get(id) ?? [], charges, whereabouts);
     const say = (what: string) => problems.push(`${id} ${row.outcome}: ${what}`);
     if (row.cache === "hit" && calls.length + charges.length > 0) say("a hit, and a backend was asked");
     if (row.outcome === "abandoned") {
       problems.push(...auditAbandoned(id, row, calls, config));
       continue;
     }
-    const places = (list: readonly (Row | Call)[]) => list.map(({ backend, model }) => `${backend}/${model}`).join(" ");
+    const places = (list: readonly (Row | Call)[]) =>
+      list.map(({ backend, model }) => `${whereabouts.processOf(backend ?? "")}/${model}`).join(" ");
+    const audible = charges.filter(({ backend }) => !whereabouts.isMute(backend ?? ""));
     // A client that leaves while its call is on its way: the backend may never have heard of it.
-    const unheard = charges.length === calls.length + 1 && charges.at(-1)?.outcome === "cancelled" ? 1 : 0;
-    const heard = charges.slice(0, charges.length - unheard);
+    const unheard = audible.length === calls.length + 1 && audible.at(-1)?.outcome === "cancelled" ? 1 : 0;
+    const heard = audible.slice(0, audible.length - unheard);
     if (places(heard) !== places(calls)) say(`charges ${places(charges)}; calls ${places(calls)}`);
     for (const [place, charge] of heard.entries()) {
       const call = calls[place];
@@ -131,7 +142,11 @@ export function auditAttempts(books: Books, config: BaseConfig): Problems {
       if (Number(row[column] ?? 0) !== sum) say(`${column} is ${row[column]}, its charges sum up to ${sum}`);
     }
     if (isEstimated(row) !== charges.some(isEstimated)) say("estimated differs from its charges");
-    if (Number(row.cost_nano_usd) > Number(row.reserved_nano_usd)) {
+    // What came of a JSON body that broke off is owed for, and its answer was made a second time: one was reserved for.
+    const isMadeTwice = heard
+      .slice(0, -1)
+      .some(({ output_tokens }, place) => Number(output_tokens) > 0 && calls[place]?.streamed === false);
+    if (!isMadeTwice && Number(row.cost_nano_usd) > Number(row.reserved_nano_usd)) {
       say(`cost ${row.cost_nano_usd}, reserved were ${row.reserved_nano_usd}`);
     }
     if (row.outcome === "completed" && row.cache !== "hit") {
@@ -143,8 +158,12 @@ export function auditAttempts(books: Books, config: BaseConfig): Problems {
 }
 
 /** Two backends are two processes with clocks of whole milliseconds: calls of the same one are put as the charges have them. */
-function inOrder(calls: readonly Call[], charges: readonly Row[]): readonly Call[] {
-  const place = (call: Call) => charges.findIndex(({ backend }) => backend === call.backend);
+function inOrder(
+  calls: readonly Call[],
+  charges: readonly Row[],
+  { processOf }: Whereabouts = THE_SAME,
+): readonly Call[] {
+  const place = (call: Call) => charges.findIndex(({ backend }) => processOf(backend ?? "") === call.backend);
   return calls.toSorted((a, b) => a.arrivedAtMs - b.arrivedAtMs || place(a) - place(b) || a.sequence - b.sequence);
 }
 
@@ -166,8 +185,13 @@ function auditCharge(where: string, charge: Row, call: Call): Problems {
       ? call.outcome === "completed" || call.finishDelivered
       : charge.outcome === "failed"
         ? // Too slow: the end may have been on its way when the gateway gave up.
-          call.outcome !== "completed" || call.status !== 200 || charge.failure === "backend_timeout"
-        : call.outcome === "aborted" || call.outcome === "completed" || call.outcome === "failed";
+          // Under a wrong content type, or with a frame that nobody reads, it is no answer, however whole it is.
+          call.outcome !== "completed" ||
+          call.status !== 200 ||
+          charge.failure === "backend_timeout" ||
+          call.faults.some((fault) => fault === "wrong-content-type" || fault === "giant-frame")
+        : // Refused in the moment in which the client left: then there was nothing to stop.
+          call.outcome !== "running";
   if (!fits) say(`${charge.outcome} (${charge.failure} ${charge.detail}), the backend says ${call.outcome}`);
   const reported = call.usageReported;
   if (charge.outcome === "completed") {
@@ -180,11 +204,16 @@ function auditCharge(where: string, charge: Row, call: Call): Problems {
   } else if (charge.output_tokens !== null) {
     if (!isEstimated(charge)) say("broke off, and its usage is not marked as estimated");
     // What the gateway saw is at most what left the backend; a token cut in two counts as one. Of a JSON body it saw bytes, no tokens.
-    const most = call.streamed ? call.tokensDelivered + 1 : MAX_TOKENS;
+    const most = call.streamed ? call.tokensDelivered + 1 + unevenness(call) : MAX_TOKENS;
     if (Number(charge.output_tokens) > most)
       say(`output ${charge.output_tokens} tokens, at most ${most} left the backend`);
   }
   return problems;
+}
+
+/** By how many tokens an estimate from the lengths of frames may be off: Responses number theirs, and tools have names. */
+function unevenness({ path, tokensDelivered, toolsCalled = [] }: Call): number {
+  return (path.endsWith("/responses") ? Math.ceil(tokensDelivered / 8) : 0) + 4 * toolsCalled.length;
 }
 
 /** The whole text where the client has a whole, good answer. */

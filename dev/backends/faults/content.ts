@@ -50,7 +50,12 @@ function giantFrame(script: Script, context: FaultContext): Script {
   const target = script.streamed
     ? script.steps[indexAfterTokens(script.steps, numberOf(context, "after") ?? 3)]
     : script.steps[0];
-  return editJson(script, (json, step) => (step === target ? { ...json, simulated_padding: padding } : json));
+  // What came before has left before so much is written, or a reader that stops there would have had what the tally does not know.
+  const before = script.steps
+    .slice(0, target ? script.steps.indexOf(target) : 0)
+    .map((step) => ({ ...step, flush: true }));
+  const flushing = { ...script, steps: [...before, ...script.steps.slice(before.length)] };
+  return editJson(flushing, (json, step) => (step === target ? { ...json, simulated_padding: padding } : json));
 }
 
 function errorFrame(script: Script, context: FaultContext): Script {
