@@ -1,6 +1,6 @@
 /** What stands between the gateway and a backend answers in its place, or a backend that has too much to do. */
 import type { Fault, Sight } from "../types.ts";
-import { ANSWER, always, FALLBACK, failed, LEFT } from "./sights.ts";
+import { always, FALLBACK, failed, LEFT } from "./sights.ts";
 
 /** Each once at the first target and once at all of them: HTML that a fallback hides would not be seen otherwise. */
 const INSTEAD: readonly {
@@ -29,10 +29,10 @@ const INSTEAD: readonly {
   { id: "503", title: "503, queue full", backend: "queue-full", end: "backend_overloaded" },
 ];
 
-const row = (fault: Omit<Fault, "group" | "stays" | "leaves">, sight: Sight): Fault => ({
+const row = (fault: Omit<Fault, "group" | "stays" | "leaves">, ...sights: readonly Sight[]): Fault => ({
   ...fault,
   group: "tunnel",
-  stays: always(sight),
+  stays: always(...sights),
   leaves: [LEFT],
   again: "as said",
 });
@@ -46,6 +46,7 @@ export const TUNNEL_FAULTS: readonly Fault[] = [
     { id: "500-burst", title: "500 twice, everywhere", backend: "server-error,times=1", where: "everywhere" },
     failed("backend_unavailable"),
   ),
+  // The last backend is asked once more where the retry budget has one, which is for the requests beside it to say as well.
   row(
     {
       id: "429-once",
@@ -54,6 +55,11 @@ export const TUNNEL_FAULTS: readonly Fault[] = [
       where: "everywhere",
     },
     FALLBACK,
+    failed("backend_overloaded"),
   ),
-  row({ id: "refuse-once", title: "resets once, everywhere", backend: "refuse,times=1", where: "everywhere" }, ANSWER),
+  row(
+    { id: "refuse-once", title: "resets once, everywhere", backend: "refuse,times=1", where: "everywhere" },
+    FALLBACK,
+    failed("backend_unavailable"),
+  ),
 ];
