@@ -1,4 +1,14 @@
-import type { Backend, BaseConfig, Deadlines, LevelLimits, Limits, Route, Target, Tier } from "../core/config.ts";
+import type {
+  Backend,
+  BaseConfig,
+  Deadlines,
+  LevelLimits,
+  Limits,
+  Route,
+  SeatsConfig,
+  Target,
+  Tier,
+} from "../core/config.ts";
 import { NANO_USD, type Price } from "../core/money.ts";
 import {
   DEFAULT_BASE,
@@ -6,6 +16,7 @@ import {
   DEFAULT_CACHE,
   DEFAULT_DEADLINES,
   DEFAULT_ROUTE,
+  DEFAULT_SEATS,
   defined,
   QUARANTINE_MARGIN_MS,
 } from "./defaults.ts";
@@ -129,8 +140,15 @@ function buildBackend(backend: BackendFile, name: string): Backend {
     collectJson: backend.collectJson ?? "never",
     deadlines: deadlinesOf(backend),
     breaker: { ...DEFAULT_BREAKER, ...defined(backend.breaker) },
+    ...(backend.seats && { seats: buildSeats(backend.seats) }),
     models: Object.fromEntries(models),
   };
+}
+
+function buildSeats({ count, spill, ...rest }: NonNullable<BackendFile["seats"]>): SeatsConfig {
+  const seats = { ...DEFAULT_SEATS, ...defined(rest) };
+  const { afterMs = seats.maxWaitMs, tiers } = spill ?? {};
+  return { count, ...seats, spill: { afterMs, ...(tiers && { tiers }) } };
 }
 
 function buildBaseUrl({ baseUrl, transport }: BackendFile): Backend["baseUrl"] {

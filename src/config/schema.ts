@@ -4,6 +4,7 @@ import { QUIRK_NAMES, WIRE_NAMES } from "../core/formats.ts";
 import { ALIAS, MODEL_NAME, type NameRule, PLAIN_NAME } from "../core/identifiers.ts";
 import { TOKENIZER_FAMILIES } from "../core/tokenizers.ts";
 import { TRIGGERS } from "../core/triggers.ts";
+import { count, milliseconds, seats, share } from "./seats-schema.ts";
 
 /**
  * The shape of a configuration file, before defaults and cross references. Used at build time in Node only: the Worker holds what
@@ -29,13 +30,6 @@ const RESERVED_HEADERS = new Set(
   ),
 );
 
-const LONGEST_MS = 24 * 60 * 60 * 1000;
-
-const count = z
-  .int({ error: "must be a whole number" })
-  .positive({ error: "must be larger than 0" })
-  .max(Number.MAX_SAFE_INTEGER);
-const milliseconds = count.max(LONGEST_MS, { error: "must be at most a day (86400000 ms)" });
 const dollars = z.number({ error: "must be a number of US dollars" }).nonnegative({ error: "must not be negative" });
 
 /** A name of an environment variable or secret. The message never repeats the value: it may be the secret itself. */
@@ -144,6 +138,7 @@ const backend = z.strictObject({
       maxOpenMs: milliseconds.optional(),
     })
     .optional(),
+  seats: seats.optional(),
   /** For every model of this backend that is not listed below. */
   price: price.optional(),
   models: z
@@ -284,11 +279,7 @@ export const fileSchema = z.strictObject({
   addressGuardPerMinute: count.optional(),
   budgetQuarantineMs: milliseconds.optional(),
   leaseMarginMs: milliseconds.optional(),
-  localLimitShare: z
-    .number({ error: "must be a number" })
-    .min(0, { error: "must be between 0 and 1" })
-    .max(1, { error: "must be between 0 and 1" })
-    .optional(),
+  localLimitShare: share.optional(),
 });
 
 export type ConfigFile = z.infer<typeof fileSchema>;
