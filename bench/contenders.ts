@@ -43,6 +43,7 @@ export async function startFloors(
               vars: {},
               consumes: [],
               crons: [],
+              objects: [],
             },
             env: {
               UPSTREAM: stack.home?.url ?? "",
@@ -53,7 +54,7 @@ export async function startFloors(
             logFile: join(workDir, `${floor}.log`),
             port: 0,
           },
-          "127.0.0.1:9",
+          { queue: "127.0.0.1:9" },
         ),
         options,
       );

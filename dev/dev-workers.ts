@@ -10,7 +10,7 @@ import { StartError } from "./start-error.ts";
 
 /**
  * Hosts the Workers' sources under `wrangler dev`, which reloads them when a file changes. Each Worker has a wrangler of its own, because cron
- * triggers reach only the first Worker of one; queue messages find their way through the registry folder that both share.
+ * triggers reach only the first Worker of one; queue messages and the seats' sockets find their way through the registry folder that they share.
  */
 
 interface WranglerReport {
@@ -29,13 +29,14 @@ export async function developWorkers(
   const starts = await Promise.allSettled([
     startWrangler("ledger", await freePort(), plan),
     startWrangler("gateway", port === 0 ? await freePort() : port, plan),
+    ...(plan.hasSeats ? [startWrangler("seats", await freePort(), plan)] : []),
   ]);
-  const [ledger, gateway] = starts.map((start) => (start.status === "fulfilled" ? start.value : undefined));
+  const [ledger, gateway, seats] = starts.map((start) => (start.status === "fulfilled" ? start.value : undefined));
   const stop = async (): Promise<void> => {
-    await Promise.all([gateway?.stop(), ledger?.stop()]);
+    await Promise.all([gateway?.stop(), ledger?.stop(), seats?.stop()]);
   };
   const failed = starts.find((start) => start.status === "rejected");
-  if (ledger === undefined || gateway === undefined) {
+  if (ledger === undefined || gateway === undefined || failed !== undefined) {
     await stop();
     throw failed?.reason;
   }
@@ -43,6 +44,7 @@ export async function developWorkers(
   return {
     gateways: [{ url: `http://127.0.0.1:${gateway.ready.port}`, process: gateway }],
     ledger,
+    seats,
     async runCron() {
       for (const cron of crons) {
         const trigger = `http://127.0.0.1:${ledger.ready.port}/cdn-cgi/local/scheduled?cron=${encodeURIComponent(cron)}`;
@@ -63,7 +65,10 @@ function startWrangler(
   const { dataDir, environments, childOptions } = plan;
   const runDir = dataDir.runDir(name);
   const configFile = join(runDir, "wrangler.json");
-  writeFileSync(configFile, JSON.stringify(devConfig(name), null, 2));
+  // Commented out in its wrangler.toml, since not everybody needs it.
+  const services = [{ binding: "SEATS", service: readWranglerConfig("seats").name }];
+  const config = { ...devConfig(name), ...(name === "gateway" && plan.hasSeats && { services }) };
+  writeFileSync(configFile, JSON.stringify(config, null, 2));
   // Beside the configuration, where wrangler looks for it. Its values are secrets to wrangler: it shows none of them.
   writePrivately(join(runDir, ".dev.vars"), dotenv(environments[name]));
   const flags = ["--ip", "127.0.0.1", "--inspector-port", "0", "--show-interactive-dev-session=false"];

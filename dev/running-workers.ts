@@ -7,6 +7,8 @@ import type { WorkerEnvironments } from "./worker-env.ts";
 export interface RunningWorkers {
   readonly gateways: readonly RunningGateway[];
   readonly ledger: Child<unknown>;
+  /** Undefined where no backend has seats. */
+  readonly seats: Child<{ readonly port: number }> | undefined;
   /** Fires the ledger's cron trigger now. Rejects where the ledger is away or its handler failed. */
   runCron(): Promise<void>;
   stop(): Promise<void>;
@@ -24,6 +26,8 @@ export interface HostingPlan {
   /** One a gateway process; 0 takes a free one. */
   readonly ports: readonly number[];
   readonly childOptions: ChildOptions;
+  /** Whether a backend of the configuration has seats. */
+  readonly hasSeats: boolean;
 }
 
 export interface ServePlan extends HostingPlan {

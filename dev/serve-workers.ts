@@ -1,11 +1,11 @@
 import { type Child, startChild } from "./child.ts";
 import { openQueue, type Retry } from "./queue.ts";
 import type { RunningWorkers, ServePlan } from "./running-workers.ts";
-import { gatewayPlan, type ListenReport, ledgerPlan } from "./workerd.ts";
+import { gatewayPlan, type ListenReport, ledgerPlan, seatsPlan } from "./workerd.ts";
 
 const DELIVERY_DEADLINE_MS = 15 * 60_000;
 
-/** Hosts the built bundles on plain workerd: a process for the ledger, one or more for the gateway, and the queue between them in this one. */
+/** Hosts the built bundles on plain workerd: a process for the ledger, one for the seats where a backend has any, one or more for the gateway, and the queue between them in this one. */
 export async function serveWorkers(plan: ServePlan): Promise<RunningWorkers> {
   const { build, environments, dataDir, childOptions } = plan;
   const started: Child<ListenReport>[] = [];
@@ -33,6 +33,21 @@ export async function serveWorkers(plan: ServePlan): Promise<RunningWorkers> {
       };
       return retry;
     });
+    const seats = plan.hasSeats
+      ? await startChild(
+          seatsPlan({
+            name: "seats",
+            worker: build.workers.seats,
+            env: environments.seats,
+            runDir: dataDir.runDir("seats"),
+            logFile: dataDir.logFile("seats"),
+            port: 0,
+          }),
+          childOptions,
+        )
+      : undefined;
+    if (seats) started.push(seats);
+    const addresses = { queue: queue.address, seats: seats && `127.0.0.1:${seats.ready.port}` };
     const gateways = await Promise.all(
       plan.ports.map(async (port, index) => {
         const name = index === 0 ? "gateway" : `gateway-${index + 1}`;
@@ -44,7 +59,7 @@ export async function serveWorkers(plan: ServePlan): Promise<RunningWorkers> {
           logFile: dataDir.logFile(name),
           port,
         };
-        const gateway = await startChild(gatewayPlan(host, queue.address), childOptions);
+        const gateway = await startChild(gatewayPlan(host, addresses), childOptions);
         started.push(gateway);
         return { url: `http://127.0.0.1:${gateway.ready.port}`, process: gateway };
       }),
@@ -52,6 +67,7 @@ export async function serveWorkers(plan: ServePlan): Promise<RunningWorkers> {
     return {
       gateways,
       ledger,
+      seats,
       async runCron() {
         for (const cron of build.workers.ledger.crons) {
           const said = (await order(ledger, "scheduled", { cron, scheduledTimeMs: Date.now() })) as { outcome: string };

@@ -39,7 +39,7 @@ export interface StackOptions {
   readonly onWorkerLine?: (worker: WorkerName, line: string) => void;
 }
 
-export type ProcessName = "gateway" | "ledger" | "redis" | "postgres" | "home" | "cloud";
+export type ProcessName = "gateway" | "ledger" | "seats" | "redis" | "postgres" | "home" | "cloud";
 
 export interface Stack {
   readonly gateway: string;
@@ -61,6 +61,8 @@ export interface Stack {
   readonly postgres: (ServiceReport & { roleUrl(role?: string): string }) | undefined;
   readonly home: ServiceReport | undefined;
   readonly cloud: ServiceReport | undefined;
+  /** The seats Worker, where a backend has seats: `GET /<backend>` says how many are taken and how many requests wait. */
+  readonly seats: { readonly url: string } | undefined;
   /** The process, for signals and for counting what it used. `index` picks among several gateways. */
   process(name: ProcessName, index?: number): Child<unknown>;
   /** Fires the ledger's cron trigger now and resolves when its handler has ended. */

@@ -1,8 +1,8 @@
 /**
  * The whole local stack as one call: what `npm run dev` and `npm run serve` start, and what the end-to-end tests talk to.
  *
- * One supervisor (this process) and below it: the Redis endpoint, the Postgres endpoint, two simulated backends, the ledger Worker, one or
- * more gateways. Everything listens on loopback. Stacks with different data directories run side by side.
+ * One supervisor (this process) and below it: the Redis endpoint, the Postgres endpoint, two simulated backends, the ledger Worker, the seats Worker where a
+ * backend has seats, one or more gateways. Everything listens on loopback. Stacks with different data directories run side by side.
  */
 import { join, resolve } from "node:path";
 import { buildWorkers } from "../scripts/build.ts";
@@ -101,7 +101,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       roleUrl: loginOf,
     };
     const environments = withOverrides(workerEnvironments(endpoints, secrets, surroundings), options);
-    const hosting = { environments, dataDir, ports, childOptions };
+    const hasSeats = Object.values(config.backends).some(({ seats }) => seats !== undefined);
+    const hosting = { environments, dataDir, ports, childOptions, hasSeats };
     const workers =
       building === undefined
         ? await developWorkers({ ...hosting, onLine: (worker, line) => options.onWorkerLine?.(worker, line) })
@@ -144,6 +145,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       postgres: services.postgres && { ...services.postgres.ready, roleUrl: loginOf },
       home: services.home?.ready,
       cloud: services.cloud?.ready,
+      seats: workers.seats && { url: `http://127.0.0.1:${workers.seats.ready.port}` },
       process: (name, index = 0) => processOf(services, workers, name, index),
       runCron: () => workers.runCron(),
       stop,
@@ -174,6 +176,7 @@ function withOverrides(environments: WorkerEnvironments, options: StackOptions):
   return {
     gateway: { ...environments.gateway, ...options.gatewayEnv },
     ledger: { ...environments.ledger, ...options.ledgerEnv },
+    seats: environments.seats,
   };
 }
 
@@ -197,7 +200,8 @@ function firstModel(config: BaseConfig): string {
 
 function processOf(services: LocalServices, workers: RunningWorkers, name: ProcessName, index: number) {
   if (name === "ledger") return workers.ledger;
-  const found = name === "gateway" ? workers.gateways[index]?.process : services[name];
+  const found =
+    name === "gateway" ? workers.gateways[index]?.process : name === "seats" ? workers.seats : services[name];
   if (found === undefined) throw new Error(`this stack has no process ${name} ${index}`);
   return found;
 }

@@ -30,6 +30,7 @@ export interface Endpoints {
 export interface WorkerEnvironments {
   readonly gateway: Readonly<Record<string, string>>;
   readonly ledger: Readonly<Record<string, string>>;
+  readonly seats: Readonly<Record<string, string>>;
 }
 
 /** Reads which real services are meant. Throws a `StartError` where one is named and lacks what it needs. */
@@ -102,6 +103,7 @@ export function workerEnvironments(
       ...neon,
       ...named("DATABASE_URL", database("ledger", "DATABASE_LEDGER_URL")),
     },
+    seats: {},
   };
 }
 

@@ -33,14 +33,45 @@ function workerdProgram(): string {
   return (createRequire(import.meta.url)("workerd") as { readonly default: string }).default;
 }
 
-/** The gateway's process: nothing but the Worker. `queueAddress` is where its queue binding sends. */
-export function gatewayPlan(host: Host, queueAddress: string): ChildPlan<ListenReport> {
-  const queueBindings = [`(name = "LEDGER_QUEUE", queue = "queue")`];
+/** The gateway's process: nothing but the Worker. Where its queue binding sends, and where the seats are, if there are any. */
+export function gatewayPlan(
+  host: Host,
+  { queue, seats }: { readonly queue: string; readonly seats?: string | undefined },
+): ChildPlan<ListenReport> {
+  const bindings = [
+    `(name = "LEDGER_QUEUE", queue = "queue")`,
+    ...(seats === undefined ? [] : [`(name = "SEATS", service = "seats")`]),
+  ];
+  const external = (name: string, address: string): string =>
+    `(name = "${name}", external = (address = ${quote(address)}, http = ()))`;
   const services = [
     `(name = "main", worker = .worker)`,
-    `(name = "queue", external = (address = ${quote(queueAddress)}, http = ()))`,
+    external("queue", queue),
+    ...(seats === undefined ? [] : [external("seats", seats)]),
   ];
-  return plan(host, { services, constants: [workerConstant(host, "worker", queueBindings)], socketService: "main" });
+  return plan(host, { services, constants: [workerConstant(host, { bindings })], socketService: "main" });
+}
+
+/** The seats' process: the Worker and its Durable Objects, which keep their notes on disk. */
+export function seatsPlan(host: Host): ChildPlan<ListenReport> {
+  const disk = join(host.runDir, "objects");
+  mkdirSync(disk, { recursive: true });
+  const services = [
+    `(name = "main", worker = .worker)`,
+    `(name = "disk", disk = (path = ${quote(disk)}, writable = true))`,
+  ];
+  const { objects } = host.worker;
+  const bindings = objects.map(
+    ({ binding, className }) => `(name = ${quote(binding)}, durableObjectNamespace = ${quote(className)})`,
+  );
+  const namespaces = objects.map(
+    ({ className }) => `(className = ${quote(className)}, uniqueKey = ${quote(className)}, enableSql = true)`,
+  );
+  const members = [
+    `durableObjectNamespaces = [${namespaces.join(", ")}],`,
+    `durableObjectStorage = (localDisk = "disk"),`,
+  ];
+  return plan(host, { services, constants: [workerConstant(host, { bindings, members })], socketService: "main" });
 }
 
 /** The ledger's process: the Worker, and in front of it the small one that turns HTTP into queue and cron events. */
@@ -53,7 +84,7 @@ export function ledgerPlan(host: Host): ChildPlan<ListenReport> {
   compatibilityFlags = ["service_binding_extra_handlers"],
   bindings = [(name = "WORKER", service = "ledger")],
 );`;
-  return plan(host, { services, constants: [workerConstant(host, "worker", []), front], socketService: "host" });
+  return plan(host, { services, constants: [workerConstant(host, {}), front], socketService: "host" });
 }
 
 function copyHost(runDir: string): void {
@@ -119,7 +150,10 @@ ${constants.join("\n\n")}
  * The Worker as a constant of the configuration. Its code is copied beside it, so that a later build does not change what a restarted process
  * runs. Values come from the process's environment: no secret is written to the file.
  */
-function workerConstant({ worker, env, runDir }: Host, name: string, extraBindings: readonly string[]): string {
+function workerConstant(
+  { worker, env, runDir }: Host,
+  { bindings = [], members = [] }: { readonly bindings?: readonly string[]; readonly members?: readonly string[] },
+): string {
   const codeDir = join(runDir, "code");
   rmSync(codeDir, { recursive: true, force: true });
   mkdirSync(codeDir, { recursive: true });
@@ -136,15 +170,16 @@ function workerConstant({ worker, env, runDir }: Host, name: string, extraBindin
       .map(([key, value]) => `(name = ${quote(key)}, text = ${quote(value)})`),
     ...Object.keys(env).map((key) => `(name = ${quote(key)}, fromEnvironment = ${quote(key)})`),
   ];
-  return `const ${name} :Workerd.Worker = (
+  return `const worker :Workerd.Worker = (
   modules = [
     ${modules.join(",\n    ")},
   ],
   compatibilityDate = ${quote(worker.compatibilityDate)},
   compatibilityFlags = [${worker.compatibilityFlags.map(quote).join(", ")}],
   bindings = [
-    ${[...variables, ...extraBindings].join(",\n    ")},
+    ${[...variables, ...bindings].join(",\n    ")},
   ],
+  ${members.join("\n  ")}
 );`;
 }
 

@@ -4,7 +4,7 @@
  *     node scripts/ensure.mjs scripts/build.ts [--config file.yaml]
  *
  * A build is kept in dist/by-input/<hash of everything that went in>, so an unchanged project is not built twice and stacks with different
- * configurations do not disturb each other. The command also leaves the result at dist/gateway and dist/ledger.
+ * configurations do not disturb each other. The command also leaves the result at dist/gateway, dist/ledger and dist/seats.
  */
 import { createHash } from "node:crypto";
 import {
@@ -37,6 +37,13 @@ export interface WorkerManifest {
   readonly consumes: readonly QueueConsumer[];
   /** Cron expressions. */
   readonly crons: readonly string[];
+  /** Its own Durable Objects. */
+  readonly objects: readonly DurableObject[];
+}
+
+export interface DurableObject {
+  readonly binding: string;
+  readonly className: string;
 }
 
 export interface QueueConsumer {
@@ -71,7 +78,7 @@ export async function buildWorkers(configFile: string = defaultConfigFile()): Pr
     ...(JSON.parse(readFileSync(join(directory, name, "worker.json"), "utf8")) as WorkerManifest),
     directory: join(directory, name),
   });
-  return { config, workers: { gateway: read("gateway"), ledger: read("ledger") } };
+  return { config, workers: { gateway: read("gateway"), ledger: read("ledger"), seats: read("seats") } };
 }
 
 const underWay = new Map<string, Promise<void>>();
@@ -159,6 +166,10 @@ function readManifest(name: WorkerName): WorkerManifest {
       maxRetries: consumer.max_retries ?? 3,
     })),
     crons: settings.triggers.crons ?? [],
+    objects: settings.durable_objects.bindings.map(({ name: binding, class_name: className }) => ({
+      binding,
+      className,
+    })),
   };
 }
 

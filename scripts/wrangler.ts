@@ -8,6 +8,7 @@ import { projectRoot } from "./project.ts";
 export const workers = {
   gateway: { configFile: join(projectRoot, "wrangler.toml") },
   ledger: { configFile: join(projectRoot, "workers", "ledger", "wrangler.toml") },
+  seats: { configFile: join(projectRoot, "workers", "seats", "wrangler.toml") },
 } as const;
 
 export type WorkerName = keyof typeof workers;

@@ -53,6 +53,7 @@ import { UpstashOverlay } from "./stores/upstash/overlay.ts";
 import { bugLine, logLine } from "./telemetry/log-line.ts";
 import { prometheusText } from "./telemetry/prometheus.ts";
 import { fetchTransport } from "./transports/fetch.ts";
+import { seatsOver } from "./transports/seats.ts";
 import { type AiBinding, aiBindingOf, workersAiTransport } from "./transports/workers-ai.ts";
 
 /** The bindings that are not text; settings and secrets are read by the names that the config gives them. */
@@ -84,7 +85,13 @@ function compose(env: WorkerEnvironment, base: BaseConfig): Pick<Hono, "fetch"> 
   const stores = openStores(environment, bound);
   const transport = composeTransport(environment, aiBindingOf(env));
   const logsAll = env.LOG_REQUESTS === "all";
-  const gateway = composeGateway(environment, bound, stores, transport, queueOf(env.LEDGER_QUEUE), logsAll);
+  const seats = seatsOver(env.SEATS);
+  if (!seats && Object.values(bound.backends).some((backend) => backend.seats))
+    console.warn("a backend has seats and there is no binding SEATS: it is used without");
+  const gateway = {
+    ...composeGateway(environment, bound, stores, transport, queueOf(env.LEDGER_QUEUE), logsAll),
+    ...(seats && { seats }),
+  };
   return createApp({
     gateway,
     origins: stores.origins,

@@ -104,6 +104,8 @@ const CONTROL_ROUTES: Readonly<Record<string, ControlRoute>> = {
   "DELETE /sim/faults": removeRules,
   "GET /sim/pacing": ({ state }) => ok(pacingView(state)),
   "POST /sim/pacing": setPacing,
+  "GET /sim/seats": ({ state: { seats } }) =>
+    ok({ running: seats.runningSequences, waiting: seats.waiting.length, most: seats.most }),
   "POST /sim/door": setDoor,
   "POST /sim/reset": async ({ state, door }) => {
     resetState(state);

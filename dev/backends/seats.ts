@@ -14,6 +14,8 @@ export class Seats {
   maxQueued: number;
   runningSequences = 0;
   runningRequests = 0;
+  /** The most sequences that ran at once, and the most requests that waited, since it was last asked to begin anew. */
+  most = { running: 0, waiting: 0 };
   readonly waiting: Seat[] = [];
 
   constructor(maxNumSeqs: number, maxQueued: number) {
@@ -32,6 +34,7 @@ export class Seats {
     if (this.waiting.length === 0 && this.runningSequences + seat.sequences <= this.maxNumSeqs) this.run(seat);
     else if (this.waiting.length < this.maxQueued) this.waiting.push(seat);
     else return undefined;
+    this.most.waiting = Math.max(this.most.waiting, this.waiting.length);
     return seat;
   }
 
@@ -63,5 +66,6 @@ export class Seats {
     seat.running = true;
     this.runningSequences += seat.sequences;
     this.runningRequests += 1;
+    this.most.running = Math.max(this.most.running, this.runningSequences);
   }
 }

@@ -52,5 +52,6 @@ export function resetState(state: BackendState): void {
   state.tally.clear();
   state.caches.clear();
   state.metrics = new Metrics();
+  state.seats.most = { running: 0, waiting: 0 };
   changePacing(state, state.options);
 }

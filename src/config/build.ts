@@ -6,6 +6,7 @@ import type {
   LevelLimits,
   Limits,
   Route,
+  SeatsConfig,
   Target,
   Tier,
 } from "../core/config.ts";
@@ -16,6 +17,7 @@ import {
   DEFAULT_CACHE,
   DEFAULT_DEADLINES,
   DEFAULT_ROUTE,
+  DEFAULT_SEATS,
   defined,
   QUARANTINE_MARGIN_MS,
 } from "./defaults.ts";
@@ -139,6 +141,7 @@ function buildBackend(backend: BackendFile, name: string): Backend {
     collectJson: backend.collectJson ?? "never",
     deadlines: deadlinesOf(backend),
     breaker: buildBreaker(backend.breaker),
+    ...(backend.seats && { seats: buildSeats(backend.seats) }),
     models: Object.fromEntries(models),
   };
 }
@@ -146,6 +149,12 @@ function buildBackend(backend: BackendFile, name: string): Backend {
 /** A backend's breaker: what the file says, over the defaults. */
 export function buildBreaker({ errorRate, ...rest }: NonNullable<BackendFile["breaker"]> = {}): BreakerConfig {
   return { ...DEFAULT_BREAKER, ...defined(rest), errorRate: { ...DEFAULT_BREAKER.errorRate, ...defined(errorRate) } };
+}
+
+function buildSeats({ count, spill, ...rest }: NonNullable<BackendFile["seats"]>): SeatsConfig {
+  const seats = { ...DEFAULT_SEATS, ...defined(rest) };
+  const { afterMs = seats.maxWaitMs, tiers } = spill ?? {};
+  return { count, ...seats, spill: { afterMs, ...(tiers && { tiers }) } };
 }
 
 function buildBaseUrl({ baseUrl, transport }: BackendFile): Backend["baseUrl"] {

@@ -15,7 +15,8 @@ import type { Finding } from "./finding.ts";
 import { PRESETS } from "./presets.ts";
 import { readChoice, readRules, targetNames } from "./route-rules.ts";
 import type { BackendFile, ConfigFile, RouteFile } from "./schema.ts";
-import { suggest } from "./suggest.ts";
+import { checkSeats } from "./seats-checks.ts";
+import { missing } from "./suggest.ts";
 import type { Path } from "./yaml-source.ts";
 
 export type { Finding } from "./finding.ts";
@@ -25,16 +26,13 @@ export function crossCheck(file: ConfigFile): readonly Finding[] {
   return [
     ...checkTiers(file),
     ...Object.entries(file.backends).flatMap(([name, backend]) => checkBackend(name, backend)),
+    ...Object.entries(file.backends).flatMap(([name, { seats }]) =>
+      checkSeats(["backends", name, "seats"], seats, file),
+    ),
     ...checkVariables(file),
     ...Object.entries(file.routes).flatMap(([alias, route]) => checkRoute(alias, route, file)),
     ...checkQuarantine(file),
   ];
-}
-
-/** `"hom" does not exist; did you mean "home"?` */
-function missing(kind: string, name: string, known: Readonly<Record<string, unknown>>): string {
-  const near = suggest(name, Object.keys(known));
-  return `no ${kind} is named "${name}"${near === undefined ? "" : `; did you mean "${near}"?`}`;
 }
 
 function checkTiers(file: ConfigFile): Finding[] {

@@ -1,4 +1,4 @@
-import type { BaseConfig, BreakerConfig, CacheRule, Deadlines } from "../core/config.ts";
+import type { BaseConfig, BreakerConfig, CacheRule, Deadlines, SeatsConfig } from "../core/config.ts";
 
 /** What stands where a configuration file says nothing. Milliseconds unless the name says otherwise. */
 export const DEFAULT_DEADLINES: Deadlines = {
@@ -14,6 +14,15 @@ export const DEFAULT_BREAKER: BreakerConfig = {
   probes: 2,
   openMs: 10_000,
   maxOpenMs: 120_000,
+};
+
+/** Of a backend that asks for seats; their number has no default. It spills when the whole wait is over. */
+export const DEFAULT_SEATS: Omit<SeatsConfig, "count" | "spill"> = {
+  queue: 100,
+  maxWaitMs: 30_000,
+  lowerShare: 0.1,
+  tellFromMs: 2_000,
+  coldAfterMs: 240_000,
 };
 
 export const DEFAULT_CACHE: CacheRule = { mode: "auto", ttlSeconds: 3_600 };

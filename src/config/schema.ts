@@ -5,7 +5,8 @@ import { ALIAS, MODEL_NAME, type NameRule, PLAIN_NAME } from "../core/identifier
 import { TOKENIZER_FAMILIES } from "../core/tokenizers.ts";
 import { TRIGGERS } from "../core/triggers.ts";
 import { breaker } from "./breaker-schema.ts";
-import { count, milliseconds } from "./schema-numbers.ts";
+import { count, milliseconds, share } from "./schema-numbers.ts";
+import { seats } from "./seats-schema.ts";
 
 /**
  * The shape of a configuration file, before defaults and cross references. Used at build time in Node only: the Worker holds what
@@ -133,6 +134,7 @@ const backend = z.strictObject({
     .optional(),
   deadlines: deadlines.optional(),
   breaker: breaker.optional(),
+  seats: seats.optional(),
   /** For every model of this backend that is not listed below. */
   price: price.optional(),
   models: z
@@ -273,11 +275,7 @@ export const fileSchema = z.strictObject({
   addressGuardPerMinute: count.optional(),
   budgetQuarantineMs: milliseconds.optional(),
   leaseMarginMs: milliseconds.optional(),
-  localLimitShare: z
-    .number({ error: "must be a number" })
-    .min(0, { error: "must be between 0 and 1" })
-    .max(1, { error: "must be between 0 and 1" })
-    .optional(),
+  localLimitShare: share.optional(),
 });
 
 export type ConfigFile = z.infer<typeof fileSchema>;

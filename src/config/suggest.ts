@@ -35,3 +35,9 @@ export function editDistance(a: string, b: string): number {
   }
   return previous[b.length] ?? a.length;
 }
+
+/** `"hom" does not exist; did you mean "home"?` */
+export function missing(kind: string, name: string, known: Readonly<Record<string, unknown>>): string {
+  const near = suggest(name, Object.keys(known));
+  return `no ${kind} is named "${name}"${near === undefined ? "" : `; did you mean "${near}"?`}`;
+}

@@ -32,6 +32,29 @@ export interface BreakerConfig {
 /** A breaker that an operator holds open or closed, whatever is seen of the backend. */
 export type BreakerByHand = "open" | "closed";
 
+/** How a machine that serves only so many at a time is shared out. */
+export interface SeatsConfig {
+  /** Sequences that it serves well at once; a request takes as many as it generates. */
+  readonly count: number;
+  /** Requests that may wait behind them. When it is full the lowest tier makes room. */
+  readonly queue: number;
+  /** How long a request waits at most, where nothing else would answer it. */
+  readonly maxWaitMs: number;
+  /** When a request goes to the next attempt, where there is one. */
+  readonly spill: {
+    /** How long it waits before; 0: not at all. */
+    readonly afterMs: number;
+    /** Tiers that may; absent: all. The others wait as if there were none, and are refused. */
+    readonly tiers?: readonly string[];
+  };
+  /** Of the seats that are given while better tiers wait too, what each tier below is sure of (0..1). */
+  readonly lowerShare: number;
+  /** A stream is told its place once its wait is longer than this; from then on a failure is told inside the stream. */
+  readonly tellFromMs: number;
+  /** After this long without an answer nobody knows whether the model is still loaded: one request finds out, the others wait. */
+  readonly coldAfterMs: number;
+}
+
 /** A place that answers. Everything that tells one backend from another is here, as data. */
 export interface Backend {
   readonly name: string;
@@ -63,6 +86,8 @@ export interface Backend {
   readonly deadlines: Deadlines;
   /** Of each of its models one. */
   readonly breaker: BreakerConfig;
+  /** Where requests sit down at the backend one by one, and wait in a queue of ours. Absent: they come as they come. */
+  readonly seats?: SeatsConfig;
   /** Known models of this backend by the backend's own name. */
   readonly models: Readonly<Record<string, ModelInfo>>;
 }
@@ -171,7 +196,7 @@ export type Limits = Readonly<Partial<Record<LimitLevel, LevelLimits>>>;
 
 export interface Tier {
   readonly name: string;
-  /** The priority under which a vLLM with priority scheduling queues this tier's requests; lower runs first, absent is 0. */
+  /** The tier's rank where requests wait for a seat, and in a vLLM with priority scheduling; lower runs first, absent is 0. */
   readonly vllmPriority?: number;
   readonly limits: Limits;
 }

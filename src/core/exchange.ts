@@ -5,7 +5,7 @@ import type { Failure } from "./failure.ts";
 import type { Principal } from "./identity.ts";
 import type { JsonObject } from "./json.ts";
 import type { Price } from "./money.ts";
-import type { Alarm, LevelCharge, Reservation, SharedState } from "./ports.ts";
+import type { Alarm, LevelCharge, Place, Reservation, SharedState } from "./ports.ts";
 import type { RouteDecision } from "./route-rules.ts";
 import type { AttemptRecord, Decision } from "./wide-event.ts";
 import type { RateState, Translation, Wire } from "./wire.ts";
@@ -72,13 +72,17 @@ export interface Trace {
   readonly sampled: boolean;
 }
 
-/** The running record of one request: what each step decided, what each attempt did. Append-only. */
+/** The running record of one request: what each step decided, what each attempt did. Append-only, but for `waiting`. */
 export interface Notes {
   readonly decisions: Decision[];
   readonly translations: Translation[];
   readonly attempts: AttemptRecord[];
   /** Attempts that began, repairs included; each leaves its record when it is over. */
   attemptsBegun: number;
+  /** Only while the request waits in a queue and should be told so. */
+  waiting?: Place | undefined;
+  /** Told when `waiting` changes. */
+  onWaiting?: () => void;
 }
 
 export type Decoded = Received & { readonly body: Body; readonly draft: Draft };

@@ -45,6 +45,8 @@ export interface Failure {
   readonly retryAfterMs?: number;
   /** False where the same request cannot succeed by being sent again; absent: the status says it. */
   readonly retryable?: boolean;
+  /** True where no other backend may be tried in its place, by a rule of the operator's. */
+  readonly final?: boolean;
   /** For limits: which one refused. */
   readonly limit?: { readonly unit: LimitUnit; readonly level: LimitLevel };
   /** What the operator sees and the caller does not: the phase, the upstream status. Never a body, prompt or secret. */
@@ -70,6 +72,7 @@ export const INTERNAL: Failure = {
 
 /** Whether the next attempt may be tried after this failure (before the first token). */
 export function isFallbackWorthy(failure: Failure): boolean {
+  if (failure.final === true) return false;
   switch (failure.type) {
     case "backend_unavailable":
     case "backend_overloaded":

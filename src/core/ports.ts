@@ -1,5 +1,5 @@
 import type { BreakerState, Successes } from "./breaker.ts";
-import type { Backend, BreakerConfig, LevelLimits, Overlay } from "./config.ts";
+import type { Backend, BreakerConfig, LevelLimits, Overlay, SeatsConfig } from "./config.ts";
 import type { LimitLevel, LimitUnit } from "./failure.ts";
 import type { KeySnapshot } from "./identity.ts";
 import type { Result } from "./result.ts";
@@ -202,4 +202,56 @@ export interface OutboundCall {
 export interface Transport {
   /** Resolves with any HTTP response. A failure is one of connecting: refused, DNS, TLS, aborted. */
   send(call: OutboundCall, signal: AbortSignal): Promise<Result<Response>>;
+}
+
+/** A request that wants to sit down at a backend. */
+export interface SeatRequest {
+  readonly backend: string;
+  readonly tenant: string;
+  /** The tier's; lower is seated first. */
+  readonly rank: number;
+  /** Sequences that it generates. */
+  readonly seats: number;
+  /** How long it waits at most; 0: only for a seat that is free now. */
+  readonly patienceMs: number;
+  /** When its seat is taken away at the latest. */
+  readonly leaseMs: number;
+  readonly rules: Pick<SeatsConfig, "count" | "queue" | "lowerShare" | "coldAfterMs">;
+}
+
+/** Where a request stands in a queue: how many sit before it does, itself included, and about how long that takes, where that is known. */
+export interface Place {
+  readonly place: number;
+  readonly aboutMs?: number;
+}
+
+/** A seat, until it is released. */
+export interface Seat {
+  /** The backend gave its first token: it is up. */
+  answered(): void;
+  /** Once. `served`: the answer is over. `stopped`: the backend was told to stop. `failed`: it did. */
+  release(how: "served" | "stopped" | "failed"): void;
+}
+
+export type SeatReply =
+  | { readonly kind: "seated"; readonly seat: Seat }
+  /** `full`: nobody else may wait. `shed`: a better tier needed the place. `wait`: patience is over, or would be. */
+  | { readonly kind: "refused"; readonly why: "full" | "shed" | "wait"; readonly retryAfterMs?: number }
+  | { readonly kind: "left" }
+  | { readonly kind: "unavailable"; readonly detail: string };
+
+/** A request that waits for a seat. */
+export interface SeatWait {
+  readonly outcome: Promise<SeatReply>;
+  /** Waits no longer; harmless once it is over. */
+  leave(): void;
+}
+
+/**
+ * Seats on private backends, and the queue before them, shared by all isolates. Fails open: where it cannot be asked (`unavailable`), and
+ * where it is lost while somebody sits, the request goes on without a seat, and the backend's own queue limit is what is left.
+ */
+export interface Seats {
+  /** `hear` is told the place whenever it changes. */
+  take(request: SeatRequest, alarm: Alarm, hear: (place: Place) => void): SeatWait;
 }

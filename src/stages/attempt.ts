@@ -17,6 +17,7 @@ import type { Gateway } from "./gateway.ts";
 import { ownMembersOf, quirksOf } from "./own-members.ts";
 import { asAsked } from "./ranks.ts";
 import { cut, type PlannedAttempt, protocol, RunningAttempt, timedOut } from "./running-attempt.ts";
+import { sit } from "./seat.ts";
 
 /** A backend's whole JSON answer may be this large. */
 const ANSWER_MAX_BYTES = 32 * 1024 * 1024;
@@ -31,7 +32,7 @@ export async function attempt(
   exchange: Admitted,
   gateway: Gateway,
 ): Promise<Result<LiveAnswer>> {
-  const { backend, wire, deadlines } = planned;
+  const { backend, wire } = planned;
   const stream = wantsStream(planned, exchange);
   const passing = wire.name === exchange.wire.name ? exchange.body : undefined;
   const refused = refusedMediaUrl(exchange.draft, backend.imageUrls, passing);
@@ -53,7 +54,11 @@ export async function attempt(
   const encoded = wire.encodeRequest(request);
   if (!encoded.ok) return encoded;
   exchange.notes.translations.push(...encoded.value.translations);
-  const running = new RunningAttempt(planned, exchange, gateway);
+  const sat = backend.seats ? await sit(planned, backend.seats, exchange, gateway) : undefined;
+  if (sat?.ok === false) return sat;
+  const { planned: seated, seat } = sat?.value ?? { planned };
+  const { deadlines } = seated;
+  const running = new RunningAttempt(seated, exchange, gateway, seat);
   const call = {
     backend,
     request: encoded.value,

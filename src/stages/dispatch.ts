@@ -194,7 +194,9 @@ class Walk {
       this.#called.add(name);
       retries.deposit(name);
     }
-    return { ...planned, deadlines: within(planned.deadlines, endsAt - clock.now()) };
+    const delayLeftMs = endsAt - clock.now();
+    const hasNext = this.#attempts.some(({ target }, place) => place > this.#at && leadsTo(target, "overloaded"));
+    return { ...planned, deadlines: within(planned.deadlines, delayLeftMs), delayLeftMs, hasNext };
   }
 
   /** Whether a later step stands for it, whatever the budgets say. */

@@ -10,6 +10,7 @@ import type {
   Clock,
   KeptAnswers,
   KeyDirectory,
+  Seats,
   SharedState,
   Transport,
 } from "../core/ports.ts";
@@ -42,6 +43,8 @@ export interface Gateway {
   readonly retries: RetryBudget;
   readonly policies: readonly Policy[];
   readonly transport: Transport;
+  /** Absent where nothing is bound that hands out seats: backends that ask for it are then used without. */
+  readonly seats?: Seats;
   /** Takes an event, as JSON, for the queue; sends in batches of the isolate. Never throws. */
   enqueue(eventText: string, waitUntil: (promise: Promise<unknown>) => void): void;
   log(event: WideEvent): void;

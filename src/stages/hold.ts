@@ -1,6 +1,8 @@
 import type { Admitted, LiveAnswer, Reply } from "../core/exchange.ts";
+import type { Alarm, Place } from "../core/ports.ts";
 import type { Result } from "../core/result.ts";
 import { inTime } from "../lib/alarm.ts";
+import { sseComment } from "../lib/sse.ts";
 import type { Gateway } from "./gateway.ts";
 import { failureReply, replayed, STREAM_HEADERS, streamReply, writerContext } from "./reply.ts";
 import { heldHeaders } from "./reply-headers.ts";
@@ -12,12 +14,14 @@ const encoder = new TextEncoder();
 
 /**
  * Waits for the first token up to `holdHeadersMs`, so that a failure is still a status and not a frame. After that the stream
- * answers 200 and keep-alives; falling back goes on behind it, and a final failure is told inside the stream.
+ * answers 200 and keep-alives; falling back goes on behind it, and a final failure is told inside the stream. So does one that is to be told
+ * its place in a queue, as soon as there is one to tell.
  */
 export async function holdHeaders(exchange: Admitted, answering: Answering, gateway: Gateway): Promise<Reply> {
-  const answer = await inTime(answering, exchange.route.holdHeadersMs, exchange.alarm);
+  const answer = await inTime(answering, exchange.route.holdHeadersMs, orNews(exchange));
   if (answer === undefined) {
-    exchange.notes.decisions.push({ step: "encode", decision: "headers_first", reason: "slow_first_token" });
+    const reason = exchange.notes.waiting ? "queued" : "slow_first_token";
+    exchange.notes.decisions.push({ step: "encode", decision: "headers_first", reason });
     return {
       status: 200,
       headers: { ...heldHeaders(exchange, gateway), ...STREAM_HEADERS },
@@ -29,18 +33,40 @@ export async function holdHeaders(exchange: Admitted, answering: Answering, gate
     : failureReply(exchange, answer.failure, exchange.rate);
 }
 
+/** An alarm that also rings when there is news of a queue that the request waits in. */
+function orNews({ notes, alarm }: Admitted): Alarm {
+  return {
+    after(delayMs, ring) {
+      notes.onWaiting = ring;
+      return alarm.after(delayMs, ring);
+    },
+  };
+}
+
+/** Every format's streams are event streams, and every client of them passes over comments. */
+function placeText(waiting: Place | undefined): string | undefined {
+  if (!waiting) return undefined;
+  const { place, aboutMs } = waiting;
+  return sseComment(`place ${place}${aboutMs === undefined ? "" : `, about ${Math.ceil(aboutMs / 1_000)} s`}`);
+}
+
 function keepingAlive(exchange: Admitted, answering: Answering, gateway: Gateway): ReadableStream<Uint8Array> {
   const { keepAliveMs } = exchange.route;
   const writer = exchange.wire.encodeStream(writerContext(exchange, gateway));
   let pump: Pump | undefined;
   let greeted = false;
+  let told: Place | undefined;
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         if (!pump) {
-          const answer = greeted ? await inTime(answering, keepAliveMs, exchange.alarm) : undefined;
+          const { waiting } = exchange.notes;
+          // What is news already is not waited for.
+          const isTold = greeted && (waiting === undefined || waiting === told);
+          const answer = isTold ? await inTime(answering, keepAliveMs, orNews(exchange)) : undefined;
           greeted = true;
-          if (answer === undefined) return controller.enqueue(encoder.encode(writer.keepAlive));
+          told = exchange.notes.waiting;
+          if (answer === undefined) return controller.enqueue(encoder.encode(placeText(told) ?? writer.keepAlive));
           if (!answer.ok) {
             controller.enqueue(encoder.encode(writer.failure(answer.failure, exchange.requestId)));
             return controller.close();

@@ -4,6 +4,7 @@ import type { Admitted, AnswerOrigin, Departure } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Json } from "../core/json.ts";
 import { costNanoUsd, type Price } from "../core/money.ts";
+import type { Seat } from "../core/ports.ts";
 import { fail } from "../core/result.ts";
 import type { Usage } from "../core/usage.ts";
 import type { AttemptKind, AttemptRecord } from "../core/wide-event.ts";
@@ -24,6 +25,10 @@ export interface PlannedAttempt {
   readonly kind?: AttemptKind;
   /** What this attempt says to the backend beside what every request says to it. */
   readonly ownMembers?: Readonly<Record<string, Json>>;
+  /** Whether a step behind it stands in where this backend is overloaded. */
+  readonly hasNext?: boolean;
+  /** What is left of the delay budget; absent where none counts. */
+  readonly delayLeftMs?: number;
 }
 
 /** The running attempt: its clock, its way to stop the backend, and the one record that it leaves. */
@@ -35,13 +40,15 @@ export class RunningAttempt {
   readonly #startedAt: number;
   readonly #ordinal: number;
   readonly #forget: () => void;
+  readonly #seat: Seat | undefined;
   firstTokenMs: number | undefined;
   #closed = false;
 
-  constructor(planned: PlannedAttempt, exchange: Admitted, gateway: Gateway) {
+  constructor(planned: PlannedAttempt, exchange: Admitted, gateway: Gateway, seat?: Seat) {
     this.planned = planned;
     this.exchange = exchange;
     this.gateway = gateway;
+    this.#seat = seat;
     this.#startedAt = gateway.clock.now();
     this.#ordinal = exchange.notes.attemptsBegun++;
     this.#forget = exchange.route.cancelOnDisconnect ? exchange.departure.onGone(() => this.stop()) : () => undefined;
@@ -84,6 +91,7 @@ export class RunningAttempt {
 
   sawFirstToken(): void {
     this.firstTokenMs = this.gateway.clock.now() - this.#startedAt;
+    this.#seat?.answered();
   }
 
   /** The attempt's record, written once; later calls are ignored. */
@@ -91,6 +99,7 @@ export class RunningAttempt {
     if (this.#closed) return;
     this.#closed = true;
     this.#forget();
+    this.#seat?.release(outcome === "completed" ? "served" : isEvidence(failure) ? "failed" : "stopped");
     const { backend, model, wire, price, kind } = this.planned;
     this.exchange.notes.attempts.push({
       ordinal: this.#ordinal,
@@ -124,6 +133,13 @@ export class RunningAttempt {
     this.close("failed", used, failure);
     return fail(failure);
   }
+}
+
+/** What may mean that the whole machine is down, and not only that this request met with trouble. */
+function isEvidence(failure: Failure | undefined): boolean {
+  return (
+    failure?.type === "backend_unavailable" || failure?.type === "backend_timeout" || failure?.type === "backend_cut"
+  );
 }
 
 export const CANCELLED: Failure = { type: "caller_cancelled", message: "The client closed the request." };

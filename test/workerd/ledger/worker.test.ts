@@ -28,7 +28,14 @@ async function startWorker(name: string, env: Readonly<Record<string, string>>):
   const directory = join(folder, "code");
   const runDir = join(folder, name);
   mkdirSync(runDir, { recursive: true });
-  const manifest = { compatibilityDate: "2026-10-20", compatibilityFlags: [], vars: {}, consumes: [], crons: [] };
+  const manifest = {
+    compatibilityDate: "2026-10-20",
+    compatibilityFlags: [],
+    vars: {},
+    consumes: [],
+    crons: [],
+    objects: [],
+  };
   const host = { name, worker: { directory, ...manifest }, env, runDir, logFile: join(runDir, "log"), port: 0 };
   return startChild(ledgerPlan(host), { guard, restart: false });
 }

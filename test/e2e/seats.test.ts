@@ -1,0 +1,299 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { drained, readBooks, redis } from "../support/books.ts";
+import { deskOf, gpuOf, untilDesk, type Visit, type Visitor, visit, visitor } from "../support/seated.ts";
+import { startTestStack, type TestStack } from "../support/stack.ts";
+
+const SEATS_CONFIG = new URL("../fixtures/config/seats.yaml", import.meta.url).pathname;
+const SEATS = 4;
+
+let stack: TestStack;
+const of = new Map<string, Visitor>();
+const who = (tenant: string): Visitor => {
+  const known = of.get(tenant);
+  if (!known) throw new Error(`no visitor ${tenant}`);
+  return known;
+};
+
+beforeAll(async () => {
+  stack = await startTestStack({
+    configFile: SEATS_CONFIG,
+    gateways: 2,
+    key: { tier: "standard" },
+    cron: false,
+    backendFlags: ["--ttft-ms", "20", "--tokens-per-second", "100", "--max-num-seqs", "64", "--max-queued", "300"],
+  });
+  const tenants = { enterprise: ["e1", "e2"], standard: ["s1", "s2"], free: ["f1", "f2", "f3", "f4"] };
+  for (const [tier, names] of Object.entries(tenants)) {
+    for (const tenant of names) of.set(tenant, await visitor(stack, tenant, tier));
+  }
+});
+afterAll(() => stack?.stop());
+
+describe("4 seats, 200 callers of three tiers at two gateways", () => {
+  interface Start {
+    readonly requestId: string;
+    readonly tenant: string;
+    readonly tier: string;
+    readonly at: number;
+  }
+  let starts: readonly Start[];
+  let visits: Visit[];
+  let leavers: readonly { readonly requestId: string; readonly tenant: string }[];
+  let enterpriseFrom = 0;
+
+  beforeAll(async () => {
+    await stack.resetBackends();
+    visits = [];
+    const come = (tenant: string, index: number) => visits.push(visit(stack, who(tenant), { gateway: index }));
+    // The desk knows how long an answer takes, and the seats are taken while the others come.
+    await Promise.all([0, 1, 2, 3].map((index) => visit(stack, who("s1"), { gateway: index }).over));
+    await stack.resetBackends();
+    const first = [0, 1, 2, 3].map((gateway) =>
+      visit(stack, who("s1"), { gateway, prompt: "[[sim:tokens=400]] [[sim:tps=10]]" }),
+    );
+    await untilDesk(stack, "home", ({ taken }) => taken >= SEATS);
+    for (let each = 0; each < 136; each++) come(`f${(each % 4) + 1}`, each);
+    for (let each = 0; each < 40; each++) come(`s${(each % 2) + 1}`, each);
+    await untilDesk(stack, "home", ({ taken, waiting }) => taken + waiting === 176 + SEATS);
+    const leaving = await Promise.all(
+      visits.slice(100, 116).map(async (one) => ({ one, reply: await one.pending.reply })),
+    );
+    leavers = leaving.map(({ one, reply }) => ({ requestId: reply.requestId, tenant: one.tenant }));
+    for (const { reply } of leaving) reply.leave();
+    await untilDesk(stack, "home", ({ taken, waiting }) => taken + waiting === 176 + SEATS - leavers.length);
+    for (const { pending } of first) (await pending.reply).leave();
+    enterpriseFrom = Date.now();
+    for (let each = 0; each < 20; each++) {
+      come(`e${(each % 2) + 1}`, each);
+      await pause(250);
+    }
+    await Promise.allSettled(visits.map(({ over }) => over));
+    const { calls } = (await (await fetch(`${stack.home?.url}/sim/tally`)).json()) as {
+      calls: { requestId: string; arrivedAtMs: number }[];
+    };
+    const tenantOf = new Map(
+      (
+        await Promise.all(
+          [...first, ...visits].map(async (one) => [await one.over.catch(() => undefined), one] as const),
+        )
+      ).flatMap(([told, one]) => (told ? [[told.requestId, one] as const] : [])),
+    );
+    starts = calls
+      .sort((a, b) => a.arrivedAtMs - b.arrivedAtMs)
+      .map(({ requestId, arrivedAtMs }) => {
+        const { tenant = "?", tier = "?" } = tenantOf.get(requestId) ?? {};
+        return { requestId, tenant, tier, at: arrivedAtMs };
+      });
+  }, 120_000);
+
+  // planted: one seat more than there are; a desk of each gateway's own; a seat that is given back with the first token
+  test("never more than 4 are at the GPU, by its own count, and none waits there", async () => {
+    expect((await gpuOf(stack)).most).toEqual({ running: SEATS, waiting: 0 });
+    expect(await deskOf(stack, "home")).toMatchObject({ taken: 0, waiting: 0 });
+  });
+
+  test("everybody who stayed was answered", async () => {
+    const told = await Promise.allSettled(visits.map(({ over }) => over));
+    const answered = told.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+    expect(answered).toHaveLength(196 - leavers.length);
+    for (const { status, text } of answered) {
+      expect(status).toBe(200);
+      expect(text).toContain("data: [DONE]");
+    }
+    expect(starts).toHaveLength(answered.length + SEATS);
+  });
+
+  test("who left never got to the GPU", () => {
+    const seated = new Set(starts.map(({ requestId }) => requestId));
+    expect(leavers.filter(({ requestId }) => seated.has(requestId))).toEqual([]);
+  });
+
+  // planted: ranks not sent
+  test("better tiers first; free keeps its tenth", () => {
+    const queued = starts.slice(SEATS);
+    const lastStandard = queued.findLastIndex(({ tier }) => tier === "standard");
+    const meanwhile = queued.slice(0, lastStandard + 1);
+    const free = meanwhile.filter(({ tier }) => tier === "free").length;
+    expect(free).toBeGreaterThanOrEqual(Math.floor(meanwhile.length * 0.1));
+    // Those who are due at the same moment may reach the GPU in another order.
+    expect(free).toBeLessThanOrEqual(Math.ceil(meanwhile.length * 0.1) + SEATS);
+    const lastEnterprise = queued.findLastIndex(({ tier }) => tier === "enterprise");
+    const among = queued.filter(({ at }, index) => at >= enterpriseFrom && index <= lastEnterprise);
+    expect(among.filter(({ tier }) => tier === "free").length).toBeGreaterThanOrEqual(Math.floor(among.length * 0.1));
+  });
+
+  // planted: tenants of a tier in the order of their requests
+  test("tenants of a tier take turns", () => {
+    const free = starts.filter(({ tier }) => tier === "free").slice(0, 80);
+    const counts = new Map<string, number>();
+    for (const { tenant } of free) {
+      counts.set(tenant, (counts.get(tenant) ?? 0) + 1);
+      const all = ["f1", "f2", "f3", "f4"].map((name) => counts.get(name) ?? 0);
+      expect(Math.max(...all) - Math.min(...all)).toBeLessThanOrEqual(2);
+    }
+  });
+
+  // planted: ranks not sent; who left is not let go
+  test("enterprise waits at most one service time, and everybody is settled", async () => {
+    const books = new Map(
+      await Promise.all(
+        [...of.keys()].map(async (tenant) => {
+          await drained(stack, tenant);
+          return [tenant, await readBooks(stack, tenant)] as const;
+        }),
+      ),
+    );
+    const rows = [...books.values()].flatMap(({ rows: own }) => [...own.values()]);
+    const outcomes = Map.groupBy(rows, ({ outcome }) => outcome);
+    expect([...outcomes.keys()].sort()).toEqual(["cancelled", "completed"]);
+    expect(outcomes.get("cancelled")).toHaveLength(leavers.length + SEATS);
+    for (const tenant of of.keys()) {
+      const [leases] = await redis(stack, [["KEYS", `t:{${tenant}}:c:*`]]);
+      for (const name of leases as string[]) expect(await redis(stack, [["ZCARD", name]])).toEqual([0]);
+    }
+    const enterprise = rows.filter(({ tier }) => tier === "enterprise");
+    expect(enterprise).toHaveLength(20);
+    const seated = enterprise.map(({ decisions }) => {
+      const all = JSON.parse(decisions ?? "[]") as { step: string; decision: string; reason: string; ioMs: number }[];
+      return all.find(({ step }) => step === "seat");
+    });
+    // A service time is as many seats given back as there are. By the clock it is that plus what a busy machine adds, so only the middle is looked at.
+    for (const one of seated) expect(Number(one?.reason.split("_").at(-1))).toBeLessThanOrEqual(SEATS);
+    const waits = seated.map((one) => one?.ioMs ?? Number.NaN).sort((a, b) => a - b);
+    const charges = [...books.values()].flatMap(({ charges: own }) => [...own.values()].flat());
+    const slowestMs = Math.max(...charges.map(({ duration_ms }) => Number(duration_ms)).filter((ms) => ms < 1_000));
+    expect(waits[Math.floor(waits.length / 2)]).toBeLessThanOrEqual(slowestMs);
+  });
+
+  // planted: the stream that waits hears nothing of the queue
+  test("places are told, and fall", async () => {
+    const told = await Promise.allSettled(visits.map(({ over }) => over));
+    const places = told.flatMap((one) => (one.status === "fulfilled" ? [one.value.places] : []));
+    const often = places.filter((own) => own.length >= 3);
+    expect(often.length).toBeGreaterThan(100);
+    // A caller of a better tier moves others back by one.
+    for (const own of often) expect(own.at(-1)).toBeLessThan(Math.max(...own));
+    expect(often.filter((own) => Number(own.at(-1)) < Number(own[0])).length).toBeGreaterThan(100);
+  });
+});
+
+describe("a full machine", () => {
+  const LONG = "[[sim:tokens=150]]";
+
+  /** One sits at `giving` and is answered for one and a half seconds; two more wait. */
+  async function full() {
+    await stack.resetBackends();
+    const sits = visit(stack, who("f1"), { model: "giving", prompt: LONG });
+    await untilDesk(stack, "giving", ({ taken, waiting, cold }) => taken === 1 && waiting === 0 && !cold);
+    const waits = [visit(stack, who("f2"), { model: "giving" }), visit(stack, who("f3"), { model: "giving" })];
+    await untilDesk(stack, "giving", ({ waiting }) => waiting === 2);
+    return { sits, waits };
+  }
+
+  // planted: every tier spills; a refusal that is tried again at the same backend
+  test("spills by policy; who may not is told when to come again", async () => {
+    const { sits, waits } = await full();
+    const spilled = await visit(stack, who("e1"), { model: "giving" }).over;
+    expect([spilled.status, spilled.headers["x-gateway-backend"]]).toEqual([200, "cloud"]);
+    const refused = await visit(stack, who("f2"), { model: "giving" }).over;
+    expect([refused.status, JSON.parse(refused.text).error.type]).toEqual([503, "server_error"]);
+    const retryAfterMs = Number(refused.headers["retry-after-ms"]);
+    expect(retryAfterMs).toBeGreaterThan(100);
+    expect(retryAfterMs).toBeLessThan(10_000);
+    const told = await Promise.all([sits, ...waits].map(({ over }) => over));
+    expect(told.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect((await gpuOf(stack)).most).toEqual({ running: 1, waiting: 0 });
+  });
+
+  // planted: the newcomer refused whatever its tier
+  test("the lowest tier makes room", async () => {
+    const { sits, waits } = await full();
+    const better = visit(stack, who("s1"), { model: "giving" });
+    const told = await Promise.all([...waits, better, sits].map(({ over }) => over));
+    const shed = told.filter(({ text }) => text.includes("higher tier"));
+    expect(shed).toHaveLength(1);
+    expect(told.filter(({ text }) => text.includes("[DONE]") && !text.includes("error"))).toHaveLength(3);
+    expect((await stack.stored(shed[0]?.requestId ?? "")).request).toMatchObject({ failure: "backend_overloaded" });
+  });
+
+  // planted: places told as data
+  test("the official clients pass over the places that they are told", async () => {
+    await stack.resetBackends();
+    const sits = visit(stack, who("f1"), { model: "giving", prompt: "[[sim:tokens=300]]" });
+    await untilDesk(stack, "giving", ({ taken, waiting }) => taken === 1 && waiting === 0);
+    const messages = [{ role: "user" as const, content: "[[sim:text=Here it is.]]" }];
+    const asked = { model: "giving", max_tokens: 50, stream: true as const, messages };
+    const openai = (async () => {
+      const { data, response } = await stack.openai.chat.completions.create(asked).withResponse();
+      let text = "";
+      for await (const chunk of data) text += chunk.choices[0]?.delta.content ?? "";
+      return [text, response.headers.get("x-request-id") ?? ""] as const;
+    })();
+    const anthropic = (async () => {
+      const { data, response } = await stack.anthropic.messages.create(asked).withResponse();
+      let text = "";
+      for await (const event of data) {
+        if (event.type === "content_block_delta" && event.delta.type === "text_delta") text += event.delta.text;
+      }
+      return [text, response.headers.get("x-request-id") ?? ""] as const;
+    })();
+    const told = await Promise.all([openai, anthropic]);
+    expect(told.map(([text]) => text)).toEqual(["Here it is.", "Here it is."]);
+    for (const [, requestId] of told) {
+      const { decisions } = await stack.stored(requestId);
+      expect(decisions).toContainEqual(expect.objectContaining({ decision: "headers_first", reason: "queued" }));
+    }
+    await sits.over;
+  });
+});
+
+// planted: a desk that seats as many as it has while nobody has been answered
+test("a cold model is asked for by one alone, until it answers", async () => {
+  await stack.resetBackends();
+  const prompt = "[[sim:ttft=600]] [[sim:tokens=3]]";
+  const visits = [0, 1, 2, 3].map((gateway) => visit(stack, who("s1"), { model: "cold", prompt, gateway }));
+  await Promise.all(visits.map(({ over }) => over));
+  const { calls } = (await (await fetch(`${stack.home?.url}/sim/tally`)).json()) as {
+    calls: { arrivedAtMs: number; firstByteAtMs: number }[];
+  };
+  const [first, ...others] = calls.sort((a, b) => a.arrivedAtMs - b.arrivedAtMs);
+  expect(others).toHaveLength(3);
+  for (const { arrivedAtMs } of others) expect(arrivedAtMs).toBeGreaterThanOrEqual((first?.arrivedAtMs ?? 0) + 600);
+  // The others come together.
+  expect((await gpuOf(stack)).most.running).toBeGreaterThanOrEqual(3);
+});
+
+describe("the desk is lost", () => {
+  // planted: who sits does not say so to the new desk
+  test("killed, its successor finds everybody where they were", async () => {
+    await stack.resetBackends();
+    const prompt = "[[sim:tokens=150]]";
+    const visits = Array.from({ length: 8 }, (_, gateway) => visit(stack, who("s1"), { prompt, gateway }));
+    await untilDesk(stack, "home", ({ taken, waiting }) => taken === SEATS && waiting === 4);
+    await stack.process("seats").kill();
+    await stack.process("seats").whenReady();
+    await untilDesk(stack, "home", ({ taken, waiting }) => taken === SEATS && waiting === 4);
+    const told = await Promise.all(visits.map(({ over }) => over));
+    expect(told.map(({ status }) => status)).toEqual(visits.map(() => 200));
+    for (const { text } of told) expect(text).toContain("[DONE]");
+    expect((await gpuOf(stack)).most).toEqual({ running: SEATS, waiting: 0 });
+  });
+
+  // planted: a desk that does not answer refuses
+  test("silent, requests go on without a seat", async () => {
+    const pid = stack.process("seats").pid() ?? 0;
+    process.kill(pid, "SIGSTOP");
+    try {
+      const { status, requestId } = await visit(stack, who("s1")).over;
+      expect(status).toBe(200);
+      const { decisions } = await stack.stored(requestId);
+      expect(decisions).toContainEqual(
+        expect.objectContaining({ step: "seat", decision: "unseated", reason: "home:silent" }),
+      );
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    await untilDesk(stack, "home", ({ taken, waiting }) => taken + waiting === 0);
+  });
+});
