@@ -15,7 +15,7 @@ describe("a route at its reduced level", () => {
     expect((await isolate.ask("chat", { stream: true, says: "Streamed." })).degraded).toBe("reduced");
   });
 
-  // planted: a single target's name left out of the cache's key
+  // planted: the target's name left out of the cache's key
   it("keeps its answers apart from the whole level's", async () => {
     const isolate = new Isolate();
     expect((await isolate.ask("chat")).text).toContain("large.");
@@ -55,10 +55,13 @@ describe("a route at its reduced level", () => {
     ]);
     isolate.fails.clear();
     isolate.pass(10_000);
-    const proven = await isolate.ask("chat", other("Another probe."));
-    expect([proven.models, proven.degraded, proven.said]).toEqual([
+    const [proven, beside] = await Promise.all(
+      ["Another probe.", "Beside it."].map((says) => isolate.ask("chat", { says })),
+    );
+    expect([proven?.models, proven?.degraded, beside?.models, proven?.said]).toEqual([
       ["large"],
       undefined,
+      ["small"],
       [
         ["reduced", "breakers"],
         ["probe", undefined],
@@ -94,6 +97,7 @@ describe("a level that operators set", () => {
     const hit = await isolate.ask("plain");
     expect([hit.status, hit.headers["x-gateway-cache"], hit.degraded]).toEqual([200, "HIT", "emergency"]);
     isolate.pass(60_000);
+    isolate.says = { probes: ["home"] };
     const missed = await isolate.ask("plain", other("New."));
     expect([missed.status, missed.models, missed.event.failure, missed.headers["retry-after"]]).toEqual([
       503,
