@@ -91,7 +91,12 @@ function withWeights(routes: Routes, weights: unknown, ignored: string[]): Route
 }
 
 /** One version says of answers what another says, where it only tells how well things are: what is cached must be found when a level is set by hand. */
-function meaningOf({ version: _version, degradation: _degradation, ...rest }: Overlay): Pick<Config, "overlayMeaning"> {
+function meaningOf({
+  version: _version,
+  degradation: _degradation,
+  breakers: _breakers,
+  ...rest
+}: Overlay): Pick<Config, "overlayMeaning"> {
   return Object.keys(rest).length === 0 ? {} : { overlayMeaning: fingerprint(canonicalJson(rest)) };
 }
 

@@ -1,3 +1,4 @@
+import { breakerOf, byHand } from "../core/breaker.ts";
 import type { Config, Route, Target } from "../core/config.ts";
 import { type Degraded, NOBODY } from "../core/degradation.ts";
 import type { AnswerOrigin, Continued, Resolved } from "../core/exchange.ts";
@@ -90,10 +91,11 @@ function healthOf(route: Route, config: Config, gateway: Gateway): Omit<Evidence
   };
 }
 
-/** As this isolate knows it. A backend that is switched off or not configured is unwell. */
-function healthOfTarget({ backend }: Target, config: Config, gateway: Gateway): Health {
+/** As this isolate knows it, or as operators hold it. A backend that is switched off or not configured is unwell. */
+function healthOfTarget(target: Target, config: Config, gateway: Gateway): Health {
+  const { backend } = target;
   if (!gateway.availableBackends.has(backend) || config.disabledBackends.has(backend)) return "unwell";
-  switch (phaseOf(gateway.breakers.state(backend), gateway.clock.now())) {
+  switch (phaseOf(gateway.breakers.state(breakerOf(target)), gateway.clock.now(), byHand(config, target))) {
     case "open":
       return "unwell";
     case "half-open":

@@ -1,9 +1,9 @@
 import type { ChatAnswer } from "../core/answer.ts";
+import { breakerOf, byHand } from "../core/breaker.ts";
 import { NOBODY } from "../core/degradation.ts";
 import { sequencesOf } from "../core/draft.ts";
 import type { Admitted, LiveAnswer, WholeAnswer } from "../core/exchange.ts";
 import { type Failure, isFallbackWorthy } from "../core/failure.ts";
-import type { BreakerState } from "../core/ports.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import { phaseOf } from "../routing/breaker.ts";
 import type { Gateway } from "./gateway.ts";
@@ -36,24 +36,22 @@ export async function unlessEmergency(
 }
 
 /** Whether this request finds out how the backends are. */
-function finds({ degraded, shared, ...exchange }: Admitted, gateway: Gateway): boolean {
+function finds(exchange: Admitted, gateway: Gateway): boolean {
+  const { degraded, shared } = exchange;
   if (degraded?.cause === "by_hand") return false;
   if (shared.probes && shared.probes.length > 0) return true;
-  const now = gateway.clock.now();
-  return (
-    degraded?.probes === true &&
-    statesOf({ shared, ...exchange }, gateway).some((state) => phaseOf(state, now) !== "open")
-  );
+  return degraded?.probes === true && breakersOf(exchange, gateway).some(({ isOpen }) => !isOpen);
 }
 
-/** What Redis told this request of its breakers, else what the isolate knows. */
-function statesOf(
-  { route, shared }: Pick<Admitted, "route" | "shared">,
-  gateway: Gateway,
-): readonly (BreakerState | undefined)[] {
-  return [...route.targets.filter(({ weight }) => weight > 0), ...route.fallbacks].map(
-    ({ backend }) => shared.breakers[backend] ?? gateway.breakers.state(backend),
-  );
+/** The breakers of all that the request could ask: by what Redis told it, else by what the isolate knows. */
+function breakersOf({ route, config, shared }: Admitted, gateway: Gateway) {
+  const now = gateway.clock.now();
+  return [...route.targets.filter(({ weight }) => weight > 0), ...route.fallbacks].map((target) => {
+    const name = breakerOf(target);
+    const state = shared.breakers[name] ?? gateway.breakers.state(name);
+    const isOpen = phaseOf(state, now, byHand(config, target)) === "open";
+    return { isOpen, leftMs: Math.max(0, (state?.openUntil ?? 0) - now) };
+  });
 }
 
 /** The route's own words as a whole answer, as often as choices were asked for. None for who wants a structure, a call, or this backend's answer alone. */
@@ -94,13 +92,9 @@ function unavailable(exchange: Admitted, gateway: Gateway): Failure {
     detail: `emergency_${degraded?.cause}`,
   });
   if (degraded?.cause === "by_hand") return told("gateway_unavailable", BY_HAND_RETRY_MS);
-  const now = gateway.clock.now();
-  const states = statesOf(exchange, gateway);
+  const breakers = breakersOf(exchange, gateway);
   // While all are open: until the first may close. Else until the level may be left.
-  const isOpen = states.every((state) => phaseOf(state, now) === "open");
-  const firstMs = Math.min(...states.map((state) => (state?.openUntil ?? now) - now));
-  return told(
-    "backend_unavailable",
-    isOpen && states.length > 0 ? firstMs : (gateway.routeLevels.upInMs(route.alias) ?? 0),
-  );
+  const allOpen = breakers.length > 0 && breakers.every(({ isOpen }) => isOpen);
+  const firstMs = Math.min(...breakers.map(({ leftMs }) => leftMs));
+  return told("backend_unavailable", allOpen ? firstMs : (gateway.routeLevels.upInMs(route.alias) ?? 0));
 }

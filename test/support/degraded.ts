@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { compileConfig } from "../../src/config/compile.ts";
 import { resolve } from "../../src/config/resolve.ts";
+import { type BreakerState, breakerRules, CLOSED_BREAKER } from "../../src/core/breaker.ts";
 import type { Overlay } from "../../src/core/config.ts";
 import type { SharedState } from "../../src/core/ports.ts";
 import type { WideEvent } from "../../src/core/wide-event.ts";
@@ -13,7 +14,7 @@ backends:
   home: &backend
     formats: [openai-chat]
     baseUrl: {url: "http://127.0.0.1:2"}
-    breaker: {failures: 1, openMs: 10000, maxOpenMs: 10000}
+    breaker: {failures: 1, probes: 1, openMs: 10000, maxOpenMs: 10000}
     price: {inputPerMillion: 1, outputPerMillion: 1}
   little: *backend
   cloud: *backend
@@ -66,7 +67,7 @@ export class Isolate {
   #now = NOW;
   readonly #clock = { now: () => this.#now };
   #config = resolve(base, undefined).config;
-  readonly #breakers = new BreakerView((backend) => base.backends[backend]?.breaker, this.#clock.now);
+  readonly #breakers = new BreakerView(breakerRules(base), this.#clock.now);
   readonly #levels = routeLevels(this.#clock);
 
   pass(ms: number): void {
@@ -137,3 +138,9 @@ export async function withoutAny(): Promise<Isolate> {
 }
 
 export const other = (says: string, more: Partial<PlayedRequest> = {}) => ({ says, ...more });
+
+/** What Redis says to the request that may make the one probe of `home/large`. */
+export const PROBE: Pick<SharedState, "breakers" | "probes"> = {
+  breakers: { "home/large": { ...CLOSED_BREAKER, failures: 1, openUntil: NOW, openMs: 10_000 } satisfies BreakerState },
+  probes: ["home/large"],
+};

@@ -128,9 +128,9 @@ test("what an overlay says of answers has a name, which levels and versions do n
   const meaning = (overlay: Overlay) => resolve(base, overlay).config.overlayMeaning;
   const chat = [0, 1];
   expect(meaning({ version: 1, degradation: { chat: "full" } })).toBeUndefined();
-  expect(meaning({ version: 2, weights: { chat }, degradation: { chat: "emergency" } })).toBe(
-    meaning({ version: 1, weights: { chat } }),
-  );
+  expect(
+    meaning({ version: 2, weights: { chat }, degradation: { chat: "emergency" }, breakers: { home: "open" } }),
+  ).toBe(meaning({ version: 1, weights: { chat } }));
   expect(meaning({ version: 1, weights: { chat: [1, 1] } })).not.toBe(meaning({ version: 1, weights: { chat } }));
 });
 

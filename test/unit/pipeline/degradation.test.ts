@@ -97,7 +97,7 @@ describe("a level that operators set", () => {
     const hit = await isolate.ask("plain");
     expect([hit.status, hit.headers["x-gateway-cache"], hit.degraded]).toEqual([200, "HIT", "emergency"]);
     isolate.pass(60_000);
-    isolate.says = { probes: ["home"] };
+    isolate.says = { probes: ["home/large"] };
     const missed = await isolate.ask("plain", other("New."));
     expect([missed.status, missed.models, missed.event.failure, missed.headers["retry-after"]]).toEqual([
       503,
@@ -111,5 +111,13 @@ describe("a level that operators set", () => {
     await isolate.ask("kept");
     const whole = await isolate.ask("kept", other("Again."));
     expect([whole.models, whole.said]).toEqual([["spare"], []]);
+  });
+
+  // planted: what operators hold a breaker at not asked
+  it("follows from a breaker that operators hold open, too", async () => {
+    const isolate = new Isolate();
+    isolate.publish({ version: 1, breakers: { "home/large": "open" } });
+    const { models, degraded, said } = await isolate.ask("chat");
+    expect([models, degraded, said]).toEqual([["small"], "reduced", [["reduced", "breakers"]]]);
   });
 });

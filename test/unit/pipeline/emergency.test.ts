@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Isolate, other, withoutAny } from "../../support/degraded.ts";
-import { NOW } from "../../support/pipeline.ts";
+import { Isolate, other, PROBE, withoutAny } from "../../support/degraded.ts";
 
 describe("a route in an emergency", () => {
   // planted: the answer kept in the cache; charged by an estimate; its level not told
@@ -77,7 +76,7 @@ describe("a route in an emergency", () => {
     expect((await isolate.ask("mute", { controls: { cache: "refresh" } })).headers["x-gateway-cache"]).toBe("HIT");
     expect((await isolate.ask("mute", { controls: { cache: "off" } })).status).toBe(503);
     isolate.fails.clear();
-    isolate.says = { breakers: { home: { failures: 1, openUntil: NOW, openMs: 10_000 } }, probes: ["home"] };
+    isolate.says = PROBE;
     const asked = await isolate.ask("mute", other("Not there."));
     expect([asked.models, asked.written, asked.degraded]).toEqual([["large"], false, undefined]);
   });
@@ -88,7 +87,7 @@ describe("a route in an emergency", () => {
     await isolate.ask("chat", other("Takes the turn."));
     expect((await isolate.ask("chat")).models).toEqual([]);
     isolate.pass(4_000);
-    isolate.says = { breakers: { home: { failures: 1, openUntil: NOW, openMs: 10_000 } }, probes: ["home"] };
+    isolate.says = PROBE;
     const failed = await isolate.ask("chat");
     expect([failed.models, failed.status, failed.degraded]).toEqual([["large"], 200, "emergency"]);
     expect(failed.said.map(([word]) => word)).toEqual(["emergency", "asked", "fixed_answer"]);
