@@ -23,6 +23,7 @@ import {
   showUsage,
   type UsageOptions,
 } from "./commands.ts";
+import { holdLevel, listHeldLevels } from "./levels.ts";
 
 const program = new Command("gateway")
   .description("Keys, tenants, usage, breakers and the ledger of an llm-gateway, through its admin API.")
@@ -125,6 +126,16 @@ breaker
   .command("auto <name>")
   .description("let it open and close by itself again")
   .action((name: string) => run((admin) => holdBreaker(admin, name, "auto")));
+
+const level = program.command("level").description("levels of degradation that routes are held at");
+level
+  .command("list")
+  .description("list the routes that are held")
+  .action(() => run(listHeldLevels));
+level
+  .command("set <route> <level>")
+  .description("hold a route (or all: '*') at full, reduced or emergency; auto lets it go")
+  .action((route: string, word: string) => run((admin) => holdLevel(admin, route, word)));
 
 const ledger = program.command("ledger").description("records that the ledger could not write");
 ledger

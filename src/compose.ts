@@ -17,6 +17,7 @@ import { constantTimeEqual, hmacBase64Url, hmacKeyOf } from "./lib/hash.ts";
 import { policies } from "./policies/registry.ts";
 import { BreakerView } from "./routing/breaker-view.ts";
 import { RetryBudget } from "./routing/retry-budget.ts";
+import { routeLevels } from "./routing/route-levels.ts";
 import { hashSecret } from "./stages/api-key.ts";
 import { breakerGauges } from "./stages/breaker-gauges.ts";
 import type { Gateway } from "./stages/gateway.ts";
@@ -175,6 +176,7 @@ function composeGateway(
     refusals: refusalTally(PRINCIPALS_KEPT),
     budgets: stores.money,
     speeds: speedometer(clock),
+    routeLevels: routeLevels(clock),
     breakers: new BreakerView(breakerRules(base), clock.now),
     retries: new RetryBudget(),
     policies,

@@ -7,6 +7,7 @@ import { continuing } from "./stages/continue.ts";
 import { orEstimate } from "./stages/counting.ts";
 import { decode } from "./stages/decode.ts";
 import { dispatch } from "./stages/dispatch.ts";
+import { unlessEmergency } from "./stages/emergency.ts";
 import { encode } from "./stages/encode.ts";
 import type { Gateway } from "./stages/gateway.ts";
 import { goOn } from "./stages/go-on.ts";
@@ -59,13 +60,13 @@ async function asked(exchange: Admitted, gateway: Gateway): Promise<Result<LiveA
   return validateStructured ? validate(exchange, live, validateStructured.repairs, attempts, gateway) : ok(live);
 }
 
-/** guard → recall ?? (plan → dispatch) → screen → settle. Never rejects: a bug leaves as a failure, settled like any other. */
+/** guard → recall ?? (plan → dispatch, unless the route is in an emergency) → screen → settle. Never rejects: a bug leaves as a failure, settled like any other. */
 async function answer(exchange: Admitted, settlement: Settlement, gateway: Gateway): Promise<Result<LiveAnswer>> {
   try {
     const guarded = await guard(exchange, gateway);
     if (!guarded.ok) return settlement.failed(guarded.failure);
     const recalled = recall(guarded.value);
-    const found = recalled ? ok(recalled) : await asked(exchange, gateway);
+    const found = recalled ? ok(recalled) : await unlessEmergency(exchange, () => asked(exchange, gateway), gateway);
     if (!found.ok) return settlement.failed(found.failure);
     const screened = screen(exchange, found.value, gateway);
     return screened.ok ? ok(settlement.wrap(screened.value)) : settlement.failed(screened.failure);

@@ -21,6 +21,7 @@ import {
   defined,
   QUARANTINE_MARGIN_MS,
 } from "./defaults.ts";
+import { buildDegradation } from "./degradation.ts";
 import { readChoice, readRules, targetNames } from "./route-rules.ts";
 import type { BackendFile, ConfigFile, LevelLimitsFile, RouteFile, TargetFile } from "./schema.ts";
 
@@ -208,6 +209,7 @@ function buildRoute(route: RouteFile, alias: string, file: ConfigFile): Route {
     ...(Object.keys(deadlines).length > 0 && { deadlines }),
     ...(route.validateStructured && { validateStructured: route.validateStructured }),
     ...(route.continueStreams && { continueStreams: route.continueStreams }),
+    ...defined({ degradation: buildDegradation(route) }),
     cancelOnDisconnect: route.cancelOnDisconnect ?? DEFAULT_ROUTE.cancelOnDisconnect,
   };
 }

@@ -11,6 +11,7 @@ import {
 } from "./build.ts";
 import { checkChain } from "./chain-checks.ts";
 import { DEFAULT_ROUTE } from "./defaults.ts";
+import { checkDegradation } from "./degradation.ts";
 import type { Finding } from "./finding.ts";
 import { PRESETS } from "./presets.ts";
 import { readChoice, readRules, targetNames } from "./route-rules.ts";
@@ -160,7 +161,7 @@ function checkRoute(alias: string, route: RouteFile, file: ConfigFile): Finding[
     findings.push(...checkContext([...at, "maxOutputTokens"], route, name, contextOf(candidate, backend)));
     findings.push(...checkReach(at, route, candidate.list, candidates.length, backend));
   }
-  findings.push(...checkRules(at, route));
+  findings.push(...checkRules(at, route), ...checkDegradation(at, route));
   if (operation !== "chat" && route.validateStructured !== undefined)
     findings.push({
       path: [...at, "validateStructured"],
@@ -241,7 +242,7 @@ function checkRules(at: Path, { targets, rules, choose }: RouteFile): Finding[] 
       ? [
           {
             path: [...at, "targets", index, "weight"],
-            reason: "must be larger than 0, unless rules use it by its name",
+            reason: "must be larger than 0, unless rules or a level of degradation use it by its name",
           },
         ]
       : [],

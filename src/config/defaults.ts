@@ -1,4 +1,5 @@
 import type { BaseConfig, BreakerConfig, CacheRule, Deadlines, SeatsConfig } from "../core/config.ts";
+import type { Degradation } from "../core/degradation.ts";
 
 /** What stands where a configuration file says nothing. Milliseconds unless the name says otherwise. */
 export const DEFAULT_DEADLINES: Deadlines = {
@@ -26,6 +27,11 @@ export const DEFAULT_SEATS: Omit<SeatsConfig, "count" | "spill"> = {
 };
 
 export const DEFAULT_CACHE: CacheRule = { mode: "auto", ttlSeconds: 3_600 };
+
+export const DEFAULT_DEGRADATION: Pick<Degradation, "upAfterMs" | "errorRate"> = {
+  upAfterMs: 60_000,
+  errorRate: { share: 0.5, windowMs: 30_000, minimum: 20 },
+};
 
 export const DEFAULT_ROUTE = {
   maxOutputTokens: 4_096,

@@ -11,8 +11,10 @@ import {
   type Target,
   type Tier,
 } from "../core/config.ts";
+import { DEGRADATION_LEVELS, type DegradationLevel } from "../core/degradation.ts";
 import { isJsonObject } from "../core/json.ts";
 import type { Price } from "../core/money.ts";
+import { canonicalJson, fingerprint } from "./fingerprint.ts";
 import { type RuleProblem, readChoice, readRules, targetNames } from "./route-rules.ts";
 
 export interface Resolved {
@@ -35,13 +37,15 @@ export function resolve(base: BaseConfig, overlay: Overlay | undefined): Resolve
   if (overlay === undefined) return { config: plain, ignored: [] };
   if (!isCount(overlay.version)) return { config: plain, ignored: ["version"] };
   const ignored: string[] = [];
-  const weighted = withWeights(base.routes, overlay.weights, ignored);
+  const held = withLevels(base.routes, overlay.degradation, ignored);
+  const weighted = withWeights(held, overlay.weights, ignored);
   const routes = withPrices(withRules(weighted, overlay, ignored), base, overlay.prices, ignored);
   const config = {
     ...base,
     routes,
     tiers: withTiers(base.tiers, overlay.tiers, ignored),
     overlayVersion: overlay.version,
+    ...meaningOf(overlay),
     disabledBackends: disabled(base, overlay.disabledBackends, ignored),
     breakersByHand: heldBreakers(base, overlay.breakers, ignored),
   };
@@ -84,6 +88,39 @@ function withWeights(routes: Routes, weights: unknown, ignored: string[]): Route
       };
   }
   return { ...routes, ...changed };
+}
+
+/** One version says of answers what another says, where it only tells how well things are: what is cached must be found when a level is set by hand. */
+function meaningOf({
+  version: _version,
+  degradation: _degradation,
+  breakers: _breakers,
+  ...rest
+}: Overlay): Pick<Config, "overlayMeaning"> {
+  return Object.keys(rest).length === 0 ? {} : { overlayMeaning: fingerprint(canonicalJson(rest)) };
+}
+
+const ALL_ROUTES = "*";
+
+/** The levels that operators hold routes at: a route's own word before the one for all. A level that a route does not have is none for it. */
+function withLevels(routes: Routes, levels: unknown, ignored: string[]): Routes {
+  const changed: Record<string, Route> = {};
+  const entries = entriesOf(levels);
+  for (const [alias, word] of [...entries].sort(([a], [b]) => Number(b === ALL_ROUTES) - Number(a === ALL_ROUTES))) {
+    const level = DEGRADATION_LEVELS.find((known) => known === word);
+    const named = Object.hasOwn(routes, alias) ? [routes[alias]] : [];
+    const fitting = (alias === ALL_ROUTES ? Object.values(routes) : named).flatMap((route) =>
+      route && level && hasLevel(route, level) ? [{ ...route, levelByHand: level }] : [],
+    );
+    if (fitting.length === 0) ignored.push(`degradation.${alias}`);
+    for (const route of fitting) changed[route.alias] = route;
+  }
+  return { ...routes, ...changed };
+}
+
+/** An emergency needs nothing of a route: it is a cached answer or 503. */
+function hasLevel({ degradation }: Route, level: DegradationLevel): boolean {
+  return level !== "reduced" || degradation?.reduced !== undefined;
 }
 
 /** Rules and choices in place of the base's; those of an alias whole, or not at all. */

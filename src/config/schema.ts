@@ -1,3 +1,4 @@
+// Longer than most: the whole shape of a configuration file stands in one place.
 import { z } from "zod";
 import { looksLikeCredential } from "../core/credentials.ts";
 import { QUIRK_NAMES, WIRE_NAMES } from "../core/formats.ts";
@@ -178,6 +179,32 @@ const target = fallback.extend({
   weight: z.number({ error: "must be a number" }).nonnegative({ error: "must not be negative" }).optional(),
 });
 
+/** What a route serves where it cannot serve in full; degradation.ts checks what it names. */
+const degradation = z.strictObject({
+  reduced: z.strictObject({ use: z.array(identifier).min(1, { error: "needs at least one target" }) }).optional(),
+  emergency: z
+    .strictObject({
+      answer: z
+        .string()
+        .min(1, { error: "must not be empty" })
+        .max(4_000, { error: "must be at most 4000 characters" })
+        .optional(),
+    })
+    .optional(),
+  upAfterMs: milliseconds.optional(),
+  errorRate: z
+    .strictObject({
+      share: z
+        .number({ error: "must be a number" })
+        .positive({ error: "must be larger than 0" })
+        .max(1, { error: "must be at most 1" })
+        .optional(),
+      windowMs: milliseconds.optional(),
+      minimum: count.optional(),
+    })
+    .optional(),
+});
+
 const route = z.strictObject({
   // Tokens are counted for the aliases of chat routes: there is no route for counting alone.
   operation: z
@@ -223,6 +250,7 @@ const route = z.strictObject({
         .max(3, { error: "must be 1, 2 or 3" }),
     })
     .optional(),
+  degradation: degradation.optional(),
   cancelOnDisconnect: z.boolean({ error: "must be true or false" }).optional(),
 });
 

@@ -1,3 +1,4 @@
+import type { Degradation, DegradationLevel } from "./degradation.ts";
 import type { Operation } from "./draft.ts";
 import type { LimitLevel } from "./failure.ts";
 import type { Price } from "./money.ts";
@@ -172,6 +173,10 @@ export interface Route {
   readonly validateStructured?: { readonly repairs: number };
   /** A stream of text that breaks off behind its first token is continued by another backend, so often at most. */
   readonly continueStreams?: { readonly attempts: number };
+  /** What is served where the route cannot serve in full; absent: whatever its targets and fallbacks give. */
+  readonly degradation?: Degradation;
+  /** The level that operators hold the route at, whatever is seen of its backends. */
+  readonly levelByHand?: DegradationLevel;
   /** False: a departed client does not stop the generation (it is drained and settled whole). */
   readonly cancelOnDisconnect: boolean;
 }
@@ -249,11 +254,15 @@ export interface Overlay {
   /** By alias, in place of the base's: a list of `RouteRule`, and a `Choice`. Read where they are used. */
   readonly rules?: Readonly<Record<string, unknown>>;
   readonly choose?: Readonly<Record<string, unknown>>;
+  /** The level of a route by its alias, or of all by `*`. */
+  readonly degradation?: Readonly<Record<string, DegradationLevel>>;
 }
 
 /** Base and overlay as one; pinned for the length of a request. */
 export interface Config extends BaseConfig {
   readonly overlayVersion: number;
+  /** Names what the overlay says of answers (and not of how well backends are), so that cached ones outlive the rest; absent where that is nothing. */
+  readonly overlayMeaning?: string;
   readonly disabledBackends: ReadonlySet<string>;
   readonly breakersByHand: ReadonlyMap<string, BreakerByHand>;
 }

@@ -1,5 +1,6 @@
 import type { Answer, Frame } from "./answer.ts";
 import type { Config, Route, Target } from "./config.ts";
+import type { Degraded } from "./degradation.ts";
 import type { Body, Draft } from "./draft.ts";
 import type { Failure } from "./failure.ts";
 import type { Principal } from "./identity.ts";
@@ -113,6 +114,8 @@ export type Resolved = Continued & {
   /** The target that was chosen of several; undefined where the route has only one. */
   readonly drawn: Target | undefined;
   readonly routing: RouteDecision;
+  /** Undefined: served in full. */
+  readonly degraded?: Degraded | undefined;
   readonly cache: CachePlan;
 };
 
@@ -122,6 +125,8 @@ export interface CachePlan {
   readonly key?: string;
   readonly read: boolean;
   readonly ttlSeconds: number;
+  /** Read only because nothing else would answer: the request itself asked for no cache. */
+  readonly readOnly?: true;
 }
 
 export type Admitted = Resolved & {
@@ -142,6 +147,8 @@ export interface AnswerOrigin {
   /** Whether this is what the route's own target said (of several, the drawn one), and not another's answer in its place. */
   readonly chosenTarget: boolean;
   readonly cached: boolean;
+  /** When a cached answer was made. */
+  readonly storedAt?: number;
 }
 
 /** An answer that runs: the first real token has been seen and is the first of `next()`. */

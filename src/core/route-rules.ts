@@ -60,6 +60,8 @@ export interface RouteDecision {
   readonly arm?: string;
   /** Where a rule asked for it. */
   readonly complexity?: number;
+  /** Where it was not served in full. */
+  readonly level?: "reduced" | "emergency";
 }
 
 /** Languages that rules may ask for, as ISO 639-1: those that are told apart by their words, then those by their script. */

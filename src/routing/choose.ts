@@ -15,12 +15,14 @@ export interface ChoiceInput {
   /** Recent time to the first token. */
   readonly firstTokenMs: (target: Target) => number | undefined;
   readonly inputTokens: number;
+  /** In place of the targets that the rule names. */
+  readonly use?: readonly string[] | undefined;
 }
 
 export interface Chosen {
   /** With the targets that the rule lets stand. */
   readonly route: Route;
-  /** Undefined where the route has one target, or none that stands. */
+  /** Undefined where the route has no other target, or none that stands. */
   readonly drawn: Target | undefined;
   readonly decision: RouteDecision;
 }
@@ -32,11 +34,14 @@ const WEIGHT: Choice = { by: "weight" };
  * read, since an answer of one arm must not be given to a request of another. Pure but for `random`, drawn once at most.
  */
 export function choose(route: Route, rule: RouteRule | undefined, input: ChoiceInput): Chosen {
-  const narrowed = rule?.use ? narrowedTo(route, rule) : route;
+  const use = input.use ?? rule?.use;
+  const narrowed = use ? narrowedTo(route, use) : route;
   const choice = rule?.choose ?? route.choose ?? WEIGHT;
   const named = rule && { rule: rule.name };
   if (narrowed.targets.length < 2) {
-    return { route: narrowed, drawn: undefined, decision: { ...named, by: "only-target" } };
+    // One of several it is still, and the cache has to tell it from the others.
+    const drawn = narrowed === route ? undefined : narrowed.targets[0];
+    return { route: narrowed, drawn, decision: { ...named, by: "only-target" } };
   }
   const standing = standingTargets(narrowed, input);
   const [first] = standing;
@@ -97,18 +102,33 @@ function byHash(targets: readonly Target[], subject: string): Target | undefined
   return least(targets, (target) => -Math.log(scatter(`${subject}|${nameOfTarget(target)}`)) / target.weight);
 }
 
-/** Routes and rules are the same objects as long as their config is. */
-const narrowedRoutes = new WeakMap<Route, Map<RouteRule, Route>>();
+/** Routes are the same objects as long as their config is. By the names that are let stand. */
+const narrowedRoutes = new WeakMap<Route, Map<string, Route>>();
 
-/** The route with the rule's targets alone, in its order. One that only rules use (weight 0) counts as 1. */
-function narrowedTo(route: Route, rule: RouteRule): Route {
-  const known = narrowedRoutes.get(route) ?? new Map<RouteRule, Route>();
+/** The route with these targets alone, in their order. One that has no weight otherwise counts as 1. */
+function narrowedTo(route: Route, use: readonly string[]): Route {
+  return variantOf(route, use.join(), () => ({
+    ...route,
+    targets: use
+      .flatMap((name) => route.targets.filter((target) => target.name === name))
+      .map((target) => ({ ...target, weight: target.weight || 1 })),
+  }));
+}
+
+/** The route with these targets beside its own. */
+export function widenedBy(route: Route, use: readonly string[]): Route {
+  return variantOf(route, `+${use.join()}`, () => ({
+    ...route,
+    targets: route.targets.map((target) =>
+      target.weight === 0 && target.name !== undefined && use.includes(target.name) ? { ...target, weight: 1 } : target,
+    ),
+  }));
+}
+
+function variantOf(route: Route, key: string, make: () => Route): Route {
+  const known = narrowedRoutes.get(route) ?? new Map<string, Route>();
   narrowedRoutes.set(route, known);
-  let narrowed = known.get(rule);
-  if (!narrowed) {
-    const targets = (rule.use ?? []).flatMap((name) => route.targets.filter((target) => target.name === name));
-    narrowed = { ...route, targets: targets.map((target) => ({ ...target, weight: target.weight || 1 })) };
-    known.set(rule, narrowed);
-  }
-  return narrowed;
+  const variant = known.get(key) ?? make();
+  known.set(key, variant);
+  return variant;
 }

@@ -42,7 +42,13 @@ export function fromCacheEntry(value: string, wires: Readonly<Record<WireName, W
       wire,
       answer: known.answer,
       ...(known.text !== undefined && { text: known.text }),
-      origin: { backend: known.backend, model: known.model, chosenTarget: true, cached: true },
+      origin: {
+        backend: known.backend,
+        model: known.model,
+        chosenTarget: true,
+        cached: true,
+        storedAt: known.storedAt,
+      },
     };
   } catch {
     return undefined;

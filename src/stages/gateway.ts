@@ -1,5 +1,6 @@
 import type { BreakerState, Successes } from "../core/breaker.ts";
 import type { Config } from "../core/config.ts";
+import type { Degradation, DegradationLevel } from "../core/degradation.ts";
 import type { KeySnapshot, Principal } from "../core/identity.ts";
 import type { Policy } from "../core/policy.ts";
 import type {
@@ -16,6 +17,7 @@ import type {
 } from "../core/ports.ts";
 import type { UnrecordedRefusals, WideEvent } from "../core/wide-event.ts";
 import type { Ended } from "../routing/breaker.ts";
+import type { Evidence, LevelMemory } from "../routing/degradation.ts";
 
 /** Everything that the steps use and do not own. Built once per isolate by `compose.ts`; tests build their own. */
 export interface Gateway {
@@ -41,6 +43,7 @@ export interface Gateway {
   readonly breakers: BreakerView;
   readonly speeds: Speeds;
   readonly retries: RetryBudget;
+  readonly routeLevels: RouteLevels;
   readonly policies: readonly Policy[];
   readonly transport: Transport;
   /** Absent where nothing is bound that hands out seats: backends that ask for it are then used without. */
@@ -106,4 +109,16 @@ export interface Speeds {
 export interface RetryBudget {
   deposit(backend: string): void;
   take(backend: string, now: number): boolean;
+}
+
+/** How much of itself each route serves, as this isolate knows. A route that it knows nothing of is served in full. */
+export interface RouteLevels {
+  /** Works out the level that a request of the route gets. */
+  level(alias: string, rules: Degradation, health: Omit<Evidence, "failing">): LevelMemory;
+  /** Whether the request that asks may find out if a better level is well: one in a few seconds. */
+  mayProbe(alias: string): boolean;
+  /** How a request that backends were asked for ended. `level`: the one that it got. */
+  report(alias: string, level: DegradationLevel, failed: boolean): void;
+  /** Until a better level may be gone back to, if it is well until then. */
+  upInMs(alias: string): number | undefined;
 }

@@ -1,4 +1,5 @@
-import type { Admitted, LiveAnswer, Received } from "../core/exchange.ts";
+import { NOBODY } from "../core/degradation.ts";
+import type { Admitted, AnswerOrigin, LiveAnswer, Received, Resolved } from "../core/exchange.ts";
 import { serverTiming, timingOf } from "../telemetry/server-timing.ts";
 import type { Gateway } from "./gateway.ts";
 
@@ -13,6 +14,7 @@ export function failureHeaders(received: Received): Record<string, string> {
     "content-type": "application/json",
     ...translationHeader(received),
     ...attemptHeaders(received),
+    ...degradedHeader(received),
   };
 }
 
@@ -25,7 +27,9 @@ export function answerHeaders(exchange: Admitted, answer: LiveAnswer, gateway: G
     "x-gateway-cache": origin.cached ? "HIT" : exchange.cache.key === undefined ? "BYPASS" : "MISS",
     "x-gateway-backend": origin.backend,
     "x-gateway-model": origin.model,
+    ...ageHeader(origin, gateway),
     "x-gateway-route": routeHeader(exchange),
+    ...degradedHeader(exchange, origin),
     ...attemptHeaders(exchange),
     ...translationHeader(exchange),
     ...costHeader(exchange, answer),
@@ -41,6 +45,8 @@ export function heldHeaders(exchange: Admitted, gateway: Gateway): Record<string
     ...exchange.wire.rateHeaders(exchange.rate),
     "x-gateway-cache": exchange.cache.key === undefined ? "BYPASS" : "MISS",
     "x-gateway-route": routeHeader(exchange),
+    // Who finds out whether it is better again may yet be answered in full.
+    ...(exchange.degraded?.level === "reduced" && !exchange.degraded.probes && degradedHeader(exchange)),
     ...translationHeader(exchange),
     "server-timing": serverTiming(timingOf(exchange.notes.decisions, gateway.clock.now() - exchange.receivedAt)),
   };
@@ -56,6 +62,25 @@ function routeHeader({ route, routing }: Admitted): string {
     ...(decided ? [`by=${by}`] : []),
     ...(arm === undefined ? [] : [`arm=${experiment}:${arm}`]),
   ].join(";");
+}
+
+/** The level that the answer is of; nothing where the route's own target gave it after all, to a request that found out how that is. */
+function degradedHeader(
+  { degraded }: Received & Partial<Pick<Resolved, "degraded">>,
+  origin?: AnswerOrigin,
+): Record<string, string> {
+  if (!degraded) return {};
+  const { level, probes } = degraded;
+  const isAsked = origin !== undefined && !origin.cached && origin.backend !== NOBODY;
+  if (!isAsked) return { "x-gateway-degraded": level };
+  const inFull = origin.chosenTarget && (probes || level === "emergency");
+  return inFull ? {} : { "x-gateway-degraded": "reduced" };
+}
+
+/** How old a cached answer is, in seconds. */
+function ageHeader({ storedAt }: AnswerOrigin, gateway: Gateway): Record<string, string> {
+  if (storedAt === undefined) return {};
+  return { "x-gateway-cache-age": String(Math.max(0, Math.round((gateway.clock.now() - storedAt) / 1_000))) };
 }
 
 function attemptHeaders({ notes }: Received): Record<string, string> {

@@ -1,5 +1,5 @@
 import { findRoute } from "../config/resolve.ts";
-import { modelNameOf, type Route } from "../core/config.ts";
+import { modelNameOf, type Route, type Target } from "../core/config.ts";
 import { type Draft, isGenerative, type Operation, sequencesOf } from "../core/draft.ts";
 import type { CachePlan, Continued, Resolved } from "../core/exchange.ts";
 import { badRequest, type Failure } from "../core/failure.ts";
@@ -12,6 +12,7 @@ import { ruleFor } from "../routing/rules.ts";
 import { nameIn } from "../wire/names.ts";
 import { cacheKeyOf } from "./cache-key.ts";
 import { countingRoute } from "./counting.ts";
+import { degradedOf, probing, usedBy } from "./degrade.ts";
 import { exactInputTokens } from "./exact-tokens.ts";
 import type { Gateway } from "./gateway.ts";
 import { levelsOf } from "./levels.ts";
@@ -33,6 +34,8 @@ export function resolve(exchange: Continued, gateway: Gateway): Result<Resolved>
   const { tokenizers } = standingOf(found, config, availableBackends);
   const estimate = estimateInputTokens(draft, exchange.body, tokenizers);
   const { rule, complexity } = ruled(exchange, route, estimate);
+  const degraded = degradedOf(exchange, route, rule, config, gateway);
+  const isReduced = degraded?.level === "reduced" && !degraded.probes;
   const chosen = choose(route, rule, {
     config,
     availableBackends,
@@ -40,13 +43,22 @@ export function resolve(exchange: Continued, gateway: Gateway): Result<Resolved>
     subject: (of) => subjectOf(exchange, of),
     firstTokenMs: (target) => gateway.speeds.firstTokenMs(target.backend, modelNameOf(target)),
     inputTokens: estimate,
+    ...(isReduced && { use: usedBy(route, rule) }),
   });
-  const { priceCeiling } = standingOf(chosen.route, config, availableBackends);
-  const { drawn } = chosen;
-  const routing = complexity === undefined ? chosen.decision : { ...chosen.decision, complexity };
+  // At an emergency nobody knows yet whether this request will ask anybody.
+  const isWide = degraded !== undefined && !isReduced;
+  const served = isWide ? probing(chosen, route, rule, config, gateway) : chosen;
+  const { priceCeiling } = standingOf(served.route, config, availableBackends);
+  const { drawn } = served;
+  const routing = {
+    ...chosen.decision,
+    ...(complexity !== undefined && { complexity }),
+    ...(degraded && { level: degraded.level }),
+  };
   noteRouting(exchange, routing);
-  const known = { config, route: chosen.route, drawn, routing, priceCeiling };
-  const target = route.exactTokens ? (drawn ?? chosen.route.targets[0]) : undefined;
+  const known = { config, route: served.route, drawn, arm: chosen.drawn, routing, degraded, priceCeiling };
+  const asksToCount = route.exactTokens === true && degraded?.level !== "emergency";
+  const target = asksToCount ? (drawn ?? served.route.targets[0]) : undefined;
   if (!target) return reserved(exchange, known, estimate, gateway);
   return exactInputTokens(exchange, target, config.backends[target.backend], gateway).then((counted) =>
     reserved(exchange, known, counted ?? estimate, gateway),
@@ -84,15 +96,21 @@ function routeFor(draft: Draft, route: Route): Route | undefined {
   return draft.operation === "tokenize" && route.operation === "chat" ? countingRoute(route) : undefined;
 }
 
+/** What is known of a request's route before its input is counted. */
+type Known = Pick<Resolved, "config" | "route" | "drawn" | "routing" | "degraded" | "priceCeiling"> & {
+  /** The target whose answers the cache may give; undefined: the route's only one. */
+  readonly arm: Target | undefined;
+};
+
 /** The most that the request may use, refused where its input alone is too much. */
 function reserved(
   exchange: Continued,
-  known: Pick<Resolved, "config" | "route" | "drawn" | "routing" | "priceCeiling">,
+  known: Known,
   inputTokens: number,
   gateway: Gateway,
 ): Result<Resolved> | Promise<Result<Resolved>> {
   const { draft, principal } = exchange;
-  const { config, route, priceCeiling, drawn, routing } = known;
+  const { config, route, priceCeiling, drawn, arm, routing, degraded } = known;
   if (inputTokens > route.maxInputTokens) {
     return fail(
       badRequest(
@@ -121,9 +139,10 @@ function reserved(
       priceCeiling,
       drawn,
       routing,
+      degraded,
       cache,
     });
-  const planned = planCache(exchange, { config, route, maxOutputTokens, drawn }, gateway);
+  const planned = planCache(exchange, { config, route, maxOutputTokens, arm, degraded }, gateway);
   // Only a cache key takes time (it is hashed).
   return planned instanceof Promise ? planned.then(resolved) : resolved(planned);
 }
@@ -160,24 +179,33 @@ export const modelForbidden = (alias: string): Failure => ({
 /** Reads and writes follow the caller's header, then the route, then whether the request asks for determinism. */
 function planCache(
   exchange: Continued,
-  { config, route, maxOutputTokens, drawn }: Pick<Resolved, "config" | "route" | "maxOutputTokens" | "drawn">,
+  {
+    config,
+    route,
+    maxOutputTokens,
+    arm,
+    degraded,
+  }: Pick<Resolved, "maxOutputTokens"> & Pick<Known, "config" | "route" | "arm" | "degraded">,
   gateway: Gateway,
 ): CachePlan | Promise<CachePlan> {
   const { controls, draft, body, notes } = exchange;
   const ttlSeconds = controls.cacheTtlSeconds ?? route.cache.ttlSeconds;
   const { wanted, reason } = ttlSeconds > 0 ? cacheWish(exchange, route) : { wanted: false, reason: "ttl" };
-  const decision = wanted ? (controls.cache === "refresh" ? "cache_refresh" : "cache") : "no_cache";
+  // An answer from before is better than none, unless somebody said that there be none.
+  const isLast = degraded?.level === "emergency" && (wanted || reason === "not_deterministic");
+  const isFresh = controls.cache === "refresh" && !isLast;
+  const decision = wanted ? (isFresh ? "cache_refresh" : "cache") : isLast ? "cache_read_only" : "no_cache";
   notes.decisions.push({ step: "resolve", decision, reason });
-  if (!wanted) return { read: false, ttlSeconds };
+  if (!wanted && !isLast) return { read: false, ttlSeconds };
   return cacheKeyOf(draft, body, {
     tenant: exchange.principal.tenant,
     namespace: controls.cacheNamespace ?? "",
     alias: route.alias,
-    ...(drawn && { arm: [drawn.backend, modelNameOf(drawn)] as const }),
-    versions: [config.version, config.overlayVersion, ...gateway.policies.map((policy) => policy.name)],
+    ...(arm && { arm: [arm.backend, modelNameOf(arm)] as const }),
+    versions: [config.version, config.overlayMeaning ?? "", ...gateway.policies.map((policy) => policy.name)],
     maxOutputTokens,
     wire: exchange.wire.name,
-  }).then((key) => ({ key, read: controls.cache !== "refresh", ttlSeconds }));
+  }).then((key) => ({ key, read: !isFresh, ttlSeconds, ...(!wanted && { readOnly: true as const }) }));
 }
 
 /** Whether the cache takes part, and who says so: the route, the caller's header, or the request by what it asks for. */

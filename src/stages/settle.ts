@@ -1,7 +1,7 @@
 import type { Answer, Frame } from "../core/answer.ts";
 import { wantsStream } from "../core/draft.ts";
 import { ENTRY_MAX_BYTES, fitsEntry } from "../core/entry-size.ts";
-import type { Admitted, LiveAnswer, StreamingAnswer, StreamStep } from "../core/exchange.ts";
+import type { Admitted, CachePlan, LiveAnswer, StreamingAnswer, StreamStep } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import { isJsonObject } from "../core/json.ts";
 import { fail, type Result } from "../core/result.ts";
@@ -11,6 +11,7 @@ import { AnswerLosses } from "../wire/losses.ts";
 import { breakerReports } from "./breaker-reports.ts";
 import { cacheEntry } from "./cache-entry.ts";
 import { collectorFor } from "./collector-for.ts";
+import { reportLevel } from "./degrade.ts";
 import { eventOf } from "./event.ts";
 import type { Gateway } from "./gateway.ts";
 import { KEPT_FOR_SECONDS, keptEntry } from "./kept-entry.ts";
@@ -77,7 +78,7 @@ export class Settlement {
       return answer;
     }
     const { cache, keeping } = this.#exchange;
-    const isRemembered = keeping?.id !== undefined || (cache.key !== undefined && answer.origin.chosenTarget);
+    const isRemembered = keeping?.id !== undefined || (isWritable(cache) && answer.origin.chosenTarget);
     const memory = isRemembered ? new Memory(this.#exchange) : undefined;
     return new WatchedStream(answer, this.#exchange, this.#gateway, {
       hear: (step) => {
@@ -122,6 +123,7 @@ export class Settlement {
     gateway.enqueue(eventText, exchange.waitUntil);
     gateway.log(event);
     this.#learnSpeeds();
+    this.#reportLevel(finish);
     const breakers = breakerReports(exchange, gateway);
     const unusedProbes = exchange.shared.probes?.filter((held) => !breakers.some(({ name }) => name === held));
     if (exchange.unleased) gateway.breakers.giveBack(exchange.requestId);
@@ -170,7 +172,7 @@ export class Settlement {
   #cacheWrite(finish: Finish & { kind: "completed" }) {
     const { cache } = this.#exchange;
     const { live, answer } = finish;
-    if (cache.key === undefined || !answer || live.origin.cached || !live.origin.chosenTarget) return undefined;
+    if (!isWritable(cache) || !answer || live.origin.cached || !live.origin.chosenTarget) return undefined;
     const value = cacheEntry(answer, live, this.#gateway.clock.now());
     return fitsEntry(value) ? { key: cache.key, value, ttlSeconds: cache.ttlSeconds } : undefined;
   }
@@ -188,11 +190,20 @@ export class Settlement {
     return isKept ? { id: keeping.id, value, ttlSeconds: KEPT_FOR_SECONDS } : undefined;
   }
 
+  #reportLevel(finish: Finish): void {
+    const ended = finish.kind === "completed" ? finish.live : finish.kind === "failed" ? finish : undefined;
+    reportLevel(this.#exchange, ended, this.#gateway);
+  }
+
   #learnSpeeds(): void {
     for (const { backend, model, firstTokenMs } of this.#exchange.notes.attempts) {
       if (firstTokenMs !== undefined) this.#gateway.speeds.learn(backend, model, firstTokenMs);
     }
   }
+}
+
+function isWritable(cache: CachePlan): cache is CachePlan & { readonly key: string } {
+  return cache.key !== undefined && cache.readOnly !== true;
 }
 
 /** Frames say the same in many times the bytes of what is kept of them. */

@@ -45,6 +45,11 @@ export const METRICS = {
     help: "Requests that needed more than one attempt, by what became of them.",
     labels: ["route", "outcome"],
   },
+  gateway_degraded_requests_total: {
+    type: "counter",
+    help: "Requests that were not served in full, by the level that they got.",
+    labels: ["route", "level"],
+  },
   gateway_tokens_total: {
     type: "counter",
     help: "Tokens of all attempts. cached_input and cache_write are parts of input, reasoning is a part of output.",

@@ -13,6 +13,7 @@ import { run } from "../../src/pipeline.ts";
 import { policies } from "../../src/policies/registry.ts";
 import { BreakerView } from "../../src/routing/breaker-view.ts";
 import { RetryBudget } from "../../src/routing/retry-budget.ts";
+import { routeLevels } from "../../src/routing/route-levels.ts";
 import type { Gateway } from "../../src/stages/gateway.ts";
 import { principalCache } from "../../src/stores/isolate/principals.ts";
 import { refusalTally } from "../../src/stores/isolate/refusals.ts";
@@ -170,6 +171,7 @@ export function playedGateway(answering: Answering, recorder: Recorder, more: Pa
     breakers: new BreakerView(() => undefined, clock.now),
     speeds: speedometer(clock),
     retries: new RetryBudget(),
+    routeLevels: routeLevels(clock),
     policies,
     transport: {
       send: async (call, signal) => {

@@ -136,7 +136,7 @@ test.each([
     "a weight of zero",
     "default: small}}",
     "default: small}, weight: 0}",
-    /targets\[0\]\.weight: must be larger than 0, unless rules use it by its name/,
+    /targets\[0\]\.weight: must be larger than 0, unless rules or a level of degradation use it by its name/,
   ],
   ["a weight on a fallback", "model: haiku}", "model: haiku, weight: 2}", /fallbacks\[0\]\.weight: unknown key/],
   [

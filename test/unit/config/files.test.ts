@@ -51,17 +51,22 @@ describe("config/homelab.yaml", () => {
     });
     expect(order).toEqual([["home", "openai", "anthropic"], ["home"]]);
   });
+});
 
-  // planted: the budget of `free` at the level `user` taken out
-  test("every tier has requests, tokens, concurrency and a budget at all four levels", () => {
-    for (const tier of Object.values(base.tiers)) {
-      for (const level of ["key", "user", "model", "tenant"] as const) {
-        const limits = tier.limits[level] ?? {};
-        for (const unit of ["requestsPerMinute", "tokensPerMinute", "concurrency", "budget"]) {
-          expect(limits, `${tier.name} ${level}`).toHaveProperty(unit);
-        }
+// planted: the budget of a tier at the level `user` taken out, in each
+test.each([
+  ["homelab", ["free", "standard", "premium"]],
+  ["free", ["free", "member"]],
+  ["premium", ["premium", "enterprise"]],
+])("config/%s.yaml: every tier has requests, tokens, concurrency and a budget at all four levels", (name, tiers) => {
+  const base = compileFile(`config/${name}.yaml`);
+  for (const tier of Object.values(base.tiers)) {
+    for (const level of ["key", "user", "model", "tenant"] as const) {
+      const limits = tier.limits[level] ?? {};
+      for (const unit of ["requestsPerMinute", "tokensPerMinute", "concurrency", "budget"]) {
+        expect(limits, `${tier.name} ${level}`).toHaveProperty(unit);
       }
     }
-    expect(Object.keys(base.tiers)).toEqual(["free", "standard", "premium"]);
-  });
+  }
+  expect(Object.keys(base.tiers)).toEqual(tiers);
 });

@@ -95,20 +95,50 @@ test.each<[string, unknown, string]>([
     { version: 1, prices: { openai: { gpd: { inputPerMillion: 1, outputPerMillion: 1 } } } },
     "prices.openai.gpd",
   ],
+  ["a level of an unknown alias", { version: 1, degradation: { cat: "emergency" } }, "degradation.cat"],
+  ["a level that is none", { version: 1, degradation: { chat: "off" } }, "degradation.chat"],
+  ["a level that the route does not have", { version: 1, degradation: { chat: "reduced" } }, "degradation.chat"],
+  ["a level that no route has", { version: 1, degradation: { "*": "reduced" } }, "degradation.*"],
   ["an overlay without a version", { weights: { chat: [0, 1] } }, "version"],
 ])("%s is ignored and named", (_, overlay, path) => {
   const { config, ignored } = resolve(base, overlay as Overlay);
   expect(ignored).toEqual([path]);
-  const { overlayVersion: _version, disabledBackends, breakersByHand, ...rest } = config;
+  const { overlayVersion: _version, overlayMeaning: _meaning, disabledBackends, breakersByHand, ...rest } = config;
   expect(rest).toEqual(base);
   expect([disabledBackends.size, breakersByHand.size]).toEqual([0, 0]);
+});
+
+// planted: the last word counts; a route's rules lost where its level is set
+test("a level goes above that of all routes, wherever it stands", () => {
+  for (const degradation of [
+    { "*": "emergency", chat: "full" },
+    { chat: "full", "*": "emergency" },
+  ] as const) {
+    const { config, ignored } = resolve(base, { version: 1, degradation, weights: { chat: [0, 1] } });
+    expect(ignored).toEqual([]);
+    expect(Object.values(config.routes).map(({ alias, levelByHand }) => [alias, levelByHand])).toEqual(
+      Object.keys(base.routes).map((alias) => [alias, alias === "chat" ? "full" : "emergency"]),
+    );
+    expect(config.routes.chat?.targets.map(({ weight }) => weight)).toEqual([0, 1]);
+  }
+});
+
+// planted: the version and the levels part of what an overlay says of answers; its weights no part
+test("what an overlay says of answers has a name, which levels and versions do not change", () => {
+  const meaning = (overlay: Overlay) => resolve(base, overlay).config.overlayMeaning;
+  const chat = [0, 1];
+  expect(meaning({ version: 1, degradation: { chat: "full" } })).toBeUndefined();
+  expect(
+    meaning({ version: 2, weights: { chat }, degradation: { chat: "emergency" }, breakers: { home: "open" } }),
+  ).toBe(meaning({ version: 1, weights: { chat } }));
+  expect(meaning({ version: 1, weights: { chat: [1, 1] } })).not.toBe(meaning({ version: 1, weights: { chat } }));
 });
 
 test("no JSON whatever in the place of an overlay makes it throw", () => {
   fc.assert(
     fc.property(
       fc.jsonValue(),
-      fc.constantFrom("weights", "tiers", "prices", "disabledBackends", "breakers"),
+      fc.constantFrom("weights", "tiers", "prices", "disabledBackends", "breakers", "degradation"),
       (value, part) => {
         resolve(base, { version: 1, [part]: value } as unknown as Overlay);
       },

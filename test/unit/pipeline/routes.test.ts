@@ -130,6 +130,16 @@ describe("a route with rules", () => {
     expect(new Set(keys.values()).size).toBe(2);
   });
 
+  // planted: the arm no part of the key where a rule names one target alone
+  it("keeps the answers of rules apart that name one target each", async () => {
+    const says = "Prove why this algorithm must be correct, step by step.";
+    const [code, large] = [await ask(says, { controls: task }), await ask(says)];
+    expect([code.models, large.models]).toEqual([["code"], ["large"]]);
+    const [one, other] = [code, large].map(({ settlements }) => settlements[0]?.cacheWrite?.key);
+    expect(one).toMatch(/^[0-9a-f]{64}$/);
+    expect(other).not.toBe(one);
+  });
+
   it("has other rules where the overlay says so, and its own where the overlay's are wrong", async () => {
     const rules = (list: unknown): Overlay => ({ version: 1, rules: { clever: list } });
     const all = await ask("Say hello.", { overlay: rules([{ name: "all", when: {}, use: ["large"] }]) });

@@ -106,7 +106,7 @@ describe("a rule", () => {
     const best = rule({ use: ["best"] });
     const chosen = choose(mixed, best, input());
     expect(chosen.route.targets.map(({ name, weight }) => [name, weight])).toEqual([["best", 1]]);
-    expect(chosen).toMatchObject({ drawn: undefined, decision: { rule: "some", by: "only-target" } });
+    expect(chosen).toMatchObject({ drawn: { name: "best" }, decision: { rule: "some", by: "only-target" } });
     expect(choose(mixed, best, input()).route).toBe(chosen.route);
     expect(nameOf(mixed, { random: () => 0.99 })).toBe("large");
   });

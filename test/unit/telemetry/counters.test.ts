@@ -46,6 +46,13 @@ describe("what a request adds", () => {
     });
   });
 
+  // planted: requests at full counted too
+  test("a request that was not served in full counts at its level", () => {
+    const field = "gateway_degraded_requests_total|home|reduced";
+    expect(stored(eventOf({ routing: { by: "only-target", level: "reduced" } }))[field]).toBe(1);
+    expect(Object.keys(stored(eventOf({ routing: { by: "only-target" } }))).join()).not.toContain("degraded");
+  });
+
   // planted: fields pushed to a list instead of summed up
   test("two attempts at one backend raise one field by two", () => {
     const failed = attemptOf({ outcome: "failed", failure: "backend_overloaded" });

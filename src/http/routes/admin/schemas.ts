@@ -122,4 +122,5 @@ export const overlaySchema = z.strictObject({
   prices: z.exactOptional(z.record(plainName, z.record(named(MODEL_NAME), price))),
   rules: z.exactOptional(z.record(alias, z.array(z.looseObject({ name: plainName })))),
   choose: z.exactOptional(z.record(alias, z.looseObject({ by: z.string() }))),
+  degradation: z.exactOptional(z.record(z.union([alias, z.literal("*")]), z.enum(["full", "reduced", "emergency"]))),
 });

@@ -1,0 +1,124 @@
+import { breakerOf, byHand } from "../core/breaker.ts";
+import type { Config, Route, Target } from "../core/config.ts";
+import { type Degraded, NOBODY } from "../core/degradation.ts";
+import type { AnswerOrigin, Continued, Resolved } from "../core/exchange.ts";
+import { type Failure, isFallbackWorthy } from "../core/failure.ts";
+import type { RouteRule } from "../core/route-rules.ts";
+import { phaseOf } from "../routing/breaker.ts";
+import { type Chosen, widenedBy } from "../routing/choose.ts";
+import { bestOf, type Evidence, type Health } from "../routing/degradation.ts";
+import type { Gateway } from "./gateway.ts";
+
+/**
+ * The level at which a request is served; undefined: in full. What operators set by hand goes above all. Fails open: what is not known to be unwell
+ * counts as well.
+ */
+export function degradedOf(
+  exchange: Continued,
+  route: Route,
+  rule: RouteRule | undefined,
+  config: Config,
+  gateway: Gateway,
+): Degraded | undefined {
+  const { controls, draft, notes } = exchange;
+  // A count has a deadline of its own, and an estimate behind it.
+  if (draft.operation === "tokenize") return undefined;
+  const degraded = levelOf(route, config, gateway);
+  if (!degraded) return undefined;
+  const kept = keptFull(degraded, route, rule, controls.noFallback);
+  notes.decisions.push({ step: "degrade", decision: kept ? "full" : degraded.level, reason: kept ?? degraded.cause });
+  if (!kept && degraded.probes) notes.decisions.push({ step: "degrade", decision: "probe" });
+  return kept ? undefined : degraded;
+}
+
+function levelOf(route: Route, config: Config, gateway: Gateway): Degraded | undefined {
+  const { alias, degradation, levelByHand } = route;
+  if (levelByHand) return levelByHand === "full" ? undefined : { level: levelByHand, cause: "by_hand", probes: false };
+  if (!degradation) return undefined;
+  const health = healthOf(route, config, gateway);
+  const { level, cause } = gateway.routeLevels.level(alias, degradation, health);
+  if (level === "full") return undefined;
+  const isWorth = level === "emergency" || health.full === "unsure";
+  return { level, cause, probes: isWorth && gateway.routeLevels.mayProbe(alias) };
+}
+
+/** Why a request is served in full at a reduced level: it may have no other targets. A closed list. */
+function keptFull(
+  { level, cause }: Degraded,
+  route: Route,
+  rule: RouteRule | undefined,
+  noFallback: boolean,
+): "rule" | "no_fallback" | undefined {
+  if (level !== "reduced") return undefined;
+  if (rule?.use && usedBy(route, rule).length === 0) return "rule";
+  return noFallback && cause !== "by_hand" ? "no_fallback" : undefined;
+}
+
+/** The names of the targets of the reduced level that the request may have: whatever a rule keeps apart stays apart. */
+export function usedBy({ degradation }: Route, rule: RouteRule | undefined): readonly string[] {
+  const use = degradation?.reduced?.use ?? [];
+  const { use: own } = rule ?? {};
+  return own ? use.filter((name) => own.includes(name)) : use;
+}
+
+/**
+ * What a request that may find out if a better level is well gets, from what was chosen for it in full: the targets of both levels, and of its own
+ * first the one that is to be tried.
+ */
+export function probing(
+  chosen: Chosen,
+  route: Route,
+  rule: RouteRule | undefined,
+  config: Config,
+  gateway: Gateway,
+): Pick<Chosen, "route" | "drawn"> {
+  const own = chosen.route.targets.filter(({ weight }) => weight > 0);
+  const untried = own.find((target) => healthOfTarget(target, config, gateway) === "unsure");
+  return {
+    // A rule's targets hold those that it shares with the reduced level.
+    route: rule?.use ? chosen.route : widenedBy(chosen.route, usedBy(route, rule)),
+    drawn: untried ?? chosen.drawn ?? own[0],
+  };
+}
+
+function healthOf(route: Route, config: Config, gateway: Gateway): Omit<Evidence, "failing"> {
+  const use = route.degradation?.reduced?.use ?? [];
+  const best = (targets: readonly Target[]) => bestOf(targets.map((target) => healthOfTarget(target, config, gateway)));
+  return {
+    full: best(route.targets.filter(({ weight }) => weight > 0)),
+    reduced: best(route.targets.filter(({ name }) => name !== undefined && use.includes(name))),
+    fallbacks: best(route.fallbacks),
+  };
+}
+
+/** As this isolate knows it, or as operators hold it. A backend that is switched off or not configured is unwell. */
+function healthOfTarget(target: Target, config: Config, gateway: Gateway): Health {
+  const { backend } = target;
+  if (!gateway.availableBackends.has(backend) || config.disabledBackends.has(backend)) return "unwell";
+  switch (phaseOf(gateway.breakers.state(breakerOf(target)), gateway.clock.now(), byHand(config, target))) {
+    case "open":
+      return "unwell";
+    case "half-open":
+      return "unsure";
+    case "closed":
+      return "well";
+  }
+}
+
+/** What the end of a request says about its route. The caller's own mistakes and departures say nothing, nor do answers that no backend gave. */
+export function reportLevel(
+  { route, draft, degraded, controls, notes }: Resolved & { readonly notes: { readonly attemptsBegun: number } },
+  ended: { readonly failure: Failure } | { readonly origin: AnswerOrigin } | undefined,
+  gateway: Gateway,
+): void {
+  if (!ended || !route.degradation || route.levelByHand || draft.operation === "tokenize" || controls.noFallback)
+    return;
+  const level = degraded?.level ?? "full";
+  if ("origin" in ended) {
+    if (!ended.origin.cached && ended.origin.backend !== NOBODY) gateway.routeLevels.report(route.alias, level, false);
+    return;
+  }
+  const { failure } = ended;
+  if (!isFallbackWorthy(failure) || (notes.attemptsBegun === 0 && failure.type !== "backend_overloaded")) return;
+  gateway.routeLevels.report(route.alias, level, true);
+}
