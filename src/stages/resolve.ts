@@ -1,23 +1,19 @@
 import { findRoute } from "../config/resolve.ts";
-import { modelNameOf, type Route, type Target } from "../core/config.ts";
+import { modelNameOf, type Route } from "../core/config.ts";
 import { type Draft, isGenerative, type Operation, sequencesOf } from "../core/draft.ts";
 import type { CachePlan, Continued, Resolved } from "../core/exchange.ts";
 import { badRequest, type Failure } from "../core/failure.ts";
 import { mayUse } from "../core/identity.ts";
 import { fail, ok, type Result } from "../core/result.ts";
-import type { RouteDecision } from "../core/route-rules.ts";
 import { estimateInputTokens } from "../core/tokens.ts";
-import { choose } from "../routing/choose.ts";
-import { ruleFor } from "../routing/rules.ts";
 import { nameIn } from "../wire/names.ts";
 import { cacheKeyOf } from "./cache-key.ts";
 import { countingRoute } from "./counting.ts";
-import { degradedOf, probing, usedBy } from "./degrade.ts";
 import { exactInputTokens } from "./exact-tokens.ts";
 import type { Gateway } from "./gateway.ts";
 import { levelsOf } from "./levels.ts";
 import { continuationsOf, hedgesOf, repairsOf, reservationFor } from "./reservation.ts";
-import { questionOf, subjectOf } from "./route-question.ts";
+import { type Routed, routeRequest } from "./route.ts";
 import { standingOf } from "./standing.ts";
 
 /** What the alias means under the config version that this isolate holds, and the most that the request may use. No I/O. */
@@ -33,61 +29,16 @@ export function resolve(exchange: Continued, gateway: Gateway): Result<Resolved>
   // A count is of what the chat would take, fallbacks included, though none of them is asked to count.
   const { tokenizers } = standingOf(found, config, availableBackends);
   const estimate = estimateInputTokens(draft, exchange.body, tokenizers);
-  const { rule, complexity } = ruled(exchange, route, estimate);
-  const degraded = degradedOf(exchange, route, rule, config, gateway);
-  const isReduced = degraded?.level === "reduced" && !degraded.probes;
-  const chosen = choose(route, rule, {
-    config,
-    availableBackends,
-    random: () => gateway.chance.random(),
-    subject: (of) => subjectOf(exchange, of),
-    firstTokenMs: (target) => gateway.speeds.firstTokenMs(target.backend, modelNameOf(target)),
-    inputTokens: estimate,
-    ...(isReduced && { use: usedBy(route, rule) }),
-  });
-  // At an emergency nobody knows yet whether this request will ask anybody.
-  const isWide = degraded !== undefined && !isReduced;
-  const served = isWide ? probing(chosen, route, rule, config, gateway) : chosen;
-  const { priceCeiling } = standingOf(served.route, config, availableBackends);
-  const { drawn } = served;
-  const routing = {
-    ...chosen.decision,
-    ...(complexity !== undefined && { complexity }),
-    ...(degraded && { level: degraded.level }),
-  };
-  noteRouting(exchange, routing);
-  const known = { config, route: served.route, drawn, arm: chosen.drawn, routing, degraded, priceCeiling };
+  const routed = routeRequest(exchange, route, config, estimate, gateway);
+  const { priceCeiling } = standingOf(routed.route, config, availableBackends);
+  const known = { ...routed, config, priceCeiling };
+  const { drawn, degraded } = routed;
   const asksToCount = route.exactTokens === true && degraded?.level !== "emergency";
-  const target = asksToCount ? (drawn ?? served.route.targets[0]) : undefined;
+  const target = asksToCount ? (drawn ?? routed.route.targets[0]) : undefined;
   if (!target) return reserved(exchange, known, estimate, gateway);
   return exactInputTokens(exchange, target, config.backends[target.backend], gateway).then((counted) =>
     reserved(exchange, known, counted ?? estimate, gateway),
   );
-}
-
-/** Nothing where there was nothing to decide. */
-function noteRouting({ notes }: Continued, { rule, by, experiment, arm, complexity }: RouteDecision): void {
-  if (rule === undefined && by === "only-target") return;
-  const reason = Object.entries({ rule, experiment, arm, complexity })
-    .flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
-    .join(" ");
-  notes.decisions.push({ step: "route", decision: by, ...(reason !== "" && { reason }) });
-}
-
-/** The rule that takes the request, and its complexity where a rule asked for it. */
-function ruled(exchange: Continued, { rules }: Route, inputTokens: number) {
-  if (!rules) return {};
-  const question = questionOf(exchange, inputTokens);
-  let complexity: number | undefined;
-  const rule = ruleFor(rules, {
-    ...question,
-    complexity() {
-      const asked = question.complexity();
-      complexity = asked.score;
-      return asked;
-    },
-  });
-  return { rule, complexity };
 }
 
 /** What the route would have to be for the draft: a chat's tokens can be counted, and nothing else is another operation. */
@@ -97,10 +48,7 @@ function routeFor(draft: Draft, route: Route): Route | undefined {
 }
 
 /** What is known of a request's route before its input is counted. */
-type Known = Pick<Resolved, "config" | "route" | "drawn" | "routing" | "degraded" | "priceCeiling"> & {
-  /** The target whose answers the cache may give; undefined: the route's only one. */
-  readonly arm: Target | undefined;
-};
+type Known = Routed & Pick<Resolved, "config" | "priceCeiling">;
 
 /** The most that the request may use, refused where its input alone is too much. */
 function reserved(

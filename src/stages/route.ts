@@ -1,0 +1,71 @@
+import { type Config, modelNameOf, type Route, type Target } from "../core/config.ts";
+import type { Continued, Resolved } from "../core/exchange.ts";
+import type { RouteDecision } from "../core/route-rules.ts";
+import { choose } from "../routing/choose.ts";
+import { ruleFor } from "../routing/rules.ts";
+import { degradedOf, probing, usedBy } from "./degrade.ts";
+import type { Gateway } from "./gateway.ts";
+import { questionOf, subjectOf } from "./route-question.ts";
+
+/** What a route says of one request: the targets that may answer it, the one that is to, and why. */
+export interface Routed extends Pick<Resolved, "route" | "drawn" | "routing" | "degraded"> {
+  /** The target whose answers the cache may give; undefined: the route's only one. */
+  readonly arm: Target | undefined;
+}
+
+/** The rule that takes the request, the level at which the route stands, and by both the target. No I/O. */
+export function routeRequest(
+  exchange: Continued,
+  route: Route,
+  config: Config,
+  inputTokens: number,
+  gateway: Gateway,
+): Routed {
+  const { rule, complexity } = ruled(exchange, route, inputTokens);
+  const degraded = degradedOf(exchange, route, rule, config, gateway);
+  const isReduced = degraded?.level === "reduced" && !degraded.probes;
+  const chosen = choose(route, rule, {
+    config,
+    availableBackends: gateway.availableBackends,
+    random: () => gateway.chance.random(),
+    subject: (of) => subjectOf(exchange, of),
+    firstTokenMs: (target) => gateway.speeds.firstTokenMs(target.backend, modelNameOf(target)),
+    inputTokens,
+    ...(isReduced && { use: usedBy(route, rule) }),
+  });
+  // At an emergency nobody knows yet whether this request will ask anybody.
+  const isWide = degraded !== undefined && !isReduced;
+  const served = isWide ? probing(chosen, route, rule, config, gateway) : chosen;
+  const routing = {
+    ...chosen.decision,
+    ...(complexity !== undefined && { complexity }),
+    ...(degraded && { level: degraded.level }),
+  };
+  noteRouting(exchange, routing);
+  return { route: served.route, drawn: served.drawn, arm: chosen.drawn, routing, degraded };
+}
+
+/** Nothing where there was nothing to decide. */
+function noteRouting({ notes }: Continued, { rule, by, experiment, arm, complexity }: RouteDecision): void {
+  if (rule === undefined && by === "only-target") return;
+  const reason = Object.entries({ rule, experiment, arm, complexity })
+    .flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
+    .join(" ");
+  notes.decisions.push({ step: "route", decision: by, ...(reason !== "" && { reason }) });
+}
+
+/** The rule that takes the request, and its complexity where a rule asked for it. */
+function ruled(exchange: Continued, { rules }: Route, inputTokens: number) {
+  if (!rules) return {};
+  const question = questionOf(exchange, inputTokens);
+  let complexity: number | undefined;
+  const rule = ruleFor(rules, {
+    ...question,
+    complexity() {
+      const asked = question.complexity();
+      complexity = asked.score;
+      return asked;
+    },
+  });
+  return { rule, complexity };
+}
