@@ -269,7 +269,9 @@ test("nothing in a request changes which host is called", async () => {
     "api_key",
     "organization",
   ];
-  const extra = Object.fromEntries(names.map((name) => [name, url]));
+  // What is named like an address is judged like one: a private one is refused, and everything else passes as it is.
+  const named = names.filter((name) => /url$/i.test(name));
+  const extra = Object.fromEntries(names.filter((name) => !named.includes(name)).map((name) => [name, url]));
   const headers: Record<string, string> = {
     "x-portkey-custom-host": url,
     "x-portkey-config": JSON.stringify({ provider: "openai", custom_host: url }),
@@ -304,6 +306,10 @@ test("nothing in a request changes which host is called", async () => {
       expect((await stack.tally(response.headers.get("x-request-id") ?? "")).map(({ backend }) => backend)).toEqual([
         "home",
       ]);
+      for (const name of named) {
+        const refused = await stack.post(path, { ...body, [name]: url }, { authorization: `Bearer ${key}` });
+        expect([name, refused.status, await refused.text()]).toEqual([name, 400, expect.stringContaining(name)]);
+      }
       for (const model of [url, `${url}/home`, `home@${host}`, `//${host}/home`, "home?base=x", "../home"]) {
         const refused = await stack.post(path, { ...body, model }, { authorization: `Bearer ${key}` });
         await refused.text();

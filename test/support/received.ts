@@ -69,9 +69,11 @@ export const NOSY_HEADERS: Readonly<Record<string, string>> = Object.fromEntries
     "x-client-request-id",
     "tracestate",
     "baggage",
+    "x-gateway-task",
+    "x-gateway-session",
     "x-gateway-metadata",
     "x-vllm-anything",
-  ].map((name) => [name, `${CANARY}-${name}`]),
+  ].map((name) => [name, name === "x-gateway-metadata" ? `{"canary":"${CANARY}"}` : `${CANARY}-${name}`]),
 );
 
 /** All calls, at either backend, whose body holds `text`: for requests whose id their client never heard. */
