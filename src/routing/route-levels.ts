@@ -51,6 +51,10 @@ export function routeLevels(clock: Clock) {
       held.probedAt = now;
       return true;
     },
+    unprobed(alias: string): void {
+      const held = known.get(alias);
+      if (held) held.probedAt = Number.NEGATIVE_INFINITY;
+    },
     report(alias: string, level: DegradationLevel, failed: boolean): void {
       const held = known.get(alias);
       if (!held || held.memory.level !== level) return;

@@ -23,28 +23,40 @@ export function degradedOf(
   const { controls, draft, notes } = exchange;
   // A count has a deadline of its own, and an estimate behind it.
   if (draft.operation === "tokenize") return undefined;
-  const degraded = levelOf(route, config, gateway);
-  if (!degraded) return undefined;
-  const kept = keptFull(degraded, route, rule, controls.noFallback);
-  notes.decisions.push({ step: "degrade", decision: kept ? "full" : degraded.level, reason: kept ?? degraded.cause });
-  if (!kept && degraded.probes) notes.decisions.push({ step: "degrade", decision: "probe" });
-  return kept ? undefined : degraded;
+  const found = levelOf(route, config, gateway);
+  if (!found) return undefined;
+  const { level, cause, isWorthProbing } = found;
+  const kept = keptFull(found, route, rule, controls.noFallback);
+  notes.decisions.push({ step: "degrade", decision: kept ? "full" : level, reason: kept ?? cause });
+  if (kept) return undefined;
+  const probes = isWorthProbing && gateway.routeLevels.mayProbe(route.alias);
+  if (probes) notes.decisions.push({ step: "degrade", decision: "probe" });
+  return { level, cause, probes };
 }
 
-function levelOf(route: Route, config: Config, gateway: Gateway): Degraded | undefined {
+/** A request that was to find out and asked nobody leaves its turn to the next. */
+export function leaveProbe({ route, degraded, notes }: Partial<Resolved> & Pick<Continued, "notes">, gateway: Gateway) {
+  if (route && degraded?.probes && notes.attemptsBegun === 0) gateway.routeLevels.unprobed(route.alias);
+}
+
+interface Level extends Pick<Degraded, "level" | "cause"> {
+  readonly isWorthProbing: boolean;
+}
+
+function levelOf(route: Route, config: Config, gateway: Gateway): Level | undefined {
   const { alias, degradation, levelByHand } = route;
-  if (levelByHand) return levelByHand === "full" ? undefined : { level: levelByHand, cause: "by_hand", probes: false };
+  if (levelByHand)
+    return levelByHand === "full" ? undefined : { level: levelByHand, cause: "by_hand", isWorthProbing: false };
   if (!degradation) return undefined;
   const health = healthOf(route, config, gateway);
   const { level, cause } = gateway.routeLevels.level(alias, degradation, health);
   if (level === "full") return undefined;
-  const isWorth = level === "emergency" || health.full === "unsure";
-  return { level, cause, probes: isWorth && gateway.routeLevels.mayProbe(alias) };
+  return { level, cause, isWorthProbing: level === "emergency" || health.full === "unsure" };
 }
 
 /** Why a request is served in full at a reduced level: it may have no other targets. A closed list. */
 function keptFull(
-  { level, cause }: Degraded,
+  { level, cause }: Level,
   route: Route,
   rule: RouteRule | undefined,
   noFallback: boolean,

@@ -1,7 +1,7 @@
 import type { ChatAnswer } from "../core/answer.ts";
 import { breakerOf, byHand } from "../core/breaker.ts";
 import { NOBODY } from "../core/degradation.ts";
-import { sequencesOf } from "../core/draft.ts";
+import { choicesOf } from "../core/draft.ts";
 import type { Admitted, LiveAnswer, WholeAnswer } from "../core/exchange.ts";
 import { type Failure, isFallbackWorthy } from "../core/failure.ts";
 import { fail, ok, type Result } from "../core/result.ts";
@@ -68,7 +68,7 @@ function fixedAnswer(exchange: Admitted): WholeAnswer | undefined {
     operation: draft.operation,
     id: answerId(exchange),
     model: route.alias,
-    choices: Array.from({ length: sequencesOf(draft) }, (_, index) => ({
+    choices: Array.from({ length: choicesOf(draft) }, (_, index) => ({
       index,
       blocks: [{ type: "text", text }],
       finish: { kind: "stop", raw: "stop" },

@@ -117,6 +117,8 @@ export interface RouteLevels {
   level(alias: string, rules: Degradation, health: Omit<Evidence, "failing">): LevelMemory;
   /** Whether the request that asks may find out if a better level is well: one in a few seconds. */
   mayProbe(alias: string): boolean;
+  /** Gives the turn back: the request was refused, or nobody was asked for it. */
+  unprobed(alias: string): void;
   /** How a request that backends were asked for ended. `level`: the one that it got. */
   report(alias: string, level: DegradationLevel, failed: boolean): void;
   /** Until a better level may be gone back to, if it is well until then. */

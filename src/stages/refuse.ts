@@ -1,6 +1,7 @@
 import type { Authenticated, Received, Reply, Resolved } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Refusal } from "./admit.ts";
+import { leaveProbe } from "./degrade.ts";
 import { eventOf } from "./event.ts";
 import type { Gateway } from "./gateway.ts";
 import { failureReply } from "./reply.ts";
@@ -26,6 +27,7 @@ export function refuse(
       failure,
     });
     gateway.log(event);
+    leaveProbe(exchange, gateway);
     if (unheard || gateway.refusals.note(event)) {
       const unrecorded = gateway.refusals.take(event.keyId);
       gateway.enqueue(JSON.stringify(unrecorded ? { ...event, unrecorded } : event), exchange.waitUntil);

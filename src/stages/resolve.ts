@@ -9,6 +9,7 @@ import { estimateInputTokens } from "../core/tokens.ts";
 import { nameIn } from "../wire/names.ts";
 import { cacheKeyOf } from "./cache-key.ts";
 import { countingRoute } from "./counting.ts";
+import { leaveProbe } from "./degrade.ts";
 import { exactInputTokens } from "./exact-tokens.ts";
 import type { Gateway } from "./gateway.ts";
 import { levelsOf } from "./levels.ts";
@@ -60,6 +61,7 @@ function reserved(
   const { draft, principal } = exchange;
   const { config, route, priceCeiling, drawn, arm, routing, degraded } = known;
   if (inputTokens > route.maxInputTokens) {
+    leaveProbe({ ...exchange, route, degraded }, gateway);
     return fail(
       badRequest(
         `The input is about ${inputTokens} tokens; \`${route.alias}\` takes at most ${route.maxInputTokens}.`,

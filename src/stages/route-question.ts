@@ -7,7 +7,9 @@ import type { Question } from "../routing/rules.ts";
 
 /** The request as rules of routes see it. Reads the conversation only where a rule asks about it, and then once. */
 export function questionOf(exchange: Continued, inputTokens: number): Question {
-  const { principal, controls, draft, body } = exchange;
+  const { principal, controls, body } = exchange;
+  // A count is of the chat that it is about.
+  const draft = exchange.draft.operation === "tokenize" ? exchange.draft.chat : exchange.draft;
   let text: string | undefined;
   let language: { readonly found: string | undefined } | undefined;
   let complexity: Complexity | undefined;

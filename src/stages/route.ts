@@ -42,7 +42,9 @@ export function routeRequest(
     ...(degraded && { level: degraded.level }),
   };
   noteRouting(exchange, routing);
-  return { route: served.route, drawn: served.drawn, arm: chosen.drawn, routing, degraded };
+  // Whoever is asked in place of the chosen one is kept under its own name.
+  const arm = chosen.drawn && served.drawn;
+  return { route: served.route, drawn: served.drawn, arm, routing, degraded };
 }
 
 /** Nothing where there was nothing to decide. */

@@ -11,7 +11,7 @@ import { AnswerLosses } from "../wire/losses.ts";
 import { breakerReports } from "./breaker-reports.ts";
 import { cacheEntry } from "./cache-entry.ts";
 import { collectorFor } from "./collector-for.ts";
-import { reportLevel } from "./degrade.ts";
+import { leaveProbe, reportLevel } from "./degrade.ts";
 import { eventOf } from "./event.ts";
 import type { Gateway } from "./gateway.ts";
 import { KEPT_FOR_SECONDS, keptEntry } from "./kept-entry.ts";
@@ -122,9 +122,9 @@ export class Settlement {
     const eventText = JSON.stringify(event);
     gateway.enqueue(eventText, exchange.waitUntil);
     gateway.log(event);
-    this.#learnSpeeds();
-    this.#reportLevel(finish);
-    const breakers = breakerReports(exchange, gateway);
+    this.#spare(() => this.#learnSpeeds());
+    this.#spare(() => this.#reportLevel(finish));
+    const breakers = this.#spare(() => breakerReports(exchange, gateway)) ?? [];
     const unusedProbes = exchange.shared.probes?.filter((held) => !breakers.some(({ name }) => name === held));
     if (exchange.unleased) gateway.breakers.giveBack(exchange.requestId);
     await gateway.admission.settle(
@@ -143,6 +143,16 @@ export class Settlement {
       },
       exchange.alarm,
     );
+  }
+
+  /** The same for what takes no time. */
+  #spare<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (bug) {
+      this.#gateway.reportBug(bug, this.#exchange.requestId);
+      return undefined;
+    }
   }
 
   /** What a settlement can do without: a bug in it costs itself alone, never the record or the charge. */
@@ -192,12 +202,15 @@ export class Settlement {
 
   #reportLevel(finish: Finish): void {
     const ended = finish.kind === "completed" ? finish.live : finish.kind === "failed" ? finish : undefined;
+    leaveProbe(this.#exchange, this.#gateway);
     reportLevel(this.#exchange, ended, this.#gateway);
   }
 
   #learnSpeeds(): void {
-    for (const { backend, model, firstTokenMs } of this.#exchange.notes.attempts) {
-      if (firstTokenMs !== undefined) this.#gateway.speeds.learn(backend, model, firstTokenMs);
+    for (const { backend, model, outcome, firstTokenMs, durationMs } of this.#exchange.notes.attempts) {
+      // A whole answer has its first token at its end; one that never came is as slow as can be, however soon it failed.
+      const ms = firstTokenMs ?? (outcome === "completed" ? durationMs : outcome === "failed" ? NEVER_MS : undefined);
+      if (ms !== undefined) this.#gateway.speeds.learn(backend, model, ms);
     }
   }
 }
@@ -205,6 +218,9 @@ export class Settlement {
 function isWritable(cache: CachePlan): cache is CachePlan & { readonly key: string } {
   return cache.key !== undefined && cache.readOnly !== true;
 }
+
+/** For the moving average of the time to the first token. */
+const NEVER_MS = 60_000;
 
 /** Frames say the same in many times the bytes of what is kept of them. */
 const KEPT_FRAMES_MAX_BYTES = 16 * ENTRY_MAX_BYTES;

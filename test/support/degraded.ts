@@ -62,6 +62,8 @@ const answer = (model: string) => ({
 export class Isolate {
   readonly fails = new Map<string, number>();
   readonly cache = new Map<string, string>();
+  /** A limit stops whoever comes. */
+  refuses = false;
   /** What Redis says with each admission. */
   says: Partial<SharedState> = {};
   #now = NOW;
@@ -98,6 +100,7 @@ export class Isolate {
         routeLevels: this.#levels,
         admission: {
           admit: async ({ cacheKey = "" }) => {
+            if (this.refuses) return { kind: "refused", ioMs: 0, unit: "requests", level: "key", rate: {} };
             const cached = this.cache.get(cacheKey);
             const shared = { breakers: {}, ...this.says };
             return { kind: "admitted", ioMs: 0, rate: {}, shared, ...(cached !== undefined && { cached }) };

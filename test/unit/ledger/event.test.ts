@@ -3,8 +3,10 @@ import { readEvent } from "../../../workers/ledger/src/event.ts";
 import { abandonedOf, attempt, settledEvent } from "../../support/events.ts";
 
 describe("an event at the ledger's door", () => {
+  // planted: the level of a route left behind
   it("comes in as it is, settled or abandoned", () => {
-    const event = settledEvent({ user: "ada", failure: "backend_cut", outcome: "failed", unleased: true });
+    const routing = { rule: "r", by: "hash", experiment: "e", arm: "a", complexity: 0.4, level: "reduced" } as const;
+    const event = settledEvent({ user: "ada", failure: "backend_cut", outcome: "failed", unleased: true, routing });
     expect(readEvent(structuredClone(event))).toEqual({ ok: true, event });
     expect(readEvent(abandonedOf(event))).toEqual({ ok: true, event: abandonedOf(event) });
   });

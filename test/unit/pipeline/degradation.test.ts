@@ -2,6 +2,21 @@ import { describe, expect, it } from "vitest";
 import { Isolate, other, withoutLarge } from "../../support/degraded.ts";
 
 describe("a route at its reduced level", () => {
+  // planted: the turn kept by who did not ask; given back by who did
+  it("leaves the turn to find out to the next, where one is refused or the cache answers", async () => {
+    const isolate = new Isolate();
+    await isolate.ask("chat", other("Kept."));
+    isolate.fails.set("large", 500);
+    await isolate.ask("chat", other("It breaks."));
+    isolate.pass(10_000);
+    isolate.refuses = true;
+    await expect(isolate.ask("chat", other("Refused."))).rejects.toThrow("nothing was settled");
+    isolate.refuses = false;
+    expect((await isolate.ask("chat", other("Kept."))).models).toEqual([]);
+    expect((await isolate.ask("chat", other("A probe."))).models[0]).toBe("large");
+    expect((await isolate.ask("chat", other("Behind it."))).models).toEqual(["small"]);
+  });
+
   // planted: the level no part of the reply; no part of the record; targets of both levels in one draw
   it("asks the targets of that level, and says so", async () => {
     const isolate = await withoutLarge();

@@ -90,7 +90,7 @@ describe("a route in an emergency", () => {
     isolate.says = PROBE;
     const failed = await isolate.ask("chat");
     expect([failed.models, failed.status, failed.degraded]).toEqual([["large"], 200, "emergency"]);
-    expect(failed.said.map(([word]) => word)).toEqual(["emergency", "asked", "fixed_answer"]);
+    expect(failed.said.map(([word]) => word)).toEqual(["emergency", "probe", "asked", "fixed_answer"]);
   });
 
   // planted: shed requests count for nothing; the level left while probes fail

@@ -2,8 +2,12 @@ import { describe, expect, it } from "vitest";
 import { compileConfig } from "../../../src/config/compile.ts";
 import { resolve } from "../../../src/config/resolve.ts";
 import type { Config, Overlay } from "../../../src/core/config.ts";
-import type { Controls } from "../../../src/core/exchange.ts";
-import { type PlayedRequest, play } from "../../support/pipeline.ts";
+import type { ChatDraft } from "../../../src/core/draft.ts";
+import type { Continued, Controls } from "../../../src/core/exchange.ts";
+import type { Gateway } from "../../../src/stages/gateway.ts";
+import { questionOf } from "../../../src/stages/route-question.ts";
+import { speedometer } from "../../../src/stores/isolate/speeds.ts";
+import { NOW, type PlayedRequest, play } from "../../support/pipeline.ts";
 
 const CONFIG = `
 backends:
@@ -49,6 +53,7 @@ async function ask(
     controls,
   }: Partial<PlayedRequest> & { overlay?: Overlay; controls?: Partial<Controls> } = {},
   fails: ReadonlySet<string> = new Set(),
+  gateway: Partial<Gateway> = {},
 ) {
   const config: Config = resolve(base, overlay).config;
   const played = await play(
@@ -65,7 +70,7 @@ async function ask(
       const { model } = JSON.parse(request.body);
       return fails.has(model) ? new Response("{}", { status: 500 }) : Response.json(answer(model));
     },
-    { config: () => config, availableBackends: new Set(["home", "cloud"]) },
+    { config: () => config, availableBackends: new Set(["home", "cloud"]), ...gateway },
   );
   return { ...played, models: played.calls.map(({ request }) => JSON.parse(request.body).model) };
 }
@@ -150,4 +155,42 @@ describe("a route with rules", () => {
     });
     expect(wrong.models).toEqual(["code"]);
   });
+});
+
+// planted: what does not stream never known; a failure as quick as it came
+it("a choice by speed learns of whole answers, and of those that never came", async () => {
+  const speeds = speedometer({ now: () => NOW });
+  const config = resolve(base, { version: 1, rules: { clever: [] }, choose: { clever: { by: "speed" } } }).config;
+  const asks = (fails: boolean) =>
+    play(
+      { caller: "openai-chat", backend: "openai-chat", alias: "clever", stream: false, noFallback: true },
+      () => (fails ? new Response("{}", { status: 500 }) : Response.json(answer("small"))),
+      { config: () => config, availableBackends: new Set(["home"]), speeds },
+    );
+  await asks(false);
+  expect(speeds.firstTokenMs("home", "small")).toBe(0);
+  await asks(true);
+  expect(speeds.firstTokenMs("home", "small")).toBe(12_000);
+});
+
+// planted: a bug in what is learnt of a request kept it from being settled
+it("what a settlement learns for others costs itself alone where it fails", async () => {
+  const bug = new Error("no speeds");
+  const learn = () => {
+    throw bug;
+  };
+  const { settlements, bugs } = await ask("Say hello.", {}, new Set(), {
+    speeds: { firstTokenMs: () => undefined, learn },
+  });
+  expect([settlements.length, bugs]).toEqual([1, [bug]]);
+});
+
+// planted: a count seen as a request without tools or images
+it("a count goes by the rules of the chat that it is about", () => {
+  const tools = [{ name: "tide", schema: {} }];
+  const chat = { operation: "chat", stream: true, messages: [], tools } as unknown as ChatDraft;
+  const draft = { operation: "tokenize", model: "clever", chat, unknownFields: [] };
+  const principal = { tenant: "t", tier: "open", scopes: new Set() };
+  const exchange = { draft, principal, controls: {}, body: { value: {} } } as unknown as Continued;
+  expect(questionOf(exchange, 1)).toMatchObject({ hasTools: true, stream: true });
 });

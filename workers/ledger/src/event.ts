@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import type { Operation } from "../../../src/core/draft.ts";
 import type { FailureType, LimitLevel, LimitUnit } from "../../../src/core/failure.ts";
 import { WIRE_NAMES } from "../../../src/core/formats.ts";
-import { CHOICE_REASONS } from "../../../src/core/route-rules.ts";
+import { CHOICE_REASONS, type RouteDecision } from "../../../src/core/route-rules.ts";
 import { ATTEMPT_KINDS, type Outcome, type WideEvent } from "../../../src/core/wide-event.ts";
 import type { Translation } from "../../../src/core/wire.ts";
 
@@ -105,7 +105,8 @@ const routing = z.object({
   experiment: z.exactOptional(text),
   arm: z.exactOptional(text),
   complexity: z.exactOptional(z.number()),
-});
+  level: z.exactOptional(z.enum(["reduced", "emergency"])),
+} satisfies Record<keyof RouteDecision, unknown>);
 
 const unrecorded = z.object({
   operation,
