@@ -8,6 +8,7 @@ describe("a route at its reduced level", () => {
     await isolate.ask("chat", other("Kept."));
     isolate.fails.set("large", 500);
     await isolate.ask("chat", other("It breaks."));
+    await isolate.ask("chat", other("It is open."));
     isolate.pass(10_000);
     isolate.refuses = true;
     await expect(isolate.ask("chat", other("Refused."))).rejects.toThrow("nothing was settled");
