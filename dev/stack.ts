@@ -101,13 +101,16 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       roleUrl: loginOf,
     };
     const environments = withOverrides(workerEnvironments(endpoints, secrets, surroundings), options);
-    const hasSeats = Object.values(config.backends).some(({ seats }) => seats !== undefined);
+    const hasSeats = Object.values(config.backends).some(({ seats, health }) => seats ?? health);
     const hosting = { environments, dataDir, ports, childOptions, hasSeats };
     const workers =
       building === undefined
         ? await developWorkers({ ...hosting, onLine: (worker, line) => options.onWorkerLine?.(worker, line) })
         : await serveWorkers({ ...hosting, build: await building });
     closers.push(() => workers.stop());
+    const runCron = async () => {
+      await Promise.all([workers.runCron(), askHealth(config, workers)]);
+    };
     const urls = workers.gateways.map(({ url }) => url);
     const [gateway] = urls;
     if (gateway === undefined) throw new StartError("--gateways wants at least 1");
@@ -118,7 +121,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       secrets.apiKey !== undefined && (await isKeyAccepted(gateway, secrets.apiKey)) ? secrets.apiKey : "";
     const apiKey = keptKey || (await mintLocalKey(gateway, adminKey, options.key));
     if (apiKey !== keptKey) saveSecrets(dataDir.secretsFile, { ...secrets, apiKey });
-    if (options.cron !== false) closers.push(startCron(workers, notice));
+    if (options.cron !== false) closers.push(startCron(runCron, notice));
 
     const model = firstModel(config);
     const backend = environments.gateway.VLLM_BASE_URL ?? null;
@@ -147,7 +150,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       cloud: services.cloud?.ready,
       seats: workers.seats && { url: `http://127.0.0.1:${workers.seats.ready.port}` },
       process: (name, index = 0) => processOf(services, workers, name, index),
-      runCron: () => workers.runCron(),
+      runCron,
       stop,
     };
   } catch (error) {
@@ -180,12 +183,20 @@ function withOverrides(environments: WorkerEnvironments, options: StackOptions):
   };
 }
 
-function startCron(workers: RunningWorkers, notice: (line: string) => void): () => void {
+/** What the seats Worker's cron does. */
+async function askHealth(config: BaseConfig, { seats }: RunningWorkers): Promise<void> {
+  if (!seats) return;
+  const watched = Object.values(config.backends).filter(({ health }) => health !== undefined);
+  for (const { name } of watched) {
+    const response = await fetch(`http://127.0.0.1:${seats.ready.port}/${name}`, { headers: { "x-poll": "cron" } });
+    await response.body?.cancel();
+  }
+}
+
+function startCron(runCron: () => Promise<void>, notice: (line: string) => void): () => void {
   const timer = setInterval(() => {
     // A ledger that was just killed misses one; the next minute does its work.
-    workers
-      .runCron()
-      .catch((error: unknown) => notice(`cron: ${error instanceof Error ? error.message : String(error)}`));
+    runCron().catch((error: unknown) => notice(`cron: ${error instanceof Error ? error.message : String(error)}`));
   }, CRON_PERIOD_MS);
   return () => clearInterval(timer);
 }

@@ -103,7 +103,14 @@ export function workerEnvironments(
       ...neon,
       ...named("DATABASE_URL", database("ledger", "DATABASE_LEDGER_URL")),
     },
-    seats: {},
+    // To ask the backends how they are, and to say so in Redis.
+    seats: {
+      ...configured,
+      ...redis(secrets.gatewayRedisToken),
+      ...given("VLLM_BASE_URL", endpoints.homeUrl),
+      ...provider("OPENAI", "/v1"),
+      ...provider("ANTHROPIC", "/anthropic"),
+    },
   };
 }
 

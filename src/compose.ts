@@ -16,11 +16,13 @@ import { unconfigured } from "./http/unconfigured.ts";
 import { constantTimeEqual, hmacBase64Url, hmacKeyOf } from "./lib/hash.ts";
 import { policies } from "./policies/registry.ts";
 import { BreakerView } from "./routing/breaker-view.ts";
+import { LoadView } from "./routing/load-view.ts";
 import { RetryBudget } from "./routing/retry-budget.ts";
 import { routeLevels } from "./routing/route-levels.ts";
 import { hashSecret } from "./stages/api-key.ts";
 import { breakerGauges } from "./stages/breaker-gauges.ts";
 import type { Gateway } from "./stages/gateway.ts";
+import { loadGauges } from "./stages/load-gauges.ts";
 import { runtimeChance } from "./stores/isolate/chance.ts";
 import { eventBatcher } from "./stores/isolate/events.ts";
 import { principalCache } from "./stores/isolate/principals.ts";
@@ -48,6 +50,7 @@ import { UpstashKeptAnswers } from "./stores/upstash/kept-answers.ts";
 import { UpstashKeyDirectory } from "./stores/upstash/key-directory.ts";
 import { UpstashLedger } from "./stores/upstash/ledger.ts";
 import { Link } from "./stores/upstash/link.ts";
+import { readLoads } from "./stores/upstash/loads.ts";
 import { UpstashMoney } from "./stores/upstash/money.ts";
 import { UpstashOrigins } from "./stores/upstash/origins.ts";
 import { UpstashOverlay } from "./stores/upstash/overlay.ts";
@@ -178,6 +181,7 @@ function composeGateway(
     speeds: speedometer(clock),
     routeLevels: routeLevels(clock),
     breakers: new BreakerView(breakerRules(base), clock.now),
+    loads: new LoadView(),
     retries: new RetryBudget(),
     policies,
     transport,
@@ -251,13 +255,18 @@ function composeOperations(
     async metrics() {
       const config = gateway.config();
       const targets = targetsByBreaker(config);
-      const [counters, states] = await Promise.all([
+      const watched = Object.values(config.backends).filter(({ health }) => health !== undefined);
+      const [counters, states, loads] = await Promise.all([
         stores.ledger.counters(),
         readBreakers(stores.link, [...targets.keys()]),
+        readLoads(
+          stores.link,
+          watched.map(({ name }) => name),
+        ),
       ]);
       if (!counters.ok || states === undefined) return undefined;
       const gauges = breakerGauges([...targets.values()], states, config, clock.now());
-      return prometheusText({ ...counters.value, ...gauges });
+      return prometheusText({ ...counters.value, ...gauges, ...loadGauges(loads) });
     },
   };
 }

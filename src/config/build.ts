@@ -16,6 +16,7 @@ import {
   DEFAULT_BREAKER,
   DEFAULT_CACHE,
   DEFAULT_DEADLINES,
+  DEFAULT_HEALTH,
   DEFAULT_ROUTE,
   DEFAULT_SEATS,
   defined,
@@ -143,6 +144,7 @@ function buildBackend(backend: BackendFile, name: string): Backend {
     deadlines: deadlinesOf(backend),
     breaker: buildBreaker(backend.breaker),
     ...(backend.seats && { seats: buildSeats(backend.seats) }),
+    ...(backend.health && { health: { ...DEFAULT_HEALTH, ...defined(backend.health) } }),
     models: Object.fromEntries(models),
   };
 }

@@ -1,4 +1,4 @@
-import type { BaseConfig, BreakerConfig, CacheRule, Deadlines, SeatsConfig } from "../core/config.ts";
+import type { BaseConfig, BreakerConfig, CacheRule, Deadlines, HealthConfig, SeatsConfig } from "../core/config.ts";
 import type { Degradation } from "../core/degradation.ts";
 
 /** What stands where a configuration file says nothing. Milliseconds unless the name says otherwise. */
@@ -25,6 +25,9 @@ export const DEFAULT_SEATS: Omit<SeatsConfig, "count" | "spill"> = {
   tellFromMs: 2_000,
   coldAfterMs: 240_000,
 };
+
+/** Of a backend that asks for it. */
+export const DEFAULT_HEALTH: HealthConfig = { everyMs: 15_000, maxWaiting: 8, maxKvCache: 0.95 };
 
 export const DEFAULT_CACHE: CacheRule = { mode: "auto", ttlSeconds: 3_600 };
 

@@ -6,6 +6,7 @@ import { ALIAS, MODEL_NAME, type NameRule, PLAIN_NAME } from "../core/identifier
 import { TOKENIZER_FAMILIES } from "../core/tokenizers.ts";
 import { TRIGGERS } from "../core/triggers.ts";
 import { breaker } from "./breaker-schema.ts";
+import { health } from "./health-schema.ts";
 import { count, milliseconds, share } from "./schema-numbers.ts";
 import { seats } from "./seats-schema.ts";
 
@@ -136,6 +137,7 @@ const backend = z.strictObject({
   deadlines: deadlines.optional(),
   breaker: breaker.optional(),
   seats: seats.optional(),
+  health: health.optional(),
   /** For every model of this backend that is not listed below. */
   price: price.optional(),
   models: z

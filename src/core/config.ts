@@ -56,6 +56,16 @@ export interface SeatsConfig {
   readonly coldAfterMs: number;
 }
 
+/** How often a vLLM is asked how it is, and when it is too full for what may go elsewhere. */
+export interface HealthConfig {
+  /** While requests come. Else once a minute. */
+  readonly everyMs: number;
+  /** More requests in its own queue than this: it is saturated. */
+  readonly maxWaiting: number;
+  /** As much of its cache of keys and values in use (0..1), or more: it is saturated. */
+  readonly maxKvCache: number;
+}
+
 /** A place that answers. Everything that tells one backend from another is here, as data. */
 export interface Backend {
   readonly name: string;
@@ -89,6 +99,8 @@ export interface Backend {
   readonly breaker: BreakerConfig;
   /** Where requests sit down at the backend one by one, and wait in a queue of ours. Absent: they come as they come. */
   readonly seats?: SeatsConfig;
+  /** Where the seats Worker asks it how it is, by vLLM's `/health`, `/load` and `/metrics`. Absent: nobody does. */
+  readonly health?: HealthConfig;
   /** Known models of this backend by the backend's own name. */
   readonly models: Readonly<Record<string, ModelInfo>>;
 }

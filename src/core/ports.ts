@@ -2,6 +2,7 @@ import type { BreakerState, Successes } from "./breaker.ts";
 import type { Backend, BreakerConfig, LevelLimits, Overlay, SeatsConfig } from "./config.ts";
 import type { LimitLevel, LimitUnit } from "./failure.ts";
 import type { KeySnapshot } from "./identity.ts";
+import type { BackendLoad } from "./load.ts";
 import type { Result } from "./result.ts";
 import type { WideEvent } from "./wide-event.ts";
 import type { RateState, WireRequest } from "./wire.ts";
@@ -59,6 +60,8 @@ export interface AdmissionRequest {
   readonly cacheKey?: string;
   /** The breakers that the plan wants to see, by name. */
   readonly breakers: readonly string[];
+  /** The backends that are asked how they are, and what they said is to be read. */
+  readonly loads?: readonly string[];
 }
 
 /** State that isolates share, read beside the admission script in the same call. */
@@ -68,6 +71,8 @@ export interface SharedState {
   readonly breakers: Readonly<Record<string, BreakerState>>;
   /** Breakers whose one probe this request holds: the settlement reports on each, or gives it back. */
   readonly probes?: readonly string[];
+  /** By backend: what it last said of itself. Nothing of those that nobody has asked lately. */
+  readonly loads?: Readonly<Record<string, BackendLoad>>;
 }
 
 export type AdmissionReply = { readonly ioMs: number } & (

@@ -1,6 +1,7 @@
 import { type BreakerState, breakerOf, byHand } from "../core/breaker.ts";
 import { type Backend, type Config, type Deadlines, modelNameOf, type Route, type Target } from "../core/config.ts";
 import { formatFor } from "../core/formats.ts";
+import { type BackendLoad, type LoadState, loadStateOf } from "../core/load.ts";
 import { isWithin, type Price } from "../core/money.ts";
 import type { Trigger } from "../core/triggers.ts";
 import type { WireName } from "../core/wire.ts";
@@ -21,7 +22,9 @@ export type AttemptReason =
   | "larger-context"
   /** Its breaker was open and may close: this attempt finds out. */
   | "probe"
-  /** Every breaker is open: the one that closes first is tried all the same. */
+  /** It says that it is full: behind those that do not. */
+  | "saturated"
+  /** Every breaker is open, or the backend known to be down: the one that closes first is tried all the same. */
   | "last-resort";
 
 /** Why a candidate is not in the plan. A closed list. */
@@ -32,6 +35,8 @@ export type SkipReason =
   | "no-weight"
   | "above-price-ceiling"
   | "breaker-open"
+  /** It has just said that it is not well, or nothing when it was asked. */
+  | "unhealthy"
   /** An operator holds its breaker open. */
   | "opened-by-hand"
   | "fallback-refused"
@@ -70,6 +75,8 @@ export interface PlanInput {
   readonly availableBackends: ReadonlySet<string>;
   /** By name. */
   readonly breakers: Readonly<Record<string, BreakerState | undefined>>;
+  /** What a backend said of itself, where it was asked. */
+  readonly loads?: (backend: string) => BackendLoad | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
   /** Uniform in [0, 1). */
@@ -96,6 +103,7 @@ interface Usable extends Candidate {
   readonly wire: WireName;
   readonly openUntil: number;
   readonly phase: "closed" | "half-open" | "open";
+  readonly load: LoadState;
 }
 
 /**
@@ -119,7 +127,7 @@ export function plan(route: Route, input: PlanInput): Plan {
   });
   const fitting = withRoom(usable, input);
   for (const candidate of usable) if (!fitting.includes(candidate)) skip(candidate, "context-too-small");
-  const standing = fitting.filter((candidate) => candidate.phase !== "open");
+  const standing = fitting.filter((candidate) => !isPassed(candidate));
   const causes = causesOf(route, usable, fitting);
   const isLed = ({ isFallback, target }: Candidate): boolean =>
     !isFallback || causes.some((cause) => leadsTo(target, cause));
@@ -127,10 +135,10 @@ export function plan(route: Route, input: PlanInput): Plan {
   const ordered =
     begins >= 0
       ? inOrder(standing.slice(begins), input)
-      : lastResort(fitting.filter((candidate) => candidate.phase === "open" && isLed(candidate)));
+      : lastResort(fitting.filter((candidate) => isPassed(candidate) && isLed(candidate)));
   for (const candidate of fitting) {
     if (ordered.some(([kept]) => kept === candidate)) continue;
-    skip(candidate, candidate.phase === "open" ? "breaker-open" : "not-led-to");
+    skip(candidate, isPassed(candidate) ? (candidate.phase === "open" ? "breaker-open" : "unhealthy") : "not-led-to");
   }
   const most = input.noFallback === true ? 1 : ordered.length;
   for (const [candidate] of ordered.slice(most)) skip(candidate, "fallback-refused");
@@ -208,12 +216,46 @@ function judge(candidate: Candidate, route: Route, input: PlanInput): Usable | S
   if (!isBelowCeilings(target, route)) return "above-price-ceiling";
   if (input.priceCeiling !== undefined && !isWithin(target.price, input.priceCeiling)) return "above-price-ceiling";
   const state = input.breakers[breakerOf(target)];
-  return { ...candidate, backend, wire, phase: phaseOf(state, input.now, hand), openUntil: state?.openUntil ?? 0 };
+  // Held closed it is always tried.
+  const load = hand === "closed" ? "well" : loadStateOf(input.loads?.(backend.name), backend.health, input.now);
+  return {
+    ...candidate,
+    backend,
+    wire,
+    load,
+    phase: phaseOf(state, input.now, hand),
+    openUntil: state?.openUntil ?? 0,
+  };
 }
 
 type Ordered = readonly [Usable, AttemptReason];
 
-function inOrder(standing: readonly Usable[], { drawn, random }: PlanInput): readonly Ordered[] {
+/** Whether it is passed over while there is another. */
+const isPassed = ({ phase, load }: Usable): boolean => phase === "open" || load === "unhealthy";
+
+/**
+ * Those that say that they are full come behind the other targets, and behind the fallbacks that are there for an overload: but where a backend has
+ * seats, its queue says who goes to a fallback, and when.
+ */
+function inOrder(standing: readonly Usable[], input: PlanInput): readonly Ordered[] {
+  const full = standing.filter(({ load }) => load === "saturated");
+  const others = standing.filter((candidate) => !full.includes(candidate));
+  if (full.length === 0 || others.length === 0) return byWeight(standing, input);
+  const before = byWeight(others, input);
+  const behind = byWeight(full, input);
+  const mayWait = ([{ isFallback, target }]: Ordered): boolean => isFallback && !leadsTo(target, "overloaded");
+  const isKept = ([{ isFallback, backend }]: Ordered): boolean => !isFallback && backend.seats !== undefined;
+  const marked = (ordered: Ordered): Ordered => [ordered[0], "saturated"];
+  return [
+    ...before.filter(([{ isFallback }]) => !isFallback),
+    ...behind.filter(isKept).map(marked),
+    ...before.filter((ordered) => ordered[0].isFallback && !mayWait(ordered)),
+    ...behind.filter((ordered) => !isKept(ordered)).map(marked),
+    ...before.filter(mayWait),
+  ];
+}
+
+function byWeight(standing: readonly Usable[], { drawn, random }: PlanInput): readonly Ordered[] {
   const targets = standing.filter((candidate) => !candidate.isFallback);
   const fallbacks = standing
     .filter((candidate) => candidate.isFallback)
@@ -239,7 +281,9 @@ function draw<Drawn extends Candidate>(targets: readonly Drawn[], random: () => 
   return targets.at(-1);
 }
 
+/** An open breaker is the memory of a failure; what is unhealthy was just asked. */
 function lastResort(open: readonly Usable[]): readonly Ordered[] {
-  const [first] = [...open].sort((a, b) => a.openUntil - b.openUntil);
+  const isDown = ({ load }: Usable): number => (load === "unhealthy" ? 1 : 0);
+  const [first] = [...open].sort((a, b) => isDown(a) - isDown(b) || a.openUntil - b.openUntil);
   return first === undefined ? [] : [[first, "last-resort"]];
 }

@@ -69,6 +69,7 @@ function requestOf(exchange: Resolved, gateway: Gateway) {
     ...(cache.key !== undefined && cache.read && { cacheKey: cache.key }),
     // No probe is asked for of a backend that cannot be in the plan.
     breakers: controls.noFallback ? standing.targetBreakers : standing.breakers,
+    ...(standing.loads.length > 0 && { loads: standing.loads }),
   };
 }
 
@@ -84,6 +85,7 @@ function conclude(exchange: Resolved, reply: AdmissionReply, gateway: Gateway): 
   switch (reply.kind) {
     case "admitted":
       gateway.breakers.learn(reply.shared);
+      gateway.loads.learn(reply.shared);
       gateway.noticeOverlay(reply.shared, exchange.waitUntil);
       stillCurrent(exchange, gateway);
       return ok({

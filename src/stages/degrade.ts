@@ -3,6 +3,7 @@ import type { Config, Route, Target } from "../core/config.ts";
 import { type Degraded, NOBODY } from "../core/degradation.ts";
 import type { AnswerOrigin, Continued, Resolved } from "../core/exchange.ts";
 import { type Failure, isFallbackWorthy } from "../core/failure.ts";
+import { loadStateOf } from "../core/load.ts";
 import type { RouteRule } from "../core/route-rules.ts";
 import { phaseOf } from "../routing/breaker.ts";
 import { type Chosen, widenedBy } from "../routing/choose.ts";
@@ -107,7 +108,11 @@ function healthOf(route: Route, config: Config, gateway: Gateway): Omit<Evidence
 function healthOfTarget(target: Target, config: Config, gateway: Gateway): Health {
   const { backend } = target;
   if (!gateway.availableBackends.has(backend) || config.disabledBackends.has(backend)) return "unwell";
-  switch (phaseOf(gateway.breakers.state(breakerOf(target)), gateway.clock.now(), byHand(config, target))) {
+  const [now, hand] = [gateway.clock.now(), byHand(config, target)];
+  // Full is not unwell: it will serve, later.
+  const isDown = loadStateOf(gateway.loads.of(backend), config.backends[backend]?.health, now) === "unhealthy";
+  if (isDown && hand !== "closed") return "unwell";
+  switch (phaseOf(gateway.breakers.state(breakerOf(target)), now, hand)) {
     case "open":
       return "unwell";
     case "half-open":

@@ -2,6 +2,7 @@ import type { BreakerState, Successes } from "../core/breaker.ts";
 import type { Config } from "../core/config.ts";
 import type { Degradation, DegradationLevel } from "../core/degradation.ts";
 import type { KeySnapshot, Principal } from "../core/identity.ts";
+import type { BackendLoad } from "../core/load.ts";
 import type { Policy } from "../core/policy.ts";
 import type {
   AddressGuard,
@@ -41,6 +42,7 @@ export interface Gateway {
   readonly refusals: RefusalTally;
   readonly budgets: BudgetSeeder;
   readonly breakers: BreakerView;
+  readonly loads: LoadView;
   readonly speeds: Speeds;
   readonly retries: RetryBudget;
   readonly routeLevels: RouteLevels;
@@ -96,6 +98,12 @@ export interface BreakerView {
   giveBack(requestId: string): void;
   /** The successes that Redis should hear of with this; undefined where it need hear nothing. */
   report(name: string, ended: Ended, holdsProbe: boolean): Successes | undefined;
+}
+
+/** What Redis last told the isolate of how backends are. Undefined: nothing. */
+export interface LoadView {
+  learn(shared: SharedState): void;
+  of(backend: string): BackendLoad | undefined;
 }
 
 /** How long backends recently took to their first tokens, as this isolate knows. */

@@ -20,6 +20,7 @@ export function planAttempts(exchange: Admitted, gateway: Gateway): readonly Pla
     config,
     availableBackends: gateway.availableBackends,
     breakers,
+    loads: (backend) => gateway.loads.of(backend),
     now: gateway.clock.now(),
     random: () => gateway.chance.random(),
     priceCeiling: exchange.priceCeiling,

@@ -15,6 +15,8 @@ export interface Standing {
   readonly targetBreakers: readonly string[];
   /** Those of the targets and of the fallbacks. */
   readonly breakers: readonly string[];
+  /** Backends among them that are asked how they are. */
+  readonly loads: readonly string[];
 }
 
 interface Known {
@@ -60,5 +62,8 @@ function workOut(route: Route, config: Config, available: ReadonlySet<string>): 
       config.leaseMarginMs,
     targetBreakers: breakersOf(route.targets, config),
     breakers: breakersOf(targets, config),
+    loads: [...new Set(targets.map(({ backend }) => backend))].filter(
+      (name) => available.has(name) && config.backends[name]?.health !== undefined,
+    ),
   };
 }

@@ -76,6 +76,11 @@ export const METRICS = {
     help: "1 for a breaker that the overlay holds, open or closed.",
     labels: ["backend", "model"],
   },
+  gateway_backend_load: {
+    type: "gauge",
+    help: "What backends last said of themselves: up (0 or 1), running and waiting requests, kv_cache and prefix_hits (0 to 1).",
+    labels: ["backend", "kind"],
+  },
   gateway_breaker_openings_total: {
     type: "counter",
     help: "Breakers that opened, by why: failures in a row, error_rate, or a probe that failed.",

@@ -42,7 +42,7 @@ export function fetchTransport(access: ReadonlyMap<string, BackendAccess>): Tran
 }
 
 /** What is the same for every call to a backend. */
-function doorOf({ baseUrl, headers }: BackendAccess) {
+export function doorOf({ baseUrl, headers }: BackendAccess) {
   return {
     baseUrl,
     /** Where a server keeps what is beside its API. */

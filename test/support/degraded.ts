@@ -6,6 +6,7 @@ import type { Overlay } from "../../src/core/config.ts";
 import type { SharedState } from "../../src/core/ports.ts";
 import type { WideEvent } from "../../src/core/wide-event.ts";
 import { BreakerView } from "../../src/routing/breaker-view.ts";
+import { LoadView } from "../../src/routing/load-view.ts";
 import { routeLevels } from "../../src/routing/route-levels.ts";
 import { begin, NOW, type PlayedRequest } from "./pipeline.ts";
 
@@ -15,6 +16,7 @@ backends:
     formats: [openai-chat]
     baseUrl: {url: "http://127.0.0.1:2"}
     breaker: {failures: 1, probes: 1, openMs: 10000, maxOpenMs: 10000}
+    health: {}
     price: {inputPerMillion: 1, outputPerMillion: 1}
   little: *backend
   cloud: *backend
@@ -71,6 +73,7 @@ export class Isolate {
   #config = resolve(base, undefined).config;
   readonly #breakers = new BreakerView(breakerRules(base), this.#clock.now);
   readonly #levels = routeLevels(this.#clock);
+  readonly #loads = new LoadView();
 
   pass(ms: number): void {
     this.#now += ms;
@@ -97,6 +100,7 @@ export class Isolate {
         config: () => this.#config,
         availableBackends: new Set(["home", "little", "cloud"]),
         breakers: this.#breakers,
+        loads: this.#loads,
         routeLevels: this.#levels,
         admission: {
           admit: async ({ cacheKey = "" }) => {

@@ -12,6 +12,7 @@ import { departure } from "../../src/lib/departure.ts";
 import { run } from "../../src/pipeline.ts";
 import { policies } from "../../src/policies/registry.ts";
 import { BreakerView } from "../../src/routing/breaker-view.ts";
+import { LoadView } from "../../src/routing/load-view.ts";
 import { RetryBudget } from "../../src/routing/retry-budget.ts";
 import { routeLevels } from "../../src/routing/route-levels.ts";
 import type { Gateway } from "../../src/stages/gateway.ts";
@@ -169,6 +170,7 @@ export function playedGateway(answering: Answering, recorder: Recorder, more: Pa
     refusals: refusalTally(1),
     budgets: { seed: async () => false },
     breakers: new BreakerView(() => undefined, clock.now),
+    loads: new LoadView(),
     speeds: speedometer(clock),
     retries: new RetryBudget(),
     routeLevels: routeLevels(clock),

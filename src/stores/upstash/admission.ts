@@ -18,12 +18,14 @@ import {
   generationKey,
   keptAnswerKey,
   keyVersionKey,
+  loadKey,
   OVERLAY_VERSION,
   quarantineKey,
   recordKey,
 } from "./keys.ts";
 import { type EncodedLevels, encodeLevels } from "./levels.ts";
 import { type Call, type CommandReply, errorWord, type Link, listed, listedPlain } from "./link.ts";
+import { loadsOf } from "./loads.ts";
 import { scripts } from "./scripts.ts";
 
 const DAY_MS = 86_400_000;
@@ -42,7 +44,8 @@ export class UpstashAdmission implements AdmissionStore {
 
   async admit(request: AdmissionRequest, alarm?: Alarm): Promise<AdmissionReply> {
     const { well, unwell } = this.#breakers.split(request.breakers);
-    const keys = [OVERLAY_VERSION, ...well.map(breakerKey)];
+    const { loads = [] } = request;
+    const keys = [OVERLAY_VERSION, ...well.map(breakerKey), ...loads.map(loadKey)];
     if (request.cacheKey !== undefined) keys.push(cacheEntryKey(request.tenant, request.cacheKey));
     const claimCalls = unwell.map((name) => claimCall(request.tenant, request.requestId, name));
     const answer = await this.#link.run([admitCall(request), ["MGET", ...keys], ...claimCalls], alarm);
@@ -50,7 +53,7 @@ export class UpstashAdmission implements AdmissionStore {
     const [script, values, ...claims] = answer.replies;
     if (script?.error !== undefined) return { kind: "unavailable", detail: errorWord(script.error), ioMs: answer.ioMs };
     return admissionReply(request, script?.result, answer.ioMs, (now) => ({
-      shared: this.#shared(values, well, unwell, claims, now),
+      shared: { ...this.#shared(values, well, unwell, claims, now), ...loadsBeside(values, loads, 1 + well.length) },
       ...cachedEntry(request, values),
     }));
   }
@@ -161,6 +164,11 @@ export function settleCall({ tenant, requestId, actual, levels, event, eventText
   const ownArgs = listed([requestId]) + counts + text + listedPlain([RECORD_TTL, hasMoney ? "1" : "0"]);
   const keyCount = (hasMoney ? 3 : 2) + keys.length;
   return { script: scripts.settle, text: `,"${keyCount}"${ownKeys}${keysText}${ownArgs}${argsText}` };
+}
+
+/** Those behind the first `from` values of the MGET. */
+function loadsBeside(values: CommandReply | undefined, loads: readonly string[], from: number) {
+  return Array.isArray(values?.result) ? loadsOf(loads, values.result.slice(from)) : {};
 }
 
 function cachedEntry(request: AdmissionRequest, values: CommandReply | undefined): { readonly cached?: string } {

@@ -18,6 +18,8 @@ export const GUARD_PREFIX = "guard";
 
 /** By the breaker's name: `backend/model`. */
 export const breakerKey = (name: string): string => `br:${name}`;
+/** What a backend said of itself, by its name. */
+export const loadKey = (backend: string): string => `load:${backend}`;
 export const snapshotKey = (keyId: string): string => `key:${keyId}`;
 
 export const recordKey = (tenant: string, requestId: string): string => `${prefix(tenant)}rec:${requestId}`;

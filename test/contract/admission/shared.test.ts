@@ -4,6 +4,7 @@ import type { Overlay } from "../../../src/core/config.ts";
 import { UpstashAddressGuard } from "../../../src/stores/upstash/address-guard.ts";
 import { pingRedis } from "../../../src/stores/upstash/health.ts";
 import { Link } from "../../../src/stores/upstash/link.ts";
+import { readLoads, writeLoad } from "../../../src/stores/upstash/loads.ts";
 import { UpstashOverlay } from "../../../src/stores/upstash/overlay.ts";
 import { linkTo, newTenant, onBothForms, requestOf, TOKEN } from "./support.ts";
 
@@ -31,6 +32,33 @@ onBothForms("shared", "overlay, address guard and health", (bench) => {
     });
     bench().endpoint.setFaults({ fault: "reset", times: 1 });
     expect(await overlay.load()).toBeUndefined();
+  });
+
+  // planted: loads are read from behind the wrong value; a load is kept for ever
+  test("what a backend said of itself is read beside admission, with breakers and the cache, while it is fresh", async () => {
+    const { link, admission, command } = bench();
+    const tenant = await newTenant(bench());
+    const [home, away, breaker] = [0, 1, 2].map(() => `b-${randomUUID().slice(0, 8)}`) as [string, string, string];
+    const readAt = Date.now();
+    const load = { up: true, running: 4, waiting: 2, kvCache: 0.5, readAt, freshUntil: readAt + 60_000 };
+    expect(await writeLoad(link, home, load)).toBe(true);
+    expect(Number(await command(["PTTL", `load:${home}`]))).toBeGreaterThan(50_000);
+    await command(["SET", `t:{${tenant}}:c:entry`, "kept"]);
+    const asked = { levels: [], loads: [away, home], breakers: [breaker], cacheKey: "entry" };
+    // The first reads the breaker by a script, the second beside the loads.
+    for (let round = 0; round < 2; round++) {
+      expect(await admission.admit(requestOf(tenant, asked))).toMatchObject({
+        cached: "kept",
+        shared: { loads: { [home]: load }, breakers: { [breaker]: { openUntil: 0 } } },
+      });
+    }
+    expect(await readLoads(link, [home, away])).toEqual({ [home]: load });
+    expect(await writeLoad(link, away, { up: false, readAt, freshUntil: readAt + 50 })).toBe(true);
+    expect(await readLoads(link, [away])).toMatchObject({ [away]: { up: false } });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await command(["SET", `load:${home}`, "something else"]);
+    expect(await readLoads(link, [home, away])).toEqual({});
+    expect(await admission.admit(requestOf(tenant, { levels: [] }))).not.toHaveProperty("shared.loads");
   });
 
   // planted: one window for all addresses

@@ -159,6 +159,7 @@ export interface RequestParts {
   readonly keyVersion?: number;
   readonly cacheKey?: string;
   readonly breakers?: readonly string[];
+  readonly loads?: readonly string[];
 }
 
 export function requestOf(tenant: string, parts: RequestParts): AdmissionRequest {
@@ -176,6 +177,7 @@ export function requestOf(tenant: string, parts: RequestParts): AdmissionRequest
     abandoned: eventOf(tenant, requestId, { outcome: "abandoned", costNanoUsd: reservation.costNanoUsd }),
     ...(parts.cacheKey !== undefined && { cacheKey: parts.cacheKey }),
     breakers: parts.breakers ?? [],
+    ...(parts.loads && { loads: parts.loads }),
   };
 }
 

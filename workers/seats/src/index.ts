@@ -1,21 +1,34 @@
+import { watched, watchOf } from "./compose.ts";
 import { type Caller, Desk, type Memory } from "./desk.ts";
+import type { Watch } from "./watch.ts";
 import type { Ask, Parting, Word } from "./words.ts";
 
-/** The bindings of wrangler.toml. */
+/** The bindings of wrangler.toml; beside them what it takes to ask backends how they are, as the gateway has it. */
 export interface SeatsEnvironment {
   readonly SEATS: DurableObjectNamespace;
+  readonly [name: string]: unknown;
 }
 
 const TICK_MS = 250;
 const MEMORY = "memory";
+/** Its own name, for when the alarm wakes it. */
+const BACKEND = "backend";
 const PARTINGS: ReadonlySet<string> = new Set<Parting>(["left", "served", "stopped", "failed"]);
 
-/** The desk of one backend, behind sockets. It lives as long as anybody is there, and a little longer. */
+/**
+ * The desk of one backend, behind sockets. It lives as long as anybody is there, and a little longer. Where the configuration says so it also asks
+ * the backend how it is: each minute, more often while somebody is there or it is not well, and at once when an attempt at it failed.
+ */
 export class Seats {
   #desk: Desk | undefined;
   #ticking: boolean = false;
+  readonly #state: DurableObjectState;
+  readonly #env: SeatsEnvironment;
+  #watch: { readonly of: string; readonly it: Watch | undefined } | undefined;
 
-  constructor(state: DurableObjectState) {
+  constructor(state: DurableObjectState, env: SeatsEnvironment) {
+    this.#state = state;
+    this.#env = env;
     // Nothing is heard before this is done.
     void state.blockConcurrencyWhile(async () => {
       const memory = (await state.storage.get<Memory>(MEMORY)) ?? { busyUntil: 0, warmAt: 0 };
@@ -29,10 +42,14 @@ export class Seats {
     });
   }
 
-  fetch(request: Request): Response {
+  async fetch(request: Request): Promise<Response> {
     const desk = this.#desk;
     if (!desk) return new Response(null, { status: 503 });
-    if (request.headers.get("upgrade") !== "websocket") return Response.json(desk.state());
+    const watch = this.#watchOf(new URL(request.url).pathname.slice(1));
+    if (request.headers.has("x-poll")) await this.#ask(watch);
+    if (request.headers.get("upgrade") !== "websocket") {
+      return Response.json({ ...desk.state(), ...(watch?.load && { load: watch.load }) });
+    }
     const ask = askOf(request.headers.get("x-seat"));
     if (!ask) return new Response(null, { status: 400 });
     const { 0: theirs, 1: ours } = new WebSocketPair();
@@ -40,22 +57,45 @@ export class Seats {
     ours.addEventListener("message", ({ data }) => desk.hear(ask.id, String(data)));
     ours.addEventListener("close", ({ reason }) => {
       desk.part(ask.id, PARTINGS.has(reason) ? (reason as Parting) : "stopped");
+      if (reason === "failed") void this.#ask(watch);
       hangUp(ours);
     });
     ours.addEventListener("error", () => desk.part(ask.id, "stopped"));
     desk.come(ask, callerOver(ours));
-    this.#tick(desk);
+    this.#tick(desk, watch);
     return new Response(null, { status: 101, webSocket: theirs });
   }
 
+  /** Whoever was full or down is asked until it is not, though nobody comes. */
+  async alarm(): Promise<void> {
+    const backend = await this.#state.storage.get<string>(BACKEND);
+    if (backend !== undefined) await this.#ask(this.#watchOf(backend));
+  }
+
+  #watchOf(backend: string): Watch | undefined {
+    if (this.#watch?.of !== backend) this.#watch = { of: backend, it: watchOf(backend, this.#env) };
+    return this.#watch.it;
+  }
+
+  async #ask(watch: Watch | undefined): Promise<void> {
+    if (!watch) return;
+    await watch.ask();
+    if (!watch.isUnwell) return;
+    const { storage } = this.#state;
+    if ((await storage.getAlarm()) !== null) return;
+    await storage.put(BACKEND, this.#watch?.of);
+    await storage.setAlarm(Date.now() + watch.everyMs);
+  }
+
   /** While anybody is there. */
-  #tick(desk: Desk): void {
+  #tick(desk: Desk, watch: Watch | undefined): void {
+    if (watch?.isDue) void this.#ask(watch);
     if (this.#ticking || desk.isEmpty) return;
     this.#ticking = true;
     setTimeout(() => {
       this.#ticking = false;
       desk.tick();
-      this.#tick(desk);
+      this.#tick(desk, watch);
     }, TICK_MS);
   }
 }
@@ -66,6 +106,12 @@ export default {
     const backend = new URL(request.url).pathname.slice(1);
     if (!/^[a-z0-9-]{1,64}$/.test(backend)) return new Response(null, { status: 404 });
     return SEATS.get(SEATS.idFromName(backend)).fetch(request);
+  },
+
+  async scheduled(_controller, { SEATS }) {
+    const ask = (backend: string) =>
+      SEATS.get(SEATS.idFromName(backend)).fetch(`https://seats/${backend}`, { headers: { "x-poll": "cron" } });
+    await Promise.allSettled(watched.map(ask));
   },
 } satisfies ExportedHandler<SeatsEnvironment>;
 

@@ -1,0 +1,62 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startTestStack, type TestStack } from "../support/stack.ts";
+
+const CONFIG = new URL("../fixtures/config/health.yaml", import.meta.url).pathname;
+let stack: TestStack;
+beforeAll(async () => {
+  stack = await startTestStack({ configFile: CONFIG, cron: false, key: { tier: "standard" } });
+});
+afterAll(() => stack?.stop());
+
+const UP = 'gateway_backend_load{backend="home",kind="up"}';
+async function up(): Promise<string | undefined> {
+  const headers = { authorization: `Bearer ${stack.metricsToken}` };
+  const text = await (await fetch(`${stack.gateway}/metrics`, { headers })).text();
+  return text
+    .split("\n")
+    .find((line) => line.startsWith(UP))
+    ?.slice(UP.length + 1);
+}
+async function untilUpIs(wished: string): Promise<void> {
+  for (let waited = 0; (await up()) !== wished; waited++) {
+    if (waited > 200) throw new Error(`up is ${await up()}`);
+    await pause(100);
+  }
+}
+/** Whom the request asked. */
+async function asked(): Promise<readonly string[]> {
+  const response = await stack.post("/v1/chat/completions", {
+    model: "home",
+    messages: [{ role: "user", content: "?" }],
+  });
+  expect(response.status).toBe(200);
+  await response.text();
+  const calls = await stack.tally(response.headers.get("x-request-id") ?? "");
+  return calls.map(({ backend }) => backend);
+}
+
+// planted: the gateway does not read the load; the desk sets no alarm
+test("a GPU that hangs is passed over without being asked, and is back once it answers, though nobody came to it", async () => {
+  await stack.runCron();
+  expect(await up()).toBe("1");
+  expect(await asked()).toHaveLength(1);
+  const pid = stack.process("home").pid() ?? 0;
+  process.kill(pid, "SIGSTOP");
+  try {
+    await pause(1_100);
+    await stack.runCron();
+    expect(await up()).toBe("0");
+    const startedAt = Date.now();
+    const response = await stack.post("/v1/chat/completions", {
+      model: "home",
+      messages: [{ role: "user", content: "?" }],
+    });
+    expect([response.status, Date.now() - startedAt < 2_000]).toEqual([200, true]);
+    await response.text();
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  await untilUpIs("1");
+  expect(await asked()).toHaveLength(1);
+});
