@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Isolate, other, withoutLarge } from "../../support/degraded.ts";
 
 describe("a route at its reduced level", () => {
-  // planted: the turn kept by who did not ask; given back by who did
+  // planted: the turn kept by who did not ask
   it("leaves the turn to find out to the next, where one is refused or the cache answers", async () => {
     const isolate = new Isolate();
     await isolate.ask("chat", other("Kept."));
