@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { Desk, type Memory } from "../../../workers/seats/src/desk.ts";
-import type { Ask, Word } from "../../../workers/seats/src/words.ts";
+import { type Caller, Desk, type Memory } from "../../../workers/seats/src/desk.ts";
+import type { Ask, Parting, Word } from "../../../workers/seats/src/words.ts";
 
 const RULES = { count: 2, queue: 10, lowerShare: 0.1, coldAfterMs: 240_000 };
 
@@ -49,9 +49,11 @@ function openDesk(memory: Memory = { busyUntil: 0, warmAt: 0 }, from = 1_000_000
         rules: RULES,
         ...more,
       };
-      desk.come(ask, { say: (word) => heard.push(word), hangUp: () => (hungUp = true) });
+      const caller: Caller = { say: (word) => heard.push(word), hangUp: () => (hungUp = true) };
+      desk.come(ask, caller);
       return {
         id,
+        part: (parting: Parting) => desk.part(id, caller, parting),
         heard,
         last: () => heard.findLast((word) => !("ping" in word)),
         isSeated: () => heard.some((word) => "seated" in word),
@@ -67,9 +69,9 @@ type Opened = ReturnType<typeof openDesk>;
 /** A desk whose backend has just answered, with answers of a second. */
 function warmDesk(): Opened {
   const opened = openDesk();
-  const { id } = opened.come();
+  const { part } = opened.come();
   opened.pass(1_000);
-  opened.desk.part(id, "served");
+  part("served");
   return opened;
 }
 
@@ -87,12 +89,12 @@ describe("whether the backend is up", () => {
   it("is found out by the next where the first fails, and anew after a failure", () => {
     const { come, desk, pass } = openDesk();
     const [first, second, third] = [come(), come(), come()];
-    desk.part(first.id, "failed");
+    first.part("failed");
     pass(300);
     expect([second.last(), third.isSeated()]).toEqual([{ seated: true, probe: true }, false]);
     desk.hear(second.id, "answered");
     expect(third.last()).toEqual({ seated: true, probe: false });
-    desk.part(third.id, "failed");
+    third.part("failed");
     pass(300);
     const fourth = come();
     expect(fourth.last()).toEqual({ seated: true, probe: true });
@@ -100,10 +102,10 @@ describe("whether the backend is up", () => {
   });
 
   it("is unknown again when nobody was answered for long", () => {
-    const { come, desk, pass } = warmDesk();
+    const { come, pass } = warmDesk();
     const one = come();
     expect(one.last()).toEqual({ seated: true, probe: false });
-    desk.part(one.id, "served");
+    one.part("served");
     pass(RULES.coldAfterMs);
     expect(come().last()).toEqual({ seated: true, probe: true });
   });
@@ -112,10 +114,10 @@ describe("whether the backend is up", () => {
 describe("a seat", () => {
   // planted: given to the next while the backend still works for the one who left
   it("stays taken for a moment where the backend was told to stop", () => {
-    const { come, desk, pass } = warmDesk();
+    const { come, pass } = warmDesk();
     const [first] = [come(), come()];
     const third = come();
-    desk.part(first.id, "stopped");
+    first.part("stopped");
     expect(third.isSeated()).toBe(false);
     pass(300);
     expect(third.isSeated()).toBe(true);
@@ -141,11 +143,11 @@ describe("a seat", () => {
   });
 
   it("may be several, for an answer of several choices", () => {
-    const { come, desk } = warmDesk();
+    const { come } = warmDesk();
     const wide = come({ seats: 2 });
     const next = come();
     expect([wide.isSeated(), next.isSeated()]).toEqual([true, false]);
-    desk.part(wide.id, "served");
+    wide.part("served");
     expect(next.isSeated()).toBe(true);
   });
 });
@@ -153,13 +155,13 @@ describe("a seat", () => {
 describe("who waits", () => {
   // planted: places told once; an estimate that does not fall
   it("is told its place, and how long about, whenever it changes: it falls", () => {
-    const { come, desk, pass } = warmDesk();
+    const { come, pass } = warmDesk();
     const sitting = [come(), come()];
     const waiting = Array.from({ length: 6 }, () => come());
     const last = waiting.at(-1);
     for (const next of [...sitting, ...waiting.slice(0, 5)]) {
       pass(1_000);
-      desk.part(next.id, "served");
+      next.part("served");
     }
     expect(last?.heard.filter((word) => "place" in word)).toEqual(
       [6, 5, 4, 3, 2, 1].map((place) => ({ place, aboutMs: expect.any(Number) })),
@@ -190,11 +192,11 @@ describe("who waits", () => {
     const { come, desk } = warmDesk();
     const sitting = [come(), come()];
     const [leaver, stayer] = [come(), come()];
-    desk.part(leaver.id, "left");
+    leaver.part("left");
     expect(desk.state().waiting).toBe(1);
-    desk.part(sitting[0]?.id ?? "", "served");
+    sitting[0]?.part("served");
     expect([leaver.isSeated(), stayer.isSeated()]).toEqual([false, true]);
-    desk.part(leaver.id, "left");
+    leaver.part("left");
     expect(desk.state()).toMatchObject({ taken: 2, waiting: 0 });
   });
 
@@ -211,6 +213,75 @@ describe("who waits", () => {
   });
 });
 
+describe("a request whose socket is opened again", () => {
+  // planted: a seat that is due to be free is freed whoever sits there by then; who comes again sits a second time
+  it("keeps its one seat, where the desk saw the old socket go", () => {
+    const { come, desk, pass } = warmDesk();
+    const old = come({ id: "one" });
+    old.part("stopped");
+    const again = come({ id: "one", sits: true });
+    expect(desk.state().taken).toBe(1);
+    pass(1_000);
+    expect(desk.state().taken).toBe(1);
+    again.part("served");
+    expect([desk.state().taken, desk.isEmpty]).toEqual([0, true]);
+  });
+
+  // planted: the old socket's end taken for the request's
+  it("keeps its one seat, where the desk sees the old socket go later", () => {
+    const { come, desk, pass } = warmDesk();
+    const old = come({ id: "one" });
+    const again = come({ id: "one", sits: true });
+    expect([old.isGone(), again.isGone(), desk.state().taken]).toEqual([true, false, 1]);
+    old.part("stopped");
+    pass(1_000);
+    expect(desk.state().taken).toBe(1);
+    again.part("served");
+    expect([desk.state().taken, desk.isEmpty]).toEqual([0, true]);
+  });
+
+  // planted: who waits waits twice
+  it("waits once, and is the one who is seated", () => {
+    const { come, desk } = warmDesk();
+    const sitting = [come(), come()];
+    const old = come({ id: "one" });
+    const again = come({ id: "one", waitedMs: 100 });
+    expect(desk.state()).toMatchObject({ taken: 2, waiting: 1 });
+    old.part("stopped");
+    expect(desk.state()).toMatchObject({ taken: 2, waiting: 1 });
+    for (const { part } of sitting) part("served");
+    expect([old.isSeated(), again.isSeated()]).toEqual([false, true]);
+    again.part("served");
+    expect([desk.state(), desk.isEmpty]).toEqual([expect.objectContaining({ taken: 0, waiting: 0 }), true]);
+    expect(come().isSeated()).toBe(true);
+  });
+
+  // planted: a seat whose word was lost stays taken; a probe that nobody makes
+  it("is seated anew where it never heard that it sat", () => {
+    const { come, desk, pass } = openDesk();
+    const old = come({ id: "one" });
+    expect(old.last()).toEqual({ seated: true, probe: true });
+    old.part("stopped");
+    const again = come({ id: "one", waitedMs: 100 });
+    expect([again.last(), desk.state().taken]).toEqual([{ seated: true, probe: true }, 1]);
+    pass(1_000);
+    expect([come().isSeated(), desk.state().taken]).toEqual([false, 1]);
+    desk.hear("one", "answered");
+    expect(desk.state().taken).toBe(2);
+  });
+
+  // planted: who sits again no longer finds out, and a second one is let in
+  it("goes on finding out whether the backend is up", () => {
+    const { come, desk } = openDesk();
+    come({ id: "one" });
+    come({ id: "one", sits: true });
+    const next = come();
+    expect(next.last()).toEqual({ place: 1 });
+    desk.hear("one", "answered");
+    expect(next.last()).toEqual({ seated: true, probe: false });
+  });
+});
+
 describe("a desk that is opened anew", () => {
   // planted: seats given at once; who sits counted only when it asks
   it("waits for those who sit to say so, where its predecessor was busy", () => {
@@ -222,7 +293,7 @@ describe("a desk that is opened anew", () => {
     const again = [come({ sits: true }), come({ sits: true }), come({ sits: true })];
     pass(2_000);
     expect([newcomer.isSeated(), desk.state()]).toEqual([false, expect.objectContaining({ taken: 3, waiting: 1 })]);
-    for (const { id } of again.slice(0, 2)) desk.part(id, "served");
+    for (const { part } of again.slice(0, 2)) part("served");
     expect(newcomer.isSeated()).toBe(true);
   });
 
@@ -233,10 +304,10 @@ describe("a desk that is opened anew", () => {
 
   // planted: their time in the queue forgotten
   it("keeps the order of those who waited", () => {
-    const { come, desk } = openDesk({ busyUntil: 0, warmAt: 999_999 });
+    const { come } = openDesk({ busyUntil: 0, warmAt: 999_999 });
     const sitting = [come({ sits: true }), come({ sits: true })];
     const [second, first] = [come({ waitedMs: 1_000 }), come({ waitedMs: 5_000 })];
-    desk.part(sitting[0]?.id ?? "", "served");
+    sitting[0]?.part("served");
     expect([first?.isSeated(), second?.isSeated()]).toEqual([true, false]);
   });
 });

@@ -54,7 +54,10 @@ interface Guest {
  */
 export class Desk {
   readonly #queue = new SeatQueue({ count: 1, queue: 0, lowerShare: 0 });
+  /** One a request: of two sockets of it the later counts. */
   readonly #guests = new Map<string, Guest>();
+  /** Who has gone and whose seat is about to be free. */
+  readonly #stopping = new Map<string, Guest>();
   readonly #around: Surroundings;
   readonly #opensAt: number;
   #warmAt: number;
@@ -85,9 +88,13 @@ export class Desk {
     return { count, taken, waiting, cold, ...(serviceMs !== undefined && { serviceMs: Math.round(serviceMs) }) };
   }
 
-  /** A request comes, and is told at once that it sits, at which place it waits, or that it is refused. */
+  /**
+   * A request comes, and is told at once that it sits, at which place it waits, or that it is refused. One that is known opened its socket anew: it
+   * takes nothing beside what it had, whichever end sees first that the old socket is lost.
+   */
   come(ask: Ask, caller: Caller): void {
     const now = this.#around.now();
+    this.#forget(ask, now);
     this.#queue.rules = ask.rules;
     this.#coldAfterMs = ask.rules.coldAfterMs;
     const asking = { ...ask, seats: Math.max(1, ask.seats), since: now - ask.waitedMs };
@@ -125,10 +132,10 @@ export class Desk {
     if (said === "answered") this.#answered(id);
   }
 
-  /** A caller has gone, with or without a word. */
-  part(id: string, parting: Parting): void {
+  /** A caller has gone, with or without a word. One whose request came again over another socket has no say any more. */
+  part(id: string, caller: Caller, parting: Parting): void {
     const guest = this.#guests.get(id);
-    if (!guest) return;
+    if (guest?.caller !== caller) return;
     this.#guests.delete(id);
     if (guest.endsAt === undefined) {
       this.#queue.leave(id);
@@ -141,7 +148,12 @@ export class Desk {
       return;
     }
     if (parting === "failed") this.#warmAt = 0;
-    this.#around.after(STOPPING_MS, () => this.#free(id, false));
+    this.#stopping.set(id, guest);
+    this.#around.after(STOPPING_MS, () => {
+      if (this.#stopping.get(id) !== guest) return;
+      this.#stopping.delete(id);
+      this.#free(id, false);
+    });
   }
 
   /** Called a few times a second while anybody is here. */
@@ -150,7 +162,7 @@ export class Desk {
     for (const guest of [...this.#guests.values()]) {
       const { asking, endsAt, waitsUntil, caller, heardAt } = guest;
       if (now - heardAt > SILENCE_MS || (endsAt !== undefined && endsAt <= now)) {
-        this.part(asking.id, "stopped");
+        this.part(asking.id, caller, "stopped");
         caller.hangUp();
       } else if (endsAt === undefined && waitsUntil <= now) {
         this.#dismiss(asking.id, "wait");
@@ -166,6 +178,17 @@ export class Desk {
       for (const { caller } of this.#guests.values()) caller.say({ ping: true });
     }
     this.#keep(now);
+  }
+
+  /** What is here of an earlier socket of this request. */
+  #forget({ id, sits }: Ask, now: number): void {
+    this.#guests.get(id)?.caller.hangUp();
+    this.#guests.delete(id);
+    this.#stopping.delete(id);
+    this.#queue.leave(id);
+    this.#queue.release(id, now, false);
+    // Who sits goes on finding out.
+    if (!sits && this.#probe === id) this.#probe = undefined;
   }
 
   #isWarm(now: number): boolean {

@@ -54,14 +54,15 @@ export class Seats {
     if (!ask) return new Response(null, { status: 400 });
     const { 0: theirs, 1: ours } = new WebSocketPair();
     ours.accept();
+    const caller = callerOver(ours);
     ours.addEventListener("message", ({ data }) => desk.hear(ask.id, String(data)));
     ours.addEventListener("close", ({ reason }) => {
-      desk.part(ask.id, PARTINGS.has(reason) ? (reason as Parting) : "stopped");
+      desk.part(ask.id, caller, PARTINGS.has(reason) ? (reason as Parting) : "stopped");
       if (reason === "failed") void this.#ask(watch);
       hangUp(ours);
     });
-    ours.addEventListener("error", () => desk.part(ask.id, "stopped"));
-    desk.come(ask, callerOver(ours));
+    ours.addEventListener("error", () => desk.part(ask.id, caller, "stopped"));
+    desk.come(ask, caller);
     this.#tick(desk, watch);
     return new Response(null, { status: 101, webSocket: theirs });
   }
