@@ -1,7 +1,7 @@
 import { watched, watchOf } from "./compose.ts";
 import { type Caller, Desk, type Memory } from "./desk.ts";
 import type { Watch } from "./watch.ts";
-import type { Ask, Parting, Word } from "./words.ts";
+import { askOf, type Parting, type Word } from "./words.ts";
 
 /** The bindings of wrangler.toml; beside them what it takes to ask backends how they are, as the gateway has it. */
 export interface SeatsEnvironment {
@@ -115,19 +115,6 @@ export default {
     await Promise.allSettled(watched.map(ask));
   },
 } satisfies ExportedHandler<SeatsEnvironment>;
-
-/** Gateways write it; only what would do harm if it were missing is looked at. */
-function askOf(header: string | null): Ask | undefined {
-  try {
-    const ask: Partial<Ask> = JSON.parse(header ?? "");
-    const { id, tenant, rank, rules } = ask;
-    const isWhole =
-      typeof id === "string" && typeof tenant === "string" && Number.isFinite(rank) && typeof rules === "object";
-    return isWhole ? (ask as Ask) : undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 function callerOver(socket: WebSocket): Caller {
   return {

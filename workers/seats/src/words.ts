@@ -21,6 +21,22 @@ export interface Ask {
   readonly rules: SeatRules & { readonly coldAfterMs: number };
 }
 
+/**
+ * What the header says; undefined where it is not whole. Fails closed: one number that is missing would seat everybody, or keep one for ever.
+ */
+export function askOf(header: string | null): Ask | undefined {
+  try {
+    const ask: Partial<Ask> = JSON.parse(header ?? "");
+    const { id, tenant, rank, seats, patienceMs, waitedMs, leaseMs } = ask;
+    const { count, queue, lowerShare, coldAfterMs }: Partial<Ask["rules"]> = ask.rules ?? {};
+    const numbers = [rank, seats, patienceMs, waitedMs, leaseMs, count, queue, lowerShare, coldAfterMs];
+    const isWhole = typeof id === "string" && typeof tenant === "string" && numbers.every(Number.isFinite);
+    return isWhole ? (ask as Ask) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 export type Why = "full" | "shed" | "wait";
 
 export type Word =
