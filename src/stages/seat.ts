@@ -41,11 +41,19 @@ export async function sit(
   let first: Place | undefined;
   let reply: SeatReply = { kind: "unavailable", detail: "no_binding" };
   if (gateway.seats) {
-    const hear = (place: Place) => {
-      first ??= place;
-      if ((place.aboutMs ?? 0) < rules.tellFromMs && waitedMs() < rules.tellFromMs) return;
-      notes.waiting = place;
+    let last: Place | undefined;
+    let quiet = () => {};
+    const tell = () => {
+      if (notes.waiting === last) return;
+      notes.waiting = last;
       notes.onWaiting?.();
+    };
+    const hear = (place: Place) => {
+      // Where nobody moves there is no other news.
+      if (!first) quiet = alarm.after(rules.tellFromMs - waitedMs(), tell);
+      first ??= place;
+      last = place;
+      if ((place.aboutMs ?? 0) >= rules.tellFromMs || waitedMs() >= rules.tellFromMs) tell();
     };
     const { count, queue, lowerShare, coldAfterMs } = rules;
     const wait = gateway.seats.take(
@@ -66,6 +74,7 @@ export async function sit(
     withdrawal?.onGone(() => wait.leave());
     reply = await wait.outcome;
     overdue();
+    quiet();
     stay();
     notes.waiting = undefined;
   }

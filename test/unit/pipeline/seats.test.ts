@@ -40,7 +40,7 @@ interface Desk {
 
 /** Tells the places, then replies; `undefined` never does. */
 function desk(reply: Exclude<SeatReply, { kind: "seated" }> | "seated" | undefined, options: Options = {}): Desk {
-  const { rules = {}, places = [] } = options;
+  const { rules = {}, places = [], waitsMs = 0 } = options;
   const asked: SeatRequest[] = [];
   const words: string[] = [];
   const { openai } = PLAYED_CONFIG.backends;
@@ -70,6 +70,7 @@ function desk(reply: Exclude<SeatReply, { kind: "seated" }> | "seated" | undefin
                 hear(place);
                 await new Promise((done) => setTimeout(done, 5));
               }
+              await new Promise((done) => setTimeout(done, waitsMs));
               if (reply !== undefined) resolve(reply === "seated" ? { kind: "seated", seat } : reply);
             }, 5);
           });
@@ -89,6 +90,8 @@ function desk(reply: Exclude<SeatReply, { kind: "seated" }> | "seated" | undefin
 interface Options {
   readonly rules?: Partial<SeatsConfig>;
   readonly places?: readonly Place[];
+  /** After the last of them. */
+  readonly waitsMs?: number;
 }
 
 const seatOf = (event: { readonly decisions: readonly { readonly step: string }[] }) =>
@@ -201,6 +204,15 @@ describe("a stream that waits", () => {
       expect(readStream(caller, body)).toMatchObject({ text: "One two", finished: 1, closed: true });
     },
   );
+
+  // planted: told only where the place changes; told again though it is what it was
+  it("is told its place once, where nobody moves", async () => {
+    for (const places of [[{ place: 3 }], [{ place: 4 }, { place: 3 }], [{ place: 3, aboutMs: 50 }]]) {
+      const { more } = desk("seated", { places, waitsMs: 100, rules: { tellFromMs: 30 } });
+      const { body } = await play(STREAM, answers, more);
+      expect([...body.matchAll(/^: place (\d)/gm)].map(([, place]) => place)).toEqual(["3"]);
+    }
+  });
 
   it("is told nothing of a short wait, and its failure is a status", async () => {
     const brief = desk({ kind: "refused", why: "shed" }, { places: [{ place: 1, aboutMs: 900 }] });
