@@ -72,8 +72,12 @@ export const INTERNAL: Failure = {
 
 /** Whether the next attempt may be tried after this failure (before the first token). */
 export function isFallbackWorthy(failure: Failure): boolean {
-  if (failure.final === true) return false;
-  switch (failure.type) {
+  return failure.final !== true && isOfBackends(failure);
+}
+
+/** Whether it says how the backends are, and nothing about the request; also where nothing may follow it. */
+export function isOfBackends({ type }: Failure): boolean {
+  switch (type) {
     case "backend_unavailable":
     case "backend_overloaded":
     case "backend_timeout":

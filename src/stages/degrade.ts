@@ -2,7 +2,7 @@ import { breakerOf, byHand } from "../core/breaker.ts";
 import type { Config, Route, Target } from "../core/config.ts";
 import { type Degraded, NOBODY } from "../core/degradation.ts";
 import type { AnswerOrigin, Continued, Resolved } from "../core/exchange.ts";
-import { type Failure, isFallbackWorthy } from "../core/failure.ts";
+import { type Failure, isOfBackends } from "../core/failure.ts";
 import { loadStateOf } from "../core/load.ts";
 import type { RouteRule } from "../core/route-rules.ts";
 import { phaseOf } from "../routing/breaker.ts";
@@ -136,6 +136,6 @@ export function reportLevel(
     return;
   }
   const { failure } = ended;
-  if (!isFallbackWorthy(failure) || (notes.attemptsBegun === 0 && failure.type !== "backend_overloaded")) return;
+  if (!isOfBackends(failure) || (notes.attemptsBegun === 0 && failure.type !== "backend_overloaded")) return;
   gateway.routeLevels.report(route.alias, level, true);
 }

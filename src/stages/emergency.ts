@@ -3,7 +3,7 @@ import { breakerOf, byHand } from "../core/breaker.ts";
 import { NOBODY } from "../core/degradation.ts";
 import { choicesOf } from "../core/draft.ts";
 import type { Admitted, LiveAnswer, WholeAnswer } from "../core/exchange.ts";
-import { type Failure, isFallbackWorthy } from "../core/failure.ts";
+import { type Failure, isOfBackends } from "../core/failure.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import { phaseOf } from "../routing/breaker.ts";
 import type { Gateway } from "./gateway.ts";
@@ -28,7 +28,7 @@ export async function unlessEmergency(
   if (finds(exchange, gateway)) {
     notes.decisions.push({ step: "degrade", decision: "asked" });
     const found = await ask();
-    if (found.ok || !isFallbackWorthy(found.failure)) return found;
+    if (found.ok || !isOfBackends(found.failure)) return found;
   }
   const answer = fixedAnswer(exchange);
   notes.decisions.push({ step: "degrade", decision: answer ? "fixed_answer" : "unavailable" });

@@ -20,6 +20,11 @@ backends:
     price: {inputPerMillion: 1, outputPerMillion: 1}
   little: *backend
   cloud: *backend
+  seated:
+    formats: [openai-chat]
+    baseUrl: {url: "http://127.0.0.1:2"}
+    price: {inputPerMillion: 1, outputPerMillion: 1}
+    seats: {count: 1}
 routes:
   chat:
     targets:
@@ -31,6 +36,9 @@ routes:
     targets: [{backend: home, model: large}]
     maxAttempts: 1
     degradation: {emergency: {}, upAfterMs: 20000, errorRate: {minimum: 4}}
+  crowded:
+    targets: [{backend: seated, model: large}]
+    degradation: {emergency: {answer: "We are away."}, upAfterMs: 20000, errorRate: {minimum: 4}}
   kept:
     targets:
       - {name: large, backend: home, model: large}
@@ -66,6 +74,8 @@ export class Isolate {
   readonly cache = new Map<string, string>();
   /** A limit stops whoever comes. */
   refuses = false;
+  /** Whether there is a seat nowhere. */
+  isFull: boolean = false;
   /** What Redis says with each admission. */
   says: Partial<SharedState> = {};
   #now = NOW;
@@ -98,7 +108,15 @@ export class Isolate {
       {
         clock: this.#clock,
         config: () => this.#config,
-        availableBackends: new Set(["home", "little", "cloud"]),
+        availableBackends: new Set(["home", "little", "cloud", "seated"]),
+        seats: {
+          take: () => ({
+            outcome: Promise.resolve(
+              this.isFull ? { kind: "refused", why: "full" } : { kind: "unavailable", detail: "connect" },
+            ),
+            leave: () => undefined,
+          }),
+        },
         breakers: this.#breakers,
         loads: this.#loads,
         routeLevels: this.#levels,

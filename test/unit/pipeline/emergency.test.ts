@@ -44,6 +44,20 @@ describe("a route in an emergency", () => {
     expect([given.status, given.degraded, given.models]).toEqual([503, "emergency", []]);
   });
 
+  // planted: what nothing may follow not counted as shed; such a failure answered in place of the fixed words
+  it("comes of requests that got no seat, and answers the one that finds out as the rest", async () => {
+    const isolate = new Isolate();
+    isolate.isFull = true;
+    for (const says of ["One.", "Two.", "Three.", "Four."]) {
+      const shed = await isolate.ask("crowded", { says });
+      expect([shed.status, shed.event.failure, shed.degraded]).toEqual([503, "backend_overloaded", undefined]);
+    }
+    const asks = await isolate.ask("crowded", other("Five."));
+    expect([asks.status, asks.degraded, asks.models]).toEqual([200, "emergency", []]);
+    expect(asks.said.map(([word]) => word)).toEqual(["emergency", "probe", "asked", "fixed_answer"]);
+    expect(asks.event.decisions).toContainEqual(expect.objectContaining({ step: "seat", decision: "refused" }));
+  });
+
   // planted: Retry-After a constant; the failure counted as the backends'
   it("says 503 without one, and when the first breaker may close", async () => {
     const isolate = new Isolate();
