@@ -134,7 +134,7 @@ describe("4 seats, 200 callers of three tiers at two gateways", () => {
     }
   });
 
-  // planted: ranks not sent; who left is not let go
+  // planted: the lowest tier first; who left is not let go
   test("enterprise waits at most one service time, and everybody is settled", async () => {
     const books = new Map(
       await Promise.all(
@@ -155,15 +155,14 @@ describe("4 seats, 200 callers of three tiers at two gateways", () => {
     const enterprise = rows.filter(({ tier }) => tier === "enterprise");
     expect(enterprise).toHaveLength(20);
     const seated = enterprise.map(({ decisions }) => {
-      const all = JSON.parse(decisions ?? "[]") as { step: string; decision: string; reason: string; ioMs: number }[];
+      const all = JSON.parse(decisions ?? "[]") as { step: string; reason: string }[];
       return all.find(({ step }) => step === "seat");
     });
-    // A service time is as many seats given back as there are. By the clock it is that plus what a busy machine adds, so only the middle is looked at.
+    // A service time is as many seats given back as there are: the desk counts them, whatever a busy machine adds by the clock.
     for (const one of seated) expect(Number(one?.reason.split("_").at(-1))).toBeLessThanOrEqual(SEATS);
-    const waits = seated.map((one) => one?.ioMs ?? Number.NaN).sort((a, b) => a - b);
-    const charges = [...books.values()].flatMap(({ charges: own }) => [...own.values()].flat());
-    const slowestMs = Math.max(...charges.map(({ duration_ms }) => Number(duration_ms)).filter((ms) => ms < 1_000));
-    expect(waits[Math.floor(waits.length / 2)]).toBeLessThanOrEqual(slowestMs);
+    const { outwaited } = await deskOf(stack, "home");
+    expect(outwaited["-10"]).toBeLessThanOrEqual(SEATS);
+    expect(outwaited["10"]).toBeGreaterThan(SEATS);
   });
 
   // planted: the stream that waits hears nothing of the queue
@@ -172,8 +171,10 @@ describe("4 seats, 200 callers of three tiers at two gateways", () => {
     const places = told.flatMap((one) => (one.status === "fulfilled" ? [one.value.places] : []));
     const often = places.filter((own) => own.length >= 3);
     expect(often.length).toBeGreaterThan(100);
-    // A caller of a better tier moves others back by one.
-    for (const own of often) expect(own.at(-1)).toBeLessThan(Math.max(...own));
+    // Others move one back: callers of a better tier, and of a tenant who has fewer. Who stands near the front may sit before it hears of more.
+    const far = often.filter((own) => Math.max(...own) > 5 * SEATS);
+    expect(far.length).toBeGreaterThan(100);
+    for (const own of far) expect(own.at(-1)).toBeLessThan(Math.max(...own));
     expect(often.filter((own) => Number(own.at(-1)) < Number(own[0])).length).toBeGreaterThan(100);
   });
 });

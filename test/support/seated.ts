@@ -72,6 +72,8 @@ export interface DeskState {
   readonly taken: number;
   readonly waiting: number;
   readonly cold: boolean;
+  /** By rank: the most seats that were given back while one of it waited. */
+  readonly outwaited: Readonly<Record<string, number>>;
   readonly serviceMs?: number;
 }
 

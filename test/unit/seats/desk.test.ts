@@ -200,6 +200,24 @@ describe("who waits", () => {
     expect(desk.state()).toMatchObject({ taken: 2, waiting: 0 });
   });
 
+  // planted: counted from the desk's beginning; the shortest wait kept
+  it("is counted by the seats that are given back meanwhile", () => {
+    const { come, desk } = warmDesk();
+    const sitting = [come(), come()];
+    const free = [come({ rank: 10 }), come({ rank: 10 })];
+    for (const one of sitting) {
+      come({ rank: -10 });
+      one.part("served");
+    }
+    const better = come({ rank: -10 });
+    better.part("left");
+    expect(desk.state().outwaited).toEqual({ "-10": 1, "0": 0 });
+    for (const { part } of free) part("left");
+    const last = come({ rank: 10 });
+    expect(desk.state().outwaited["10"]).toBeUndefined();
+    last.part("left");
+  });
+
   it("makes room for a better tier, and is told so", () => {
     const { come } = warmDesk();
     const rules = { ...RULES, queue: 1 };

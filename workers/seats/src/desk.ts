@@ -45,6 +45,8 @@ interface Guest {
   endsAt: number | undefined;
   told: number | undefined;
   heardAt: number;
+  /** How many seats had been given back when it came. */
+  readonly cameAfter: number;
 }
 
 /**
@@ -64,6 +66,10 @@ export class Desk {
   #coldAfterMs = 0;
   /** The one who finds out. */
   #probe: string | undefined;
+  /** Seats given back so far. */
+  #givenBack = 0;
+  /** By rank: the most that were given back while one of it waited. As many as there are seats: one time at a seat. */
+  readonly #outwaited = new Map<number, number>();
   #keptAt = 0;
   #pingedAt = 0;
   #toldAt = 0;
@@ -85,7 +91,15 @@ export class Desk {
   state() {
     const { count, taken, waiting, serviceMs } = this.#queue;
     const cold = !this.#isWarm(this.#around.now());
-    return { count, taken, waiting, cold, ...(serviceMs !== undefined && { serviceMs: Math.round(serviceMs) }) };
+    const outwaited = Object.fromEntries(this.#outwaited);
+    return {
+      count,
+      taken,
+      waiting,
+      cold,
+      outwaited,
+      ...(serviceMs !== undefined && { serviceMs: Math.round(serviceMs) }),
+    };
   }
 
   /**
@@ -106,6 +120,7 @@ export class Desk {
       endsAt: undefined,
       told: undefined,
       heardAt: now,
+      cameAfter: this.#givenBack,
     };
     if (ask.sits) {
       this.#guests.set(ask.id, guest);
@@ -217,6 +232,8 @@ export class Desk {
       const guest = this.#guests.get(id);
       if (!guest) continue;
       guest.endsAt = now + guest.leaseMs;
+      const { rank } = guest.asking;
+      this.#outwaited.set(rank, Math.max(this.#outwaited.get(rank) ?? 0, this.#givenBack - guest.cameAfter));
       if (probing) this.#probe = id;
       guest.caller.say({ seated: true, probe: probing });
     }
@@ -236,6 +253,7 @@ export class Desk {
   #free(id: string, served: boolean): void {
     if (this.#probe === id) this.#probe = undefined;
     this.#queue.release(id, this.#around.now(), served);
+    this.#givenBack++;
     this.#advance();
   }
 
