@@ -116,6 +116,23 @@ it("gives the seat of one who died to the next, and lets those who died waiting 
   await until(async () => (await stateOf("home")).taken === 0);
 });
 
+// planted: who comes again sits a second time; the old socket's end taken for the request's
+it("keeps one seat for a request that opens its socket again, whichever end sees first that it was lost", async () => {
+  const seen = await sit("again", { id: "one" });
+  await until(() => seen.said().includes('"seated":true'));
+  seen.socket.resetAndDestroy();
+  await pause(50);
+  const unseen = await sit("again", { id: "one", sits: true });
+  await pause(500);
+  expect(await stateOf("again")).toMatchObject({ taken: 1 });
+  const last = await sit("again", { id: "one", sits: true });
+  unseen.socket.resetAndDestroy();
+  await pause(500);
+  expect(await stateOf("again")).toMatchObject({ taken: 1 });
+  last.socket.destroy();
+  await until(async () => (await stateOf("again")).taken === 0);
+});
+
 // planted: one object for all backends
 it("has a desk for each backend", async () => {
   const one = await sit("one");
@@ -146,5 +163,6 @@ it("remembers over a restart that it was busy", async () => {
 it("answers what it cannot read with an error", async () => {
   expect((await fetch(`${base()}/`)).status).toBe(404);
   expect((await fetch(`${base()}/Not/A/Backend`)).status).toBe(404);
-  await expect(sit("home", { rank: Number.NaN })).rejects.toThrow("status 400");
+  for (const name of ["rank", "seats", "leaseMs"])
+    await expect(sit("home", { [name]: Number.NaN })).rejects.toThrow("status 400");
 });
