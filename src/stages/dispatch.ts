@@ -17,7 +17,7 @@ import { CANCELLED, type PlannedAttempt } from "./running-attempt.ts";
 
 /**
  * Walks the chain in order until a step gives its first real token. Each attempt is built from the same untouched exchange. A failure leads on
- * by its trigger to the next step that stands for it; steps that do not are passed over for good. The last failure is the caller's; one that
+ * by its trigger to the next step that stands for it; steps that do not are passed over for good. The most telling failure is the caller's; one that
  * no step mends (a 400) ends the walk at once. The route's delay budget and its `maxAttempts` hold over all of it, retries and a hedge included.
  */
 export function dispatch(
@@ -119,11 +119,11 @@ class Walk {
       const { failure } = result;
       this.#failed(from, failure, ioMs);
       const trigger = triggerOf(failure);
-      if (trigger === undefined) return result;
+      if (trigger === undefined) return fail(this.#last);
       const onward: Onward = { trigger, from };
       const leadsOn = this.#leadsOn(onward);
       // Nobody else may mend it, and the caller can.
-      if (!leadsOn && (trigger === "context" || trigger === "filter")) return result;
+      if (!leadsOn && isRefusal(trigger)) return fail(this.#last);
       if (leadsOn || this.#at !== at) return onward;
       const delayMs = retryDelayMs({
         failure,
@@ -269,9 +269,19 @@ function isLedTo({ target }: PlannedAttempt, { trigger, from }: Onward): boolean
   return leadsTo(target, trigger) && (trigger !== "context" || isRoomier(target, from.target));
 }
 
-/** What the caller is told at the end: that something was tried and failed says more than that a format did not fit. */
+/**
+ * What the caller is told at the end. That something was tried and failed says more than that a format did not fit. What a filter or a context said
+ * was about the request, and stands whatever befell those who were asked in its place: a 503 would have the client send it again.
+ */
 function moreTelling(earlier: Failure, later: Failure): Failure {
+  const said = triggerOf(earlier);
+  if (said === "filter" || (said === "context" && later.type !== "backend_rejected")) return earlier;
   return triggerOf(later) === "format" && earlier !== NOBODY ? earlier : later;
+}
+
+/** The request was refused, and only the one who sent it or a step that is meant for it may mend that. */
+function isRefusal(trigger: Trigger | undefined): boolean {
+  return trigger === "context" || trigger === "filter";
 }
 
 /** Nobody reads it; a whole one is over and booked. */
