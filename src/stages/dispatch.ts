@@ -1,7 +1,6 @@
-import { isText } from "../core/answer.ts";
 import { breakerOf, byHand } from "../core/breaker.ts";
-import { choicesOf, isGenerative } from "../core/draft.ts";
-import type { Admitted, LiveAnswer } from "../core/exchange.ts";
+import { isGenerative } from "../core/draft.ts";
+import type { Admitted, LiveAnswer, WholeAnswer } from "../core/exchange.ts";
 import type { Failure, FailureType } from "../core/failure.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import type { Trigger } from "../core/triggers.ts";
@@ -10,9 +9,9 @@ import { within } from "../routing/plan.ts";
 import { retryDelayMs } from "../routing/retry.ts";
 import { isOutage, isRoomier, leadsTo, triggerOf } from "../routing/triggers.ts";
 import { attempt } from "./attempt.ts";
+import { isFilteredAnswer, letGo } from "./filtered.ts";
 import type { Gateway } from "./gateway.ts";
 import { type RaceEnd, race } from "./hedge.ts";
-import { isFiltered } from "./meter.ts";
 import { CANCELLED, type PlannedAttempt } from "./running-attempt.ts";
 
 /**
@@ -73,7 +72,7 @@ class Walk {
   /** The furthest step of the chain that was begun. */
   #at = 0;
   #last: Failure = NOBODY;
-  #filtered: LiveAnswer | undefined;
+  #filtered: WholeAnswer | undefined;
   #isHedged = false;
 
   constructor(exchange: Admitted, attempts: readonly PlannedAttempt[], gateway: Gateway) {
@@ -106,13 +105,11 @@ class Walk {
       const ioMs = clock.now() - startedAt;
       if (result.ok) {
         const onward: Onward = { trigger: "filter", from };
-        if (!this.#isFiltered(result.value) || !this.#leadsOn(onward)) {
+        if (!isFilteredAnswer(this.#exchange, result.value) || !this.#leadsOn(onward)) {
           this.#note("answered", from.backend.name, ioMs);
           return result;
         }
-        this.#note("filtered", from.backend.name, ioMs);
-        if (this.#filtered) discard(result.value);
-        else this.#filtered = result.value;
+        await this.#keep(from, result.value, ioMs);
         return onward;
       }
       if (departure.gone) return fail(CANCELLED);
@@ -233,20 +230,17 @@ class Walk {
   /** A filter's answer is one: it is given where no other step answers. */
   #over(result: Result<LiveAnswer>): Result<LiveAnswer> {
     const filtered = this.#filtered;
-    if (!filtered) return result;
-    if (result.ok || this.#exchange.departure.gone) {
-      discard(filtered);
-      return result;
-    }
+    if (!filtered || result.ok || this.#exchange.departure.gone) return result;
     this.#note("answered", filtered.origin.backend);
     return ok(filtered);
   }
 
-  #isFiltered(live: LiveAnswer): boolean {
-    if (choicesOf(this.#exchange.draft) !== 1) return false;
-    if (live.kind === "stream") return live.filtered === true;
-    const [choice] = isText(live.answer) ? live.answer.choices : [];
-    return choice !== undefined && choice.blocks.length === 0 && isFiltered(choice.finish);
+  /** Kept, in case no other step answers: the first one's. */
+  async #keep(from: PlannedAttempt, live: LiveAnswer, ioMs?: number): Promise<void> {
+    this.#note("filtered", from.backend.name, ioMs);
+    const whole = await letGo(this.#exchange, live);
+    if (whole.ok) this.#filtered ??= whole.value;
+    else this.#failed(from, whole.failure);
   }
 
   #failed(failed: PlannedAttempt, failure: Failure, ioMs?: number): void {
@@ -282,11 +276,6 @@ function moreTelling(earlier: Failure, later: Failure): Failure {
 /** The request was refused, and only the one who sent it or a step that is meant for it may mend that. */
 function isRefusal(trigger: Trigger | undefined): boolean {
   return trigger === "context" || trigger === "filter";
-}
-
-/** Nobody reads it; a whole one is over and booked. */
-function discard(live: LiveAnswer): void {
-  if (live.kind === "stream") live.cancel();
 }
 
 function pause(delayMs: number, { alarm, departure }: Admitted): Promise<void> {

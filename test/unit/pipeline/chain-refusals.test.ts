@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-
-import { ask, configOf, contextError, says } from "../../support/chain.ts";
+import { ok } from "../../../src/core/result.ts";
+import { answers, ask, type Behaviour, configOf, contextError, filters, says } from "../../support/chain.ts";
 
 /** What a filter or a context said, and what is left of it while the chain goes on. */
 
@@ -35,5 +35,43 @@ describe("a refusal that led on", () => {
   it("is not lost where the next refuses the request for another reason", async () => {
     const played = await ask(chain("filter"), { a: filtered, b: says(400, { message: "no such parameter" }) });
     expect([played.status, played.body.includes("content_filter")]).toEqual([400, true]);
+  });
+});
+
+describe("a filtered stream that is held", () => {
+  /** The filter's finish, and a connection that stays open behind it. */
+  const lingers: Behaviour = async (signal) => {
+    const answered = await filters(signal, 1);
+    const text = answered.ok ? await answered.value.text() : "";
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode(text.slice(0, text.indexOf("data: [DONE]"))));
+        signal.addEventListener("abort", () => controller.error(new Error("aborted")));
+      },
+    });
+    return ok(new Response(body, { headers: { "content-type": "text/event-stream" } }));
+  };
+
+  // planted: the stream is kept as it is
+  it.each([
+    ["ends", filters, "completed"],
+    ["lingers", lingers, "cancelled"],
+  ])("and %s has let go of its backend before the next is asked", async (_, first, outcome) => {
+    for (const stream of [true, false]) {
+      const world = { a: first, b: answers("b") };
+      const played = await ask(chain("filter"), world, { stream });
+      expect([played.body.includes('"b"'), played.attempts]).toEqual([
+        true,
+        [`a attempt ${outcome}`, "b attempt completed"],
+      ]);
+      const [held, next] = played.event.attempts;
+      expect((held?.startedAt ?? 0) + (held?.durationMs ?? 0)).toBeLessThanOrEqual(next?.startedAt ?? 0);
+      const nobody = await ask(chain("filter"), { ...world, b: says(500, {}) }, { stream });
+      expect([nobody.status, nobody.body.includes("content_filter"), nobody.event.outcome]).toEqual([
+        200,
+        true,
+        "completed",
+      ]);
+    }
   });
 });
