@@ -1,0 +1,107 @@
+import { describe, expect, it } from "vitest";
+import type { Config, SeatsConfig } from "../../../src/core/config.ts";
+import type { SeatReply } from "../../../src/core/ports.ts";
+import type { Gateway } from "../../../src/stages/gateway.ts";
+import { answers, ask, type Behaviour, configOf, dawdles, filters, hangs, says, waited } from "../../support/chain.ts";
+import { begin } from "../../support/pipeline.ts";
+
+/** How a race of two ends where neither simply wins: filters, seats, bugs and clients that leave. */
+
+const route = (second = "", more = "") => `
+  chat:
+    targets: [{backend: a, model: small}]
+    fallbacks: [{backend: b, model: large${second}}]
+    delayBudgetMs: 2000
+    hedge: {afterMs: 40}
+${more}`;
+const config = configOf(route());
+const ALL = ", on: [connect, first-token, overloaded, error, filter]";
+
+const after =
+  (ms: number, behaviour: Behaviour): Behaviour =>
+  async (signal, call) => {
+    await waited(ms, signal);
+    return behaviour(signal, call);
+  };
+
+const RULES: SeatsConfig = {
+  count: 1,
+  queue: 10,
+  maxWaitMs: 20_000,
+  spill: { afterMs: 5_000, tiers: [] },
+  lowerShare: 0.1,
+  tellFromMs: 2_000,
+  coldAfterMs: 60_000,
+};
+
+/** `config` with seats at one backend, each given after `waitMs`, and what became of them. */
+function seatsAt(
+  name: string,
+  from: Config,
+  waitMs: number,
+): { config: Config; words: string[]; more: Partial<Gateway> } {
+  const backend = from.backends[name];
+  if (!backend) throw new Error(`no backend ${name}`);
+  const words: string[] = [];
+  const seat = { answered: () => words.push("answered"), release: (how: string) => words.push(how) };
+  return {
+    config: { ...from, backends: { ...from.backends, [name]: { ...backend, seats: RULES } } },
+    words,
+    more: {
+      seats: {
+        take: () => {
+          let left: (reply: SeatReply) => void = () => undefined;
+          const outcome = new Promise<SeatReply>((resolve) => {
+            left = resolve;
+            setTimeout(() => resolve({ kind: "seated", seat }), waitMs);
+          });
+          return { outcome, leave: () => left({ kind: "left" }) };
+        },
+      },
+    },
+  };
+}
+
+describe("a hedge that was not sent yet", () => {
+  // planted: booked although the backend never heard of it; the seat that it was given is kept
+  it("costs nothing and keeps no seat where the first wins meanwhile", async () => {
+    const before = configOf(route());
+    const { b } = before.backends;
+    if (!b) throw new Error("no backend b");
+    const quirky: Config = { ...before, backends: { ...before.backends, b: { ...b, quirks: ["vllm"] } } };
+    let salted: (salt: string) => void = () => undefined;
+    const salting = new Promise<string>((resolve) => {
+      salted = resolve;
+    });
+    const first = after(90, answers("a"));
+    const a: Behaviour = async (signal, call) => {
+      setTimeout(() => salted("salt"), 130);
+      return first(signal, call);
+    };
+    const world = { a, b: answers("b") };
+    const played = await ask(quirky, world, { stream: false }, { cacheSalt: () => salting });
+    expect([played.asked, played.attempts, played.bugs]).toEqual([["a"], ["a attempt completed"], []]);
+
+    // Seated in the very moment in which the first wins.
+    const seated = seatsAt("b", config, 0);
+    const words: string[] = [];
+    const seat = { answered: () => words.push("answered"), release: (how: string) => words.push(how) };
+    let give: (reply: SeatReply) => void = () => undefined;
+    const just = await ask(
+      seated.config,
+      { a: after(90, answers("a")), b: answers("b") },
+      { stream: false },
+      {
+        seats: {
+          take: () => ({
+            outcome: new Promise<SeatReply>((resolve) => {
+              give = resolve;
+            }),
+            leave: () => give({ kind: "seated", seat }),
+          }),
+        },
+      },
+    );
+    expect([just.asked, just.attempts, words]).toEqual([["a"], ["a attempt completed"], ["stopped"]]);
+  });
+});
