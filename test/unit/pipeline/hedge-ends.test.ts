@@ -105,3 +105,37 @@ describe("a hedge that was not sent yet", () => {
     expect([just.asked, just.attempts, words]).toEqual([["a"], ["a attempt completed"], ["stopped"]]);
   });
 });
+
+const late: Behaviour = async (signal, call) => {
+  const ended = await hangs(signal, call);
+  await waited(30);
+  return ended;
+};
+
+describe("a client that leaves before the first token", () => {
+  // planted: the second of two is booked as a loser
+  it("costs the same however many were asked for it: what neither said is not charged", async () => {
+    for (const hedged of [true, false]) {
+      const hedge = hedged ? "" : "    maxAttempts: 1";
+      const chosen = configOf(route("", hedge));
+      const playing = begin(
+        { caller: "openai-chat", backend: "openai-chat", alias: "chat", stream: true },
+        () => Response.error(),
+        {
+          config: () => chosen,
+          availableBackends: new Set(["a", "b"]),
+          // As connections do: one notices later than the other.
+          transport: { send: ({ backend }, signal) => (backend.name === "a" ? dawdles(signal, 1) : late(signal, 1)) },
+        },
+      );
+      await waited(100);
+      playing.leave();
+      await playing.reply;
+      await playing.settled();
+      const attempts = playing.settlements[0]?.event.attempts ?? [];
+      expect(attempts.map(({ outcome, costNanoUsd, usage }) => [outcome, costNanoUsd, usage])).toEqual(
+        Array(hedged ? 2 : 1).fill(["cancelled", 0, undefined]),
+      );
+    }
+  });
+});
