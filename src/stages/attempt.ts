@@ -76,6 +76,7 @@ export async function attempt(
     late = true;
     running.stop();
   });
+  planned.onSent?.();
   try {
     const sent = await gateway.transport.send(call, running.signal);
     if (!sent.ok) return running.failed(late ? timedOut("headers") : sent.failure);

@@ -8,7 +8,7 @@ import type { PlannedAttempt } from "./running-attempt.ts";
 
 export interface Race {
   readonly first: PlannedAttempt;
-  /** Asked once the first has been silent for `afterMs`: who is asked beside it, or undefined where nobody may be. */
+  /** Asked once the first has been silent for `afterMs` since it was sent: who is asked beside it, or undefined where nobody may be. */
   readonly second: () => PlannedAttempt | undefined;
   readonly afterMs: number;
   /** Whether the other may still answer what failed so. */
@@ -36,12 +36,17 @@ export async function race(
 ): Promise<RaceEnd> {
   const runner = (asked: PlannedAttempt) => {
     const withdrawal = departure();
-    const planned = { ...asked, withdrawal };
+    let onSent = (): void => undefined;
+    const sent = new Promise<void>((resolve) => {
+      onSent = resolve;
+    });
+    const planned = { ...asked, withdrawal, onSent };
     const ended: Promise<Ended> = attempt(planned, exchange, gateway).then((result) => ({ planned: asked, result }));
-    return { asked, ended, withdrawal };
+    return { asked, ended, sent, withdrawal };
   };
   const one = runner(first);
-  const early = await orSilence(one.ended, afterMs, exchange);
+  // Whoever waits for a seat is not slow: whether its tier may go elsewhere meanwhile is the backend's to say.
+  const early = (await Promise.race([one.ended, one.sent])) ?? (await orSilence(one.ended, afterMs, exchange));
   if (early) return early;
   const hedge = second();
   if (!hedge) return one.ended;

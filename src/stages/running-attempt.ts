@@ -22,6 +22,8 @@ export interface PlannedAttempt {
   readonly chosenTarget: boolean;
   /** Told where another attempt won, and nobody waits for this one any more. */
   readonly withdrawal?: Departure;
+  /** Told when it goes out to the backend, its wait for a seat over. */
+  readonly onSent?: () => void;
   readonly kind?: AttemptKind;
   /** What this attempt says to the backend beside what every request says to it. */
   readonly ownMembers?: Readonly<Record<string, Json>>;

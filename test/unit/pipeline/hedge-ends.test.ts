@@ -17,7 +17,7 @@ ${more}`;
 const config = configOf(route());
 const ALL = ", on: [connect, first-token, overloaded, error, filter]";
 
-const after =
+const later =
   (ms: number, behaviour: Behaviour): Behaviour =>
   async (signal, call) => {
     await waited(ms, signal);
@@ -73,7 +73,7 @@ describe("a hedge that was not sent yet", () => {
     const salting = new Promise<string>((resolve) => {
       salted = resolve;
     });
-    const first = after(90, answers("a"));
+    const first = later(90, answers("a"));
     const a: Behaviour = async (signal, call) => {
       setTimeout(() => salted("salt"), 130);
       return first(signal, call);
@@ -89,7 +89,7 @@ describe("a hedge that was not sent yet", () => {
     let give: (reply: SeatReply) => void = () => undefined;
     const just = await ask(
       seated.config,
-      { a: after(90, answers("a")), b: answers("b") },
+      { a: later(90, answers("a")), b: answers("b") },
       { stream: false },
       {
         seats: {
@@ -137,5 +137,20 @@ describe("a client that leaves before the first token", () => {
         Array(hedged ? 2 : 1).fill(["cancelled", 0, undefined]),
       );
     }
+  });
+});
+
+describe("a first that waits for its seat", () => {
+  // planted: the hedge's clock runs while the first waits
+  it("is not slow: its tier's own word on spilling counts", async () => {
+    const waits = seatsAt("a", config, 120);
+    const played = await ask(waits.config, { a: answers("a", 5) }, {}, waits.more);
+    expect([played.status, played.asked, played.body.includes('"a"')]).toEqual([200, ["a"], true]);
+  });
+
+  it("is hedged once it has its seat and is silent then", async () => {
+    const waits = seatsAt("a", config, 60);
+    const played = await ask(waits.config, { a: dawdles, b: answers("b") }, {}, waits.more);
+    expect([played.asked, played.body.includes('"b"'), waits.words]).toEqual([["a", "b"], true, ["stopped"]]);
   });
 });
