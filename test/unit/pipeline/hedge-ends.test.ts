@@ -154,3 +154,19 @@ describe("a first that waits for its seat", () => {
     expect([played.asked, played.body.includes('"b"'), waits.words]).toEqual([["a", "b"], true, ["stopped"]]);
   });
 });
+
+describe("a bug in one of two attempts", () => {
+  // planted: the other is left running; only the other is stopped
+  it.each(["a", "b"])("in %s ends both, and each has its record", async (broken) => {
+    const bug: Behaviour = async (signal) => {
+      await waited(80, signal);
+      throw new Error("a bug");
+    };
+    const other = broken === "a" ? "b" : "a";
+    const world = { [broken]: bug, [other]: hangs };
+    const played = await ask(config, world);
+    expect([played.event.outcome, played.bugs.length, played.stopped.includes(other)]).toEqual(["failed", 1, true]);
+    expect([...played.attempts].sort()).toEqual(["a attempt cancelled", "b hedge cancelled"]);
+    expect(played.tookMs).toBeLessThan(140);
+  });
+});
