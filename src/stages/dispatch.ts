@@ -11,8 +11,9 @@ import { isOutage, isRoomier, leadsTo, triggerOf } from "../routing/triggers.ts"
 import { attempt } from "./attempt.ts";
 import { isFilteredAnswer, letGo } from "./filtered.ts";
 import type { Gateway } from "./gateway.ts";
-import { type RaceEnd, race } from "./hedge.ts";
+import { type Ended, type RaceEnd, race } from "./hedge.ts";
 import { CANCELLED, type PlannedAttempt } from "./running-attempt.ts";
+import { isRefusal, moreTelling, NOBODY } from "./telling.ts";
 
 /**
  * Walks the chain in order until a step gives its first real token. Each attempt is built from the same untouched exchange. A failure leads on
@@ -55,13 +56,6 @@ interface Onward {
   readonly from: PlannedAttempt;
 }
 
-const NOBODY: Failure = {
-  type: "backend_unavailable",
-  message: "No backend is available for this model.",
-  retryAfterMs: 5_000,
-  detail: "no_backend",
-};
-
 class Walk {
   readonly #exchange: Admitted;
   readonly #attempts: readonly PlannedAttempt[];
@@ -74,6 +68,8 @@ class Walk {
   #last: Failure = NOBODY;
   #filtered: WholeAnswer | undefined;
   #isHedged = false;
+  /** The hedge, where a filter ended it and the first was still to say its word. */
+  #filteredHedge: PlannedAttempt | undefined;
 
   constructor(exchange: Admitted, attempts: readonly PlannedAttempt[], gateway: Gateway) {
     this.#exchange = exchange;
@@ -117,10 +113,12 @@ class Walk {
       this.#failed(from, failure, ioMs);
       const trigger = triggerOf(failure);
       if (trigger === undefined) return fail(this.#last);
-      const onward: Onward = { trigger, from };
+      // Behind both stands only who may answer what a filter stopped.
+      const filtered = this.#filteredHedge;
+      const onward: Onward = filtered ? { trigger: "filter", from: filtered } : { trigger, from };
       const leadsOn = this.#leadsOn(onward);
       // Nobody else may mend it, and the caller can.
-      if (!leadsOn && isRefusal(trigger)) return fail(this.#last);
+      if (!leadsOn && isRefusal(onward.trigger)) return fail(this.#last);
       if (leadsOn || this.#at !== at) return onward;
       const delayMs = retryDelayMs({
         failure,
@@ -141,6 +139,7 @@ class Walk {
   /** One attempt, or two where the route hedges. */
   async #try(planned: PlannedAttempt): Promise<RaceEnd> {
     const { route, draft } = this.#exchange;
+    this.#filteredHedge = undefined;
     if (!route.hedge || !isGenerative(draft))
       return { planned, result: await attempt(planned, this.#exchange, this.#gateway) };
     const ended = await race(
@@ -148,14 +147,27 @@ class Walk {
         first: planned,
         second: () => this.#hedge(),
         afterMs: route.hedge.afterMs,
-        isMendable: (failure) => triggerOf(failure) !== undefined,
-        heard: (failed, failure) => this.#failed(failed, failure),
+        isMendable: (ended, other) => this.#isMendable(ended, other, other === planned),
+        heard: ({ planned: from, result }) =>
+          result.ok ? this.#keep(from, result.value) : this.#failed(from, result.failure),
       },
       this.#exchange,
       this.#gateway,
     );
     if (ended.lost) this.#note("hedge-lost", ended.lost.backend.name);
     return ended;
+  }
+
+  /**
+   * Whether the other of two may answer in its place. The first always may: without a hedge it would have, and what is wrong with the request is
+   * its to say. The hedge was asked because the first was slow: what a filter stopped it answers only where its step stands for that too.
+   */
+  #isMendable({ planned, result }: Ended, other: PlannedAttempt, isOtherFirst: boolean): boolean {
+    if (result.ok && !isFilteredAnswer(this.#exchange, result.value)) return false;
+    const trigger = result.ok ? "filter" : triggerOf(result.failure);
+    if (isOtherFirst && trigger === "filter") this.#filteredHedge = planned;
+    if (isOtherFirst || trigger === undefined) return isOtherFirst;
+    return trigger !== "filter" || leadsTo(other.target, trigger);
   }
 
   /** The step that a slow first token leads to, once a request: at a backend that is well and was not asked yet. */
@@ -261,21 +273,6 @@ class Walk {
 
 function isLedTo({ target }: PlannedAttempt, { trigger, from }: Onward): boolean {
   return leadsTo(target, trigger) && (trigger !== "context" || isRoomier(target, from.target));
-}
-
-/**
- * What the caller is told at the end. That something was tried and failed says more than that a format did not fit. What a filter or a context said
- * was about the request, and stands whatever befell those who were asked in its place: a 503 would have the client send it again.
- */
-function moreTelling(earlier: Failure, later: Failure): Failure {
-  const said = triggerOf(earlier);
-  if (said === "filter" || (said === "context" && later.type !== "backend_rejected")) return earlier;
-  return triggerOf(later) === "format" && earlier !== NOBODY ? earlier : later;
-}
-
-/** The request was refused, and only the one who sent it or a step that is meant for it may mend that. */
-function isRefusal(trigger: Trigger | undefined): boolean {
-  return trigger === "context" || trigger === "filter";
 }
 
 function pause(delayMs: number, { alarm, departure }: Admitted): Promise<void> {

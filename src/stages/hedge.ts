@@ -1,5 +1,4 @@
 import type { Admitted, Departure, LiveAnswer } from "../core/exchange.ts";
-import type { Failure } from "../core/failure.ts";
 import type { Result } from "../core/result.ts";
 import { departure } from "../lib/departure.ts";
 import { attempt } from "./attempt.ts";
@@ -11,10 +10,10 @@ export interface Race {
   /** Asked once the first has been silent for `afterMs` since it was sent: who is asked beside it, or undefined where nobody may be. */
   readonly second: () => PlannedAttempt | undefined;
   readonly afterMs: number;
-  /** Whether the other may still answer what failed so. */
-  readonly isMendable: (failure: Failure) => boolean;
-  /** Told of a failure while the other still runs. */
-  readonly heard: (loser: PlannedAttempt, failure: Failure) => void;
+  /** Whether `other`, which still runs, may answer in the place of what ended so: it failed, or a filter ended it. */
+  readonly isMendable: (ended: Ended, other: PlannedAttempt) => boolean;
+  /** Told of such an end before the other is waited for. */
+  readonly heard: (ended: Ended) => Promise<void> | void;
 }
 
 export interface Ended {
@@ -26,7 +25,8 @@ export interface Ended {
 export type RaceEnd = Ended & { readonly lost?: PlannedAttempt };
 
 /**
- * Two attempts at most. The first real token wins: an attempt that fails, however quickly, leaves the other running. The loser is stopped and
+ * Two attempts at most. The first real token wins: an attempt that fails, however quickly, leaves the other running, and so does one that a filter ended
+ * before any word, where the other may mend that. The loser is stopped and
  * booked at once, as cancelled, so that no breaker hears of it. A bug in one of them stops both.
  */
 export async function race(
@@ -54,10 +54,9 @@ export async function race(
     if (!hedge) return await one.ended;
     const other = start(hedge);
     const ended = await Promise.race([one.ended, other.ended]);
-    const [winner, loser] = ended.planned === first ? [one, other] : [other, one];
-    // What is wrong with the request is the first one's to say, as it would be without a second.
-    if (!ended.result.ok && (winner === other || isMendable(ended.result.failure))) {
-      heard(ended.planned, ended.result.failure);
+    const loser = ended.planned === first ? other : one;
+    if (isMendable(ended, loser.asked)) {
+      await heard(ended);
       return await loser.ended;
     }
     stop(loser);

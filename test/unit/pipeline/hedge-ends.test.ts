@@ -24,6 +24,57 @@ const later =
     return behaviour(signal, call);
   };
 
+describe.each([true, false])("a filter's word in a race, streamed: %s", (stream) => {
+  // planted: a filter's finish wins as any first token does
+  it("leaves the other running, if it may answer what a filter stopped", async () => {
+    const slow = later(90, filters);
+    const led = await ask(configOf(route(ALL)), { a: slow, b: answers("b", 150) }, { stream });
+    expect([led.status, led.asked, led.body.includes('"b"'), led.bugs]).toEqual([200, ["a", "b"], true, []]);
+    expect(led.steps).toEqual(["hedge b:first-token", "filtered a", "answered b"]);
+    const hedged = await ask(config, { a: answers("a", 150), b: filters }, { stream });
+    expect([hedged.body.includes('"a"'), hedged.steps]).toEqual([
+      true,
+      ["hedge b:first-token", "filtered b", "answered a"],
+    ]);
+    const neither = await ask(configOf(route(ALL)), { a: slow, b: later(90, says(503, {})) }, { stream });
+    expect([neither.status, neither.body.includes("content_filter"), neither.steps.at(-1)]).toEqual([
+      200,
+      true,
+      "answered a",
+    ]);
+  });
+
+  // planted: whoever was asked because the first was slow answers what its filter stopped
+  it.each([
+    ["an answer", filters, 200],
+    ["a refusal", says(400, { message: "filtered", code: "content_filter" }), 400],
+  ])("ends the race where the first's stopped %s and the other may not", async (_, filtered, status) => {
+    const played = await ask(config, { a: later(90, filtered), b: answers("b", 150) }, { stream });
+    expect([played.status, played.body.includes("content_filter"), played.stopped.includes("b")]).toEqual([
+      status,
+      true,
+      true,
+    ]);
+  });
+
+  // planted: where both end the chain goes on by the first's failure
+  it.each([
+    ["an answer", filters, 200],
+    ["a refusal", says(400, { message: "filtered", code: "content_filter" }), 400],
+  ])(
+    "that stopped the hedge's %s leads to no step that may not answer it, whatever becomes of the first",
+    async (_, filtered, status) => {
+      const behind = (on: string) =>
+        configOf(route().replace("{backend: b, model: large}", `$&, {backend: c, model: large${on}}`));
+      const world = { a: later(90, says(503, {})), b: filtered, c: answers("c") };
+      const ended = await ask(behind(""), world, { stream });
+      expect([ended.asked, ended.status, ended.body.includes("content_filter")]).toEqual([["a", "b"], status, true]);
+      const led = await ask(behind(", on: [filter]"), world, { stream });
+      expect([led.asked, led.status, led.body.includes('"c"')]).toEqual([["a", "b", "c"], 200, true]);
+    },
+  );
+});
+
 const RULES: SeatsConfig = {
   count: 1,
   queue: 10,
@@ -61,6 +112,21 @@ function seatsAt(
     },
   };
 }
+
+describe("a first that waits for its seat", () => {
+  // planted: the hedge's clock runs while the first waits
+  it("is not slow: its tier's own word on spilling counts", async () => {
+    const waits = seatsAt("a", config, 120);
+    const played = await ask(waits.config, { a: answers("a", 5) }, {}, waits.more);
+    expect([played.status, played.asked, played.body.includes('"a"')]).toEqual([200, ["a"], true]);
+  });
+
+  it("is hedged once it has its seat and is silent then", async () => {
+    const waits = seatsAt("a", config, 60);
+    const played = await ask(waits.config, { a: dawdles, b: answers("b") }, {}, waits.more);
+    expect([played.asked, played.body.includes('"b"'), waits.words]).toEqual([["a", "b"], true, ["stopped"]]);
+  });
+});
 
 describe("a hedge that was not sent yet", () => {
   // planted: booked although the backend never heard of it; the seat that it was given is kept
@@ -106,6 +172,22 @@ describe("a hedge that was not sent yet", () => {
   });
 });
 
+describe("a bug in one of two attempts", () => {
+  // planted: the other is left running; only the other is stopped
+  it.each(["a", "b"])("in %s ends both, and each has its record", async (broken) => {
+    const bug: Behaviour = async (signal) => {
+      await waited(80, signal);
+      throw new Error("a bug");
+    };
+    const other = broken === "a" ? "b" : "a";
+    const world = { [broken]: bug, [other]: hangs };
+    const played = await ask(config, world);
+    expect([played.event.outcome, played.bugs.length, played.stopped.includes(other)]).toEqual(["failed", 1, true]);
+    expect([...played.attempts].sort()).toEqual(["a attempt cancelled", "b hedge cancelled"]);
+    expect(played.tookMs).toBeLessThan(140);
+  });
+});
+
 const late: Behaviour = async (signal, call) => {
   const ended = await hangs(signal, call);
   await waited(30);
@@ -137,36 +219,5 @@ describe("a client that leaves before the first token", () => {
         Array(hedged ? 2 : 1).fill(["cancelled", 0, undefined]),
       );
     }
-  });
-});
-
-describe("a first that waits for its seat", () => {
-  // planted: the hedge's clock runs while the first waits
-  it("is not slow: its tier's own word on spilling counts", async () => {
-    const waits = seatsAt("a", config, 120);
-    const played = await ask(waits.config, { a: answers("a", 5) }, {}, waits.more);
-    expect([played.status, played.asked, played.body.includes('"a"')]).toEqual([200, ["a"], true]);
-  });
-
-  it("is hedged once it has its seat and is silent then", async () => {
-    const waits = seatsAt("a", config, 60);
-    const played = await ask(waits.config, { a: dawdles, b: answers("b") }, {}, waits.more);
-    expect([played.asked, played.body.includes('"b"'), waits.words]).toEqual([["a", "b"], true, ["stopped"]]);
-  });
-});
-
-describe("a bug in one of two attempts", () => {
-  // planted: the other is left running; only the other is stopped
-  it.each(["a", "b"])("in %s ends both, and each has its record", async (broken) => {
-    const bug: Behaviour = async (signal) => {
-      await waited(80, signal);
-      throw new Error("a bug");
-    };
-    const other = broken === "a" ? "b" : "a";
-    const world = { [broken]: bug, [other]: hangs };
-    const played = await ask(config, world);
-    expect([played.event.outcome, played.bugs.length, played.stopped.includes(other)]).toEqual(["failed", 1, true]);
-    expect([...played.attempts].sort()).toEqual(["a attempt cancelled", "b hedge cancelled"]);
-    expect(played.tookMs).toBeLessThan(140);
   });
 });
