@@ -16,7 +16,7 @@ import { BackendStream } from "./backend-stream.ts";
 import type { Gateway } from "./gateway.ts";
 import { ownMembersOf, quirksOf } from "./own-members.ts";
 import { asAsked } from "./ranks.ts";
-import { cut, type PlannedAttempt, protocol, RunningAttempt, timedOut } from "./running-attempt.ts";
+import { CANCELLED, cut, type PlannedAttempt, protocol, RunningAttempt, timedOut } from "./running-attempt.ts";
 import { sit } from "./seat.ts";
 
 /** A backend's whole JSON answer may be this large. */
@@ -57,6 +57,11 @@ export async function attempt(
   const sat = backend.seats ? await sit(planned, backend.seats, exchange, gateway) : undefined;
   if (sat?.ok === false) return sat;
   const { planned: seated, seat } = sat?.value ?? { planned };
+  // Another won meanwhile: this one was never sent, and owes nothing.
+  if (planned.withdrawal?.gone) {
+    seat?.release("stopped");
+    return fail(CANCELLED);
+  }
   const { deadlines } = seated;
   const running = new RunningAttempt(seated, exchange, gateway, seat);
   const call = {
@@ -71,6 +76,7 @@ export async function attempt(
     late = true;
     running.stop();
   });
+  planned.onSent?.();
   try {
     const sent = await gateway.transport.send(call, running.signal);
     if (!sent.ok) return running.failed(late ? timedOut("headers") : sent.failure);

@@ -1,21 +1,20 @@
 import { type Frame, isText, type StreamEvent } from "../core/answer.ts";
-import type { Backend } from "../core/config.ts";
 import type { Admitted, AnswerOrigin, LiveAnswer, StreamingAnswer, StreamStep, WholeAnswer } from "../core/exchange.ts";
 import { type Failure, isFallbackWorthy } from "../core/failure.ts";
-import type { Json } from "../core/json.ts";
 import { estimateInputTokens } from "../core/tokens.ts";
 import type { Usage } from "../core/usage.ts";
 import type { FrameWriter, Wire, WireName } from "../core/wire.ts";
 import { within } from "../routing/plan.ts";
 import { SeamCheck, SentText } from "../routing/seam.ts";
+import { triggerOf } from "../routing/triggers.ts";
 import { replay } from "../wire/collect.ts";
 import { attempt } from "./attempt.ts";
 import { isContinuable, withAppended } from "./conversation.ts";
 import type { Gateway } from "./gateway.ts";
-import { quirksOf } from "./own-members.ts";
 import { isPassedOn } from "./passed-on.ts";
 import { writerContext } from "./reply.ts";
 import type { PlannedAttempt } from "./running-attempt.ts";
+import { mayFollow, membersToGoOn, successorsOf } from "./successors.ts";
 
 /**
  * Routes that promise it: when a backend breaks off after its first token, another goes on from the text that the caller has, and the caller sees
@@ -32,26 +31,12 @@ export function continuing(
 ): LiveAnswer {
   if (live.kind !== "stream" || !isContinuable(exchange.draft)) return live;
   if (isPassedOn(exchange, live) && !RESUMABLE.has(live.wire.name)) return live;
-  const left = successorsOf(live, attempts).slice(0, most);
-  return left.length === 0 ? live : new ContinuedStream(exchange, live, left, gateway);
+  const able = successorsOf(live, attempts);
+  return able.length === 0 || most <= 0 ? live : new ContinuedStream(exchange, live, able, most, gateway);
 }
 
 /** Formats whose writer can go on in a stream that it did not begin: they tell of no item ids or sequence numbers. */
 const RESUMABLE: ReadonlySet<WireName> = new Set<WireName>(["openai-chat", "anthropic-messages"]);
-
-/** How a backend is told that the last message is the beginning of its own answer; undefined where it cannot be told. */
-function membersToGoOn(backend: Backend): Readonly<Record<string, Json>> | undefined {
-  const quirks = quirksOf(backend);
-  if (quirks.has("vllm")) return { continue_final_message: true, add_generation_prompt: false };
-  return quirks.has("assistant-prefill") ? {} : undefined;
-}
-
-/** The backends of the plan that can go on, that which broke off last: it may be well again, and it may be all there is. */
-function successorsOf({ origin }: StreamingAnswer, attempts: readonly PlannedAttempt[]): readonly PlannedAttempt[] {
-  const able = attempts.filter(({ backend }) => membersToGoOn(backend));
-  const isSame = ({ backend, model }: PlannedAttempt) => backend.name === origin.backend && model === origin.model;
-  return [...able.filter((planned) => !isSame(planned)), ...able.filter(isSame)];
-}
 
 const SEAM_BROKEN: Failure = {
   type: "backend_cut",
@@ -69,6 +54,8 @@ class ContinuedStream implements StreamingAnswer {
   readonly #exchange: Admitted;
   readonly #gateway: Gateway;
   readonly #left: PlannedAttempt[];
+  /** How many may still be asked. */
+  #most: number;
   readonly #sent = new SentText();
   /** What a writer has to know of the beginning so that it can go on in its midst. */
   readonly #opening: StreamEvent[] = [];
@@ -82,7 +69,13 @@ class ContinuedStream implements StreamingAnswer {
   #cancelled = false;
   #closed = false;
 
-  constructor(exchange: Admitted, first: StreamingAnswer, left: readonly PlannedAttempt[], gateway: Gateway) {
+  constructor(
+    exchange: Admitted,
+    first: StreamingAnswer,
+    left: readonly PlannedAttempt[],
+    most: number,
+    gateway: Gateway,
+  ) {
     const stitched = () => this.#check !== undefined;
     this.wire = first.wire;
     this.expiresAt = first.expiresAt;
@@ -96,6 +89,7 @@ class ContinuedStream implements StreamingAnswer {
     this.#exchange = exchange;
     this.#gateway = gateway;
     this.#left = [...left];
+    this.#most = most;
     this.#current = first;
   }
 
@@ -151,16 +145,22 @@ class ContinuedStream implements StreamingAnswer {
       return undefined;
     }
     const { prefix, overlap } = seam;
-    for (let planned = this.#left.shift(); planned; planned = this.#left.shift()) {
+    const trigger = triggerOf(failure);
+    for (let planned = this.#left.shift(); planned && this.#most > 0; planned = this.#left.shift()) {
       const leftMs = this.expiresAt - this.#gateway.clock.now();
       if (departure.gone || this.#cancelled || leftMs <= 0) return undefined;
       const startedAt = this.#gateway.clock.now();
       const { name } = planned.backend;
+      if (!mayFollow(planned, this.origin, trigger)) {
+        this.#note("passed_over", `${name}:${trigger ?? failure.type}`);
+        continue;
+      }
       // One more call to a backend that is in trouble is a retry.
       if (notes.attempts.some(({ backend }) => backend === name) && !this.#gateway.retries.take(name, startedAt)) {
         this.#note("retry_refused", name);
         continue;
       }
+      this.#most--;
       const tried = await this.#ask(planned, prefix, leftMs);
       const ioMs = this.#gateway.clock.now() - startedAt;
       if (tried.ok) {

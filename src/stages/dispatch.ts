@@ -1,7 +1,6 @@
-import { isText } from "../core/answer.ts";
 import { breakerOf, byHand } from "../core/breaker.ts";
-import { choicesOf, isGenerative } from "../core/draft.ts";
-import type { Admitted, LiveAnswer } from "../core/exchange.ts";
+import { isGenerative } from "../core/draft.ts";
+import type { Admitted, LiveAnswer, WholeAnswer } from "../core/exchange.ts";
 import type { Failure, FailureType } from "../core/failure.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import type { Trigger } from "../core/triggers.ts";
@@ -10,14 +9,15 @@ import { within } from "../routing/plan.ts";
 import { retryDelayMs } from "../routing/retry.ts";
 import { isOutage, isRoomier, leadsTo, triggerOf } from "../routing/triggers.ts";
 import { attempt } from "./attempt.ts";
+import { isFilteredAnswer, letGo } from "./filtered.ts";
 import type { Gateway } from "./gateway.ts";
-import { type RaceEnd, race } from "./hedge.ts";
-import { isFiltered } from "./meter.ts";
+import { type Ended, type RaceEnd, race } from "./hedge.ts";
 import { CANCELLED, type PlannedAttempt } from "./running-attempt.ts";
+import { isRefusal, moreTelling, NOBODY } from "./telling.ts";
 
 /**
  * Walks the chain in order until a step gives its first real token. Each attempt is built from the same untouched exchange. A failure leads on
- * by its trigger to the next step that stands for it; steps that do not are passed over for good. The last failure is the caller's; one that
+ * by its trigger to the next step that stands for it; steps that do not are passed over for good. The most telling failure is the caller's; one that
  * no step mends (a 400) ends the walk at once. The route's delay budget and its `maxAttempts` hold over all of it, retries and a hedge included.
  */
 export function dispatch(
@@ -56,13 +56,6 @@ interface Onward {
   readonly from: PlannedAttempt;
 }
 
-const NOBODY: Failure = {
-  type: "backend_unavailable",
-  message: "No backend is available for this model.",
-  retryAfterMs: 5_000,
-  detail: "no_backend",
-};
-
 class Walk {
   readonly #exchange: Admitted;
   readonly #attempts: readonly PlannedAttempt[];
@@ -73,8 +66,10 @@ class Walk {
   /** The furthest step of the chain that was begun. */
   #at = 0;
   #last: Failure = NOBODY;
-  #filtered: LiveAnswer | undefined;
+  #filtered: WholeAnswer | undefined;
   #isHedged = false;
+  /** The hedge, where a filter ended it and the first was still to say its word. */
+  #filteredHedge: PlannedAttempt | undefined;
 
   constructor(exchange: Admitted, attempts: readonly PlannedAttempt[], gateway: Gateway) {
     this.#exchange = exchange;
@@ -106,24 +101,24 @@ class Walk {
       const ioMs = clock.now() - startedAt;
       if (result.ok) {
         const onward: Onward = { trigger: "filter", from };
-        if (!this.#isFiltered(result.value) || !this.#leadsOn(onward)) {
+        if (!isFilteredAnswer(this.#exchange, result.value) || !this.#leadsOn(onward)) {
           this.#note("answered", from.backend.name, ioMs);
           return result;
         }
-        this.#note("filtered", from.backend.name, ioMs);
-        if (this.#filtered) discard(result.value);
-        else this.#filtered = result.value;
+        await this.#keep(from, result.value, ioMs);
         return onward;
       }
       if (departure.gone) return fail(CANCELLED);
       const { failure } = result;
       this.#failed(from, failure, ioMs);
       const trigger = triggerOf(failure);
-      if (trigger === undefined) return result;
-      const onward: Onward = { trigger, from };
+      if (trigger === undefined) return fail(this.#last);
+      // Behind both stands only who may answer what a filter stopped.
+      const filtered = this.#filteredHedge;
+      const onward: Onward = filtered ? { trigger: "filter", from: filtered } : { trigger, from };
       const leadsOn = this.#leadsOn(onward);
       // Nobody else may mend it, and the caller can.
-      if (!leadsOn && (trigger === "context" || trigger === "filter")) return result;
+      if (!leadsOn && isRefusal(onward.trigger)) return fail(this.#last);
       if (leadsOn || this.#at !== at) return onward;
       const delayMs = retryDelayMs({
         failure,
@@ -144,6 +139,7 @@ class Walk {
   /** One attempt, or two where the route hedges. */
   async #try(planned: PlannedAttempt): Promise<RaceEnd> {
     const { route, draft } = this.#exchange;
+    this.#filteredHedge = undefined;
     if (!route.hedge || !isGenerative(draft))
       return { planned, result: await attempt(planned, this.#exchange, this.#gateway) };
     const ended = await race(
@@ -151,14 +147,27 @@ class Walk {
         first: planned,
         second: () => this.#hedge(),
         afterMs: route.hedge.afterMs,
-        isMendable: (failure) => triggerOf(failure) !== undefined,
-        heard: (failed, failure) => this.#failed(failed, failure),
+        isMendable: (ended, other) => this.#isMendable(ended, other, other === planned),
+        heard: ({ planned: from, result }) =>
+          result.ok ? this.#keep(from, result.value) : this.#failed(from, result.failure),
       },
       this.#exchange,
       this.#gateway,
     );
     if (ended.lost) this.#note("hedge-lost", ended.lost.backend.name);
     return ended;
+  }
+
+  /**
+   * Whether the other of two may answer in its place. The first always may: without a hedge it would have, and what is wrong with the request is
+   * its to say. The hedge was asked because the first was slow: what a filter stopped it answers only where its step stands for that too.
+   */
+  #isMendable({ planned, result }: Ended, other: PlannedAttempt, isOtherFirst: boolean): boolean {
+    if (result.ok && !isFilteredAnswer(this.#exchange, result.value)) return false;
+    const trigger = result.ok ? "filter" : triggerOf(result.failure);
+    if (isOtherFirst && trigger === "filter") this.#filteredHedge = planned;
+    if (isOtherFirst || trigger === undefined) return isOtherFirst;
+    return trigger !== "filter" || leadsTo(other.target, trigger);
   }
 
   /** The step that a slow first token leads to, once a request: at a backend that is well and was not asked yet. */
@@ -233,20 +242,17 @@ class Walk {
   /** A filter's answer is one: it is given where no other step answers. */
   #over(result: Result<LiveAnswer>): Result<LiveAnswer> {
     const filtered = this.#filtered;
-    if (!filtered) return result;
-    if (result.ok || this.#exchange.departure.gone) {
-      discard(filtered);
-      return result;
-    }
+    if (!filtered || result.ok || this.#exchange.departure.gone) return result;
     this.#note("answered", filtered.origin.backend);
     return ok(filtered);
   }
 
-  #isFiltered(live: LiveAnswer): boolean {
-    if (choicesOf(this.#exchange.draft) !== 1) return false;
-    if (live.kind === "stream") return live.filtered === true;
-    const [choice] = isText(live.answer) ? live.answer.choices : [];
-    return choice !== undefined && choice.blocks.length === 0 && isFiltered(choice.finish);
+  /** Kept, in case no other step answers: the first one's. */
+  async #keep(from: PlannedAttempt, live: LiveAnswer, ioMs?: number): Promise<void> {
+    this.#note("filtered", from.backend.name, ioMs);
+    const whole = await letGo(this.#exchange, live);
+    if (whole.ok) this.#filtered ??= whole.value;
+    else this.#failed(from, whole.failure);
   }
 
   #failed(failed: PlannedAttempt, failure: Failure, ioMs?: number): void {
@@ -267,16 +273,6 @@ class Walk {
 
 function isLedTo({ target }: PlannedAttempt, { trigger, from }: Onward): boolean {
   return leadsTo(target, trigger) && (trigger !== "context" || isRoomier(target, from.target));
-}
-
-/** What the caller is told at the end: that something was tried and failed says more than that a format did not fit. */
-function moreTelling(earlier: Failure, later: Failure): Failure {
-  return triggerOf(later) === "format" && earlier !== NOBODY ? earlier : later;
-}
-
-/** Nobody reads it; a whole one is over and booked. */
-function discard(live: LiveAnswer): void {
-  if (live.kind === "stream") live.cancel();
 }
 
 function pause(delayMs: number, { alarm, departure }: Admitted): Promise<void> {

@@ -1,5 +1,4 @@
-import type { Admitted, LiveAnswer } from "../core/exchange.ts";
-import type { Failure } from "../core/failure.ts";
+import type { Admitted, Departure, LiveAnswer } from "../core/exchange.ts";
 import type { Result } from "../core/result.ts";
 import { departure } from "../lib/departure.ts";
 import { attempt } from "./attempt.ts";
@@ -8,13 +7,13 @@ import type { PlannedAttempt } from "./running-attempt.ts";
 
 export interface Race {
   readonly first: PlannedAttempt;
-  /** Asked once the first has been silent for `afterMs`: who is asked beside it, or undefined where nobody may be. */
+  /** Asked once the first has been silent for `afterMs` since it was sent: who is asked beside it, or undefined where nobody may be. */
   readonly second: () => PlannedAttempt | undefined;
   readonly afterMs: number;
-  /** Whether the other may still answer what failed so. */
-  readonly isMendable: (failure: Failure) => boolean;
-  /** Told of a failure while the other still runs. */
-  readonly heard: (loser: PlannedAttempt, failure: Failure) => void;
+  /** Whether `other`, which still runs, may answer in the place of what ended so: it failed, or a filter ended it. */
+  readonly isMendable: (ended: Ended, other: PlannedAttempt) => boolean;
+  /** Told of such an end before the other is waited for. */
+  readonly heard: (ended: Ended) => Promise<void> | void;
 }
 
 export interface Ended {
@@ -26,36 +25,64 @@ export interface Ended {
 export type RaceEnd = Ended & { readonly lost?: PlannedAttempt };
 
 /**
- * Two attempts at most. The first real token wins: an attempt that fails, however quickly, leaves the other running. The loser is stopped and
- * booked at once, as cancelled, so that no breaker hears of it.
+ * Two attempts at most. The first real token wins: an attempt that fails, however quickly, leaves the other running, and so does one that a filter ended
+ * before any word, where the other may mend that. The loser is stopped and
+ * booked at once, as cancelled, so that no breaker hears of it. A bug in one of them stops both.
  */
 export async function race(
   { first, second, afterMs, isMendable, heard }: Race,
   exchange: Admitted,
   gateway: Gateway,
 ): Promise<RaceEnd> {
-  const runner = (asked: PlannedAttempt) => {
-    const withdrawal = departure();
-    const planned = { ...asked, withdrawal };
-    const ended: Promise<Ended> = attempt(planned, exchange, gateway).then((result) => ({ planned: asked, result }));
-    return { asked, ended, withdrawal };
+  const runners: Runner[] = [];
+  const start = (asked: PlannedAttempt): Runner => {
+    const runner = runnerOf(asked, exchange, gateway);
+    runners.push(runner);
+    return runner;
   };
-  const one = runner(first);
-  const early = await orSilence(one.ended, afterMs, exchange);
-  if (early) return early;
-  const hedge = second();
-  if (!hedge) return one.ended;
-  const other = runner(hedge);
-  const ended = await Promise.race([one.ended, other.ended]);
-  const [winner, loser] = ended.planned === first ? [one, other] : [other, one];
-  // What is wrong with the request is the first one's to say, as it would be without a second.
-  if (!ended.result.ok && (winner === other || isMendable(ended.result.failure))) {
-    heard(ended.planned, ended.result.failure);
-    return loser.ended;
+  const stop = ({ withdrawal, ended }: Runner, known?: unknown) => {
+    withdrawal.leave();
+    const report = (bug: unknown) => bug === known || gateway.reportBug(bug, exchange.requestId);
+    exchange.waitUntil(ended.then(discard, report));
+  };
+  try {
+    const one = start(first);
+    // Whoever waits for a seat is not slow: whether its tier may go elsewhere meanwhile is the backend's to say.
+    const early = (await Promise.race([one.ended, one.sent])) ?? (await orSilence(one.ended, afterMs, exchange));
+    if (early) return early;
+    const hedge = second();
+    if (!hedge) return await one.ended;
+    const other = start(hedge);
+    const ended = await Promise.race([one.ended, other.ended]);
+    const loser = ended.planned === first ? other : one;
+    if (isMendable(ended, loser.asked)) {
+      await heard(ended);
+      return await loser.ended;
+    }
+    stop(loser);
+    return { ...ended, lost: loser.asked };
+  } catch (bug) {
+    for (const runner of runners) stop(runner, bug);
+    throw bug;
   }
-  loser.withdrawal.leave();
-  exchange.waitUntil(loser.ended.then(discard, (bug) => gateway.reportBug(bug, exchange.requestId)));
-  return { ...ended, lost: loser.asked };
+}
+
+interface Runner {
+  readonly asked: PlannedAttempt;
+  readonly ended: Promise<Ended>;
+  readonly sent: Promise<void>;
+  readonly withdrawal: Departure;
+}
+
+function runnerOf(asked: PlannedAttempt, exchange: Admitted, gateway: Gateway): Runner {
+  const withdrawal = departure();
+  let onSent = (): void => undefined;
+  const sent = new Promise<void>((resolve) => {
+    onSent = resolve;
+  });
+  const planned = { ...asked, withdrawal, onSent };
+  const ended = attempt(planned, exchange, gateway).then((result) => ({ planned: asked, result }));
+  return { asked, ended, sent, withdrawal };
 }
 
 /** One that had its first token all the same: nobody reads on. */

@@ -22,6 +22,8 @@ export interface PlannedAttempt {
   readonly chosenTarget: boolean;
   /** Told where another attempt won, and nobody waits for this one any more. */
   readonly withdrawal?: Departure;
+  /** Told when it goes out to the backend, its wait for a seat over. */
+  readonly onSent?: () => void;
   readonly kind?: AttemptKind;
   /** What this attempt says to the backend beside what every request says to it. */
   readonly ownMembers?: Readonly<Record<string, Json>>;
@@ -82,11 +84,13 @@ export class RunningAttempt {
 
   /**
    * Stopped before its first token, and booked at once: the request may be settled before the connection has noticed. What the backend read is owed
-   * for, though it never says how much; a completed or failed attempt has its record already.
+   * for, though it never says how much, unless the client left: then no attempt is charged that has said nothing, one as little as two.
+   * A completed or failed attempt has its record already.
    */
   #withdraw(): void {
     this.stop();
-    this.close("cancelled", { usage: { inputTokens: this.exchange.inputTokens, outputTokens: 0 }, estimated: true });
+    const read = { usage: { inputTokens: this.exchange.inputTokens, outputTokens: 0 }, estimated: true };
+    this.close("cancelled", this.abandoned ? undefined : read);
   }
 
   sawFirstToken(): void {

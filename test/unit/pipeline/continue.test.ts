@@ -20,6 +20,7 @@ backends:
     deadlines: {connectMs: 5000, firstTokenMs: 5000, silenceMs: 300, totalMs: 60000}
     price: {inputPerMillion: 1, outputPerMillion: 2}
   second: *vllm
+  third: *vllm
   cloud:
     formats: [openai-chat]
     baseUrl: {url: "http://127.0.0.1:2"}
@@ -38,6 +39,14 @@ routes:
     fallbacks: [{backend: second, model: simulated-small}]
     continueStreams: {attempts: 2}
     maxAttempts: 1
+  picky:
+    targets: [{backend: first, model: simulated-small}]
+    fallbacks: [{backend: second, model: simulated-small, on: [context], contextTokens: 64000}, {backend: third, model: simulated-small}]
+    continueStreams: {attempts: 1}
+  pickier:
+    targets: [{backend: first, model: simulated-small}]
+    fallbacks: [{backend: second, model: simulated-small, on: [context], contextTokens: 64000}]
+    continueStreams: {attempts: 1}
   unsteady:
     targets: [{backend: first, model: simulated-small}]
     fallbacks: [{backend: second, model: simulated-small}]
@@ -52,7 +61,7 @@ function configOf(): Config {
   return resolve(compiled.config, undefined).config;
 }
 
-const NAMES = ["first", "second", "cloud"] as const;
+const NAMES = ["first", "second", "third", "cloud"] as const;
 const config = configOf();
 const backends: Partial<Record<string, SimulatedBackend>> = {};
 beforeAll(async () => {
@@ -206,6 +215,21 @@ describe("an answer that breaks off", () => {
   it("is continued by no step that the route would not ask", async () => {
     const { asked } = await ask("openai-chat", marked(dies(7)), { alias: "single" });
     expect(asked.map(({ backend }) => backend)).toEqual(["first", "first"]);
+  });
+
+  // planted: any backend that can go on is asked; one that may not be asked takes the place of one that may
+  it("is continued by no step that what befell it does not lead to", async () => {
+    const picky = await ask("openai-chat", marked(dies(7)), { alias: "picky" });
+    expect([kindsOf(picky), readStream("openai-chat", picky.body).text]).toEqual([
+      ["first attempt failed", "third continuation completed"],
+      TEXT,
+    ]);
+    expect(picky.steps.map(({ decision, reason }) => `${decision} ${reason}`)[0]).toBe("passed_over second:error");
+    const again = await ask("openai-chat", marked("[[sim:fault=truncate,after=4,times=1]]"), {
+      alias: "pickier",
+      requestId: "req_PICKIER",
+    });
+    expect(kindsOf(again)).toEqual(["first attempt failed", "first continuation completed"]);
   });
 
   // planted: the retry budget not asked; asked for another backend too

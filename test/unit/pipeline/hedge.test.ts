@@ -179,7 +179,7 @@ describe("a hedge", () => {
     expect([played.status, played.asked, played.body.includes('"json"')]).toEqual([200, ["json"], true]);
   });
 
-  it("that a filter ends before any word is an answer as any other", async () => {
+  it("that a filter ends before any word is the answer where the first never says one", async () => {
     const played = await ask(config, { a: dawdles, b: filters });
     expect([played.status, played.body.includes("content_filter")]).toEqual([200, true]);
   });
