@@ -3,7 +3,6 @@ import type { Backend, Route } from "../core/config.ts";
 import type { Admitted } from "../core/exchange.ts";
 import type { BreakerReport } from "../core/ports.ts";
 import type { AttemptRecord } from "../core/wide-event.ts";
-import { within } from "../routing/plan.ts";
 import { fieldOf } from "../telemetry/metrics.ts";
 import type { Gateway } from "./gateway.ts";
 
@@ -23,7 +22,7 @@ export function breakerReports(exchange: Admitted, gateway: Gateway): readonly B
     const backend = config.backends[attempt.backend];
     const target = { backend: attempt.backend, model: { name: attempt.model } };
     if (!backend || byHand(config, target) !== undefined) continue;
-    const isWord = attempt.outcome === "completed" || isUnwell(attempt, backend, route, notes.attempts);
+    const isWord = attempt.outcome === "completed" || isUnwell(attempt, backend, route);
     if (isWord) last.set(breakerName(attempt.backend, attempt.model), [attempt, backend]);
   }
   const now = gateway.clock.now();
@@ -37,24 +36,19 @@ export function breakerReports(exchange: Admitted, gateway: Gateway): readonly B
   });
 }
 
-function isUnwell(attempt: AttemptRecord, backend: Backend, route: Route, attempts: readonly AttemptRecord[]): boolean {
+function isUnwell(attempt: AttemptRecord, backend: Backend, route: Route): boolean {
   const { outcome, failure } = attempt;
   if (outcome !== "failed" || failure?.startsWith("backend_") !== true) return false;
   if (failure === "backend_overloaded" || failure === "backend_rejected") return false;
-  return failure !== "backend_timeout" || !wasHurried(attempt, backend, route, attempts);
+  return failure !== "backend_timeout" || !wasHurried(attempt, backend, route);
 }
 
-/** Whether those before it had used up the time that it would have had: what was too late then is the budget's end, and not the backend's. */
-function wasHurried(
-  { ordinal, detail, startedAt, durationMs }: AttemptRecord,
-  backend: Backend,
-  route: Route,
-  attempts: readonly AttemptRecord[],
-): boolean {
-  if (ordinal === 0 || (detail !== "headers" && detail !== "first_token")) return false;
-  const own = within({ ...backend.deadlines, ...route.deadlines }, route.delayBudgetMs);
-  const fairMs = FAIR_SHARE * (detail === "headers" ? own.connectMs : own.firstTokenMs);
-  const firstAt = attempts.reduce((earliest, one) => Math.min(earliest, one.startedAt), startedAt);
-  // Timers are a little early or late.
-  return durationMs < fairMs && startedAt + durationMs - firstAt >= 0.95 * route.delayBudgetMs;
+/**
+ * Whether a delay budget, the step's or the route's, ended it before it had a fair share of the time that it has by itself: a breaker is shared by
+ * all routes, and one route's haste says nothing of a backend that is slow and well.
+ */
+function wasHurried({ detail, durationMs }: AttemptRecord, backend: Backend, route: Route): boolean {
+  if (detail !== "headers" && detail !== "first_token") return false;
+  const { connectMs, firstTokenMs } = { ...backend.deadlines, ...route.deadlines };
+  return durationMs < FAIR_SHARE * (detail === "headers" ? Math.min(connectMs, firstTokenMs) : firstTokenMs);
 }

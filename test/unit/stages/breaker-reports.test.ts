@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { BreakerState } from "../../../src/core/breaker.ts";
-import type { Route } from "../../../src/core/config.ts";
+import type { Backend, Route } from "../../../src/core/config.ts";
 import type { Admitted } from "../../../src/core/exchange.ts";
 import type { AttemptRecord } from "../../../src/core/wide-event.ts";
 import { breakerGauges } from "../../../src/stages/breaker-gauges.ts";
@@ -26,7 +26,7 @@ const attempt = (parts: Partial<AttemptRecord>): AttemptRecord => ({
 });
 
 /** What is told of these attempts by an isolate in which everything is news. */
-function told(attempts: readonly AttemptRecord[], config = PLAYED_CONFIG) {
+function told(attempts: readonly AttemptRecord[], config = PLAYED_CONFIG, asked: Route = route) {
   const heard: unknown[] = [];
   const gateway = {
     clock: { now: () => START + 9_000 },
@@ -37,7 +37,14 @@ function told(attempts: readonly AttemptRecord[], config = PLAYED_CONFIG) {
       },
     },
   } as unknown as Gateway;
-  const exchange = { config, route, notes: { attempts }, draft: { operation: "chat" }, shared: {}, requestId: "r" };
+  const exchange = {
+    config,
+    route: asked,
+    notes: { attempts },
+    draft: { operation: "chat" },
+    shared: {},
+    requestId: "r",
+  };
   const reports = breakerReports(exchange as unknown as Admitted, gateway);
   return { heard, reports, said: reports.map(({ name, healthy }) => [name, healthy]) };
 }
@@ -77,19 +84,33 @@ describe("what a request says of breakers", () => {
     });
   });
 
-  // planted: every timeout counts; none does; the first attempt's does not
-  it("no timeout of an attempt whose time those before it had used up", () => {
+  // planted: every timeout counts; none does; the first attempt's always does
+  it("no timeout of an attempt that a delay budget ended before it had its fair share", () => {
     const stalled = attempt({ failure: "backend_timeout", detail: "first_token", durationMs: 2_000 });
     const late = { ordinal: 1, backend: "claude", failure: "backend_timeout", detail: "first_token" } as const;
     const hurried = attempt({ ...late, startedAt: START + 2_500, durationMs: 500 });
     expect(told([stalled, hurried]).said).toEqual([["openai/played", false]]);
-    const fair = attempt({ ...late, startedAt: START + 1_000, durationMs: 2_000 });
+    const fair = attempt({ ...late, startedAt: START + 1_000, durationMs: 1_000 });
     expect(told([stalled, fair]).said).toEqual([
       ["openai/played", false],
       ["claude/played", false],
     ]);
-    const cutShortByItsOwn = attempt({ ...late, startedAt: START + 100, durationMs: 500 });
-    expect(told([cutShortByItsOwn]).said).toEqual([["claude/played", false]]);
+    // A first step's own tight budget, and the route's.
+    for (const detail of ["first_token", "headers"])
+      expect(told([attempt({ failure: "backend_timeout", detail, durationMs: 500 })]).said).toEqual([]);
+    // The backend's own word.
+    expect(told([attempt({ failure: "backend_timeout", detail: "http_504", durationMs: 50 })]).said).toHaveLength(1);
+  });
+
+  // planted: the route's delay budget taken for a deadline of the backend's
+  it("no timeout by a route's budget however often, while deadlines of the route's own do count", () => {
+    const openai = PLAYED_CONFIG.backends.openai as Backend;
+    const slow = { ...openai, deadlines: { ...openai.deadlines, firstTokenMs: 30_000 } };
+    const config = { ...PLAYED_CONFIG, backends: { ...PLAYED_CONFIG.backends, openai: slow } };
+    const cut = attempt({ failure: "backend_timeout", detail: "first_token", durationMs: 2_000 });
+    const budget = { ...route, delayBudgetMs: 2_000 };
+    expect(told([cut], config, budget).said).toEqual([]);
+    expect(told([cut], config, { ...budget, deadlines: { firstTokenMs: 2_000 } }).said).toHaveLength(1);
   });
 
   // planted: held breakers are reported
