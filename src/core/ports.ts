@@ -58,10 +58,12 @@ export interface AdmissionRequest {
   readonly abandoned: WideEvent;
   /** Entry of the exact cache to read in the same call. */
   readonly cacheKey?: string;
-  /** The breakers that the plan wants to see, by name. */
+  /** The breakers that the plan wants to see, by name; where an opening is over, with the one probe. */
   readonly breakers: readonly string[];
   /** The backends that are asked how they are, and what they said is to be read. */
   readonly loads?: readonly string[];
+  /** Breakers of steps that are asked only where a first one fails that is well: seen, and no probe is taken. */
+  readonly behind?: readonly string[];
 }
 
 /** State that isolates share, read beside the admission script in the same call. */

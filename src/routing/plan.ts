@@ -24,7 +24,7 @@ export type AttemptReason =
   | "probe"
   /** It says that it is full: behind those that do not. */
   | "saturated"
-  /** Every breaker is open, or the backend known to be down: the one that closes first is tried all the same. */
+  /** Every breaker is open, or the backend known to be down: one that another request probes, else the one that closes first, is tried all the same. */
   | "last-resort";
 
 /** Why a candidate is not in the plan. A closed list. */
@@ -102,6 +102,8 @@ interface Usable extends Candidate {
   readonly backend: Backend;
   readonly wire: WireName;
   readonly openUntil: number;
+  /** Another request makes the one probe. */
+  readonly isTried: boolean;
   readonly phase: "closed" | "half-open" | "open";
   readonly load: LoadState;
 }
@@ -225,6 +227,7 @@ function judge(candidate: Candidate, route: Route, input: PlanInput): Usable | S
     load,
     phase: phaseOf(state, input.now, hand),
     openUntil: state?.openUntil ?? 0,
+    isTried: state?.holder !== undefined,
   };
 }
 
@@ -281,9 +284,12 @@ function draw<Drawn extends Candidate>(targets: readonly Drawn[], random: () => 
   return targets.at(-1);
 }
 
-/** An open breaker is the memory of a failure; what is unhealthy was just asked. */
+/**
+ * An open breaker is the memory of a failure; what is unhealthy was just asked. One whose opening is over, and that another request tries just now,
+ * is likelier well than one that is to be left alone.
+ */
 function lastResort(open: readonly Usable[]): readonly Ordered[] {
-  const isDown = ({ load }: Usable): number => (load === "unhealthy" ? 1 : 0);
-  const [first] = [...open].sort((a, b) => isDown(a) - isDown(b) || a.openUntil - b.openUntil);
+  const rank = ({ load, isTried }: Usable): number => (load === "unhealthy" ? 2 : isTried ? 0 : 1);
+  const [first] = [...open].sort((a, b) => rank(a) - rank(b) || a.openUntil - b.openUntil);
   return first === undefined ? [] : [[first, "last-resort"]];
 }

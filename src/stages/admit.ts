@@ -9,7 +9,7 @@ import { eventOf } from "./event.ts";
 import type { Gateway } from "./gateway.ts";
 import { hasBudget, levelsOf } from "./levels.ts";
 import { modelForbidden } from "./resolve.ts";
-import { standingOf } from "./standing.ts";
+import { standingOf, wellFirst } from "./standing.ts";
 
 /** A refusal that may carry the rate headers of the limits that were seen. */
 export interface Refusal {
@@ -50,6 +50,7 @@ export async function admit(exchange: Resolved, gateway: Gateway): Promise<Resul
 
 function requestOf(exchange: Resolved, gateway: Gateway) {
   const { config, route, principal, cache, controls } = exchange;
+  // No probe is asked for of a backend that cannot be in the plan.
   const standing = standingOf(route, config, gateway.availableBackends);
   return {
     requestId: exchange.requestId,
@@ -67,10 +68,16 @@ function requestOf(exchange: Resolved, gateway: Gateway) {
       costNanoUsd: exchange.reservation.costNanoUsd,
     }),
     ...(cache.key !== undefined && cache.read && { cacheKey: cache.key }),
-    // No probe is asked for of a backend that cannot be in the plan.
-    breakers: controls.noFallback ? standing.targetBreakers : standing.breakers,
+    ...wanted(controls.noFallback ? standing.targetBreakers : standing.breakers, exchange, gateway),
     ...(standing.loads.length > 0 && { loads: standing.loads }),
   };
+}
+
+/** A probe is taken where it may be made: behind a first step that is well it would lie idle, and all others would see that step open. */
+function wanted(names: readonly string[], exchange: Resolved, gateway: Gateway) {
+  const first = wellFirst(exchange, gateway);
+  if (first === undefined || names.length === 0) return { breakers: names };
+  return { breakers: names.filter((name) => name === first), behind: names.filter((name) => name !== first) };
 }
 
 async function refreshed(exchange: Resolved, gateway: Gateway): Promise<Result<Resolved>> {

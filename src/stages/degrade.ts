@@ -112,9 +112,11 @@ function healthOfTarget(target: Target, config: Config, gateway: Gateway): Healt
   // Full is not unwell: it will serve, later.
   const isDown = loadStateOf(gateway.loads.of(backend), config.backends[backend]?.health, now) === "unhealthy";
   if (isDown && hand !== "closed") return "unwell";
-  switch (phaseOf(gateway.breakers.state(breakerOf(target)), now, hand)) {
+  const state = gateway.breakers.state(breakerOf(target));
+  switch (phaseOf(state, now, hand)) {
     case "open":
-      return "unwell";
+      // Open to all but the request that finds out just now.
+      return hand === undefined && state?.holder !== undefined ? "unsure" : "unwell";
     case "half-open":
       return "unsure";
     case "closed":

@@ -4,15 +4,19 @@ import { plan } from "../routing/plan.ts";
 import { wires } from "../wire/registry.ts";
 import type { Gateway } from "./gateway.ts";
 import type { PlannedAttempt } from "./running-attempt.ts";
+import { wellFirst } from "./standing.ts";
 
 /** The ordered attempts of this request, and in the notes why they are these. No I/O. */
 export function planAttempts(exchange: Admitted, gateway: Gateway): readonly PlannedAttempt[] {
   const { config, route, controls, notes, shared } = exchange;
   const breakers: Record<string, BreakerState | undefined> = {};
+  // Without Redis: behind a first step that is well nobody takes a probe.
+  const first = exchange.unleased ? wellFirst(exchange, gateway) : undefined;
   // What Redis told this request, since the isolate's view may hold another's probe; without Redis that view is all there is.
   for (const target of [...route.targets, ...route.fallbacks]) {
     const name = breakerOf(target);
-    breakers[name] ??= exchange.unleased
+    const isClaimed = exchange.unleased && first === undefined;
+    breakers[name] ??= isClaimed
       ? gateway.breakers.claim(name, exchange.requestId)
       : (shared.breakers[name] ?? gateway.breakers.state(name));
   }

@@ -1,8 +1,12 @@
 import { breakerOf, byHand } from "../core/breaker.ts";
 import type { Config, Route, Target } from "../core/config.ts";
+import type { Resolved } from "../core/exchange.ts";
+import { loadStateOf } from "../core/load.ts";
 import type { Price } from "../core/money.ts";
 import type { TokenizerFamily } from "../core/tokenizers.ts";
+import { phaseOf } from "../routing/breaker.ts";
 import { dearestPrice } from "../routing/plan.ts";
+import type { Gateway } from "./gateway.ts";
 
 /** What a route means under a config, whoever asks: worked out once. */
 export interface Standing {
@@ -39,6 +43,23 @@ export function standingOf(route: Route, config: Config, available: ReadonlySet<
     held.byRoute.set(route, standing);
   }
   return standing;
+}
+
+/**
+ * The breaker of the request's first step, where that one may be asked and is well as far as this isolate knows: the steps behind it are then
+ * come to by a failure alone. One that is not known counts as well.
+ */
+export function wellFirst(
+  { route, drawn, config }: Pick<Resolved, "route" | "drawn" | "config">,
+  { availableBackends, breakers, clock, loads }: Pick<Gateway, "availableBackends" | "breakers" | "clock" | "loads">,
+): string | undefined {
+  const first = drawn ?? route.targets[0];
+  if (!first || !availableBackends.has(first.backend) || config.disabledBackends.has(first.backend)) return undefined;
+  const [name, hand, now] = [breakerOf(first), byHand(config, first), clock.now()];
+  if (phaseOf(breakers.state(name), now, hand) !== "closed") return undefined;
+  // By its own word: others go before it.
+  const load = loadStateOf(loads.of(first.backend), config.backends[first.backend]?.health, now);
+  return load === "well" || hand === "closed" ? name : undefined;
 }
 
 function breakersOf(targets: readonly Target[], config: Config): readonly string[] {

@@ -44,8 +44,8 @@ export class UpstashAdmission implements AdmissionStore {
 
   async admit(request: AdmissionRequest, alarm?: Alarm): Promise<AdmissionReply> {
     const { well, unwell } = this.#breakers.split(request.breakers);
-    const { loads = [] } = request;
-    const keys = [OVERLAY_VERSION, ...well.map(breakerKey), ...loads.map(loadKey)];
+    const { behind = [], loads = [] } = request;
+    const keys = [OVERLAY_VERSION, ...well.map(breakerKey), ...behind.map(breakerKey), ...loads.map(loadKey)];
     if (request.cacheKey !== undefined) keys.push(cacheEntryKey(request.tenant, request.cacheKey));
     const claimCalls = unwell.map((name) => claimCall(request.tenant, request.requestId, name));
     const answer = await this.#link.run([admitCall(request), ["MGET", ...keys], ...claimCalls], alarm);
@@ -53,7 +53,10 @@ export class UpstashAdmission implements AdmissionStore {
     const [script, values, ...claims] = answer.replies;
     if (script?.error !== undefined) return { kind: "unavailable", detail: errorWord(script.error), ioMs: answer.ioMs };
     return admissionReply(request, script?.result, answer.ioMs, (now) => ({
-      shared: { ...this.#shared(values, well, unwell, claims, now), ...loadsBeside(values, loads, 1 + well.length) },
+      shared: {
+        ...this.#shared(values, { well, behind, unwell }, claims, now),
+        ...loadsBeside(values, loads, 1 + well.length + behind.length),
+      },
       ...cachedEntry(request, values),
     }));
   }
@@ -79,8 +82,7 @@ export class UpstashAdmission implements AdmissionStore {
 
   #shared(
     values: CommandReply | undefined,
-    well: readonly string[],
-    unwell: readonly string[],
+    { well, behind, unwell }: Readonly<Record<"well" | "behind" | "unwell", readonly string[]>>,
     claims: readonly CommandReply[],
     now: number,
   ): SharedState {
@@ -88,6 +90,9 @@ export class UpstashAdmission implements AdmissionStore {
     const breakers: Record<string, BreakerState> = {};
     for (const [index, name] of well.entries()) {
       breakers[name] = this.#breakers.fromValue(name, states[index], now);
+    }
+    for (const [index, name] of behind.entries()) {
+      breakers[name] = this.#breakers.fromBehind(name, states[well.length + index], now);
     }
     const probes: string[] = [];
     for (const [index, name] of unwell.entries()) {

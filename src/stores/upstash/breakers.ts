@@ -29,6 +29,13 @@ export class BreakerReader {
     return notMine(state, now);
   }
 
+  /** What the MGET said of a step that only a failure leads to: over is over for whoever gets there, whatever its isolate's clock says. */
+  fromBehind(name: string, value: unknown, now: number): BreakerState {
+    const state = parseState(value);
+    this.#learn(name, state);
+    return state.openUntil > 0 && state.openUntil <= now ? { ...state, openUntil: 1 } : notMine(state, now);
+  }
+
   /** What the script said. `now`: Redis' clock. `mine`: the opening is over and the probe is this request's. */
   fromClaim(
     name: string,

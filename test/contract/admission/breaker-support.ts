@@ -57,6 +57,14 @@ export async function breakerSetting(bench: Bench, changes: Partial<BreakerConfi
       admission.settle({ ...settlementOf(request, { tokens: 0, costNanoUsd: 0 }), unusedProbes: [name] });
     return { kind: reply.kind, holds, giveBack, tells: (healthy: boolean) => settle(request, healthy) };
   };
+  /** As a request is told of it that comes to it by a failure alone. */
+  const behind = async () => {
+    const reply = await new UpstashAdmission(linkTo(bench.endpoint)).admit(
+      requestOf(tenant, { levels: [], breakers: [], behind: [name] }),
+    );
+    if (reply.kind !== "admitted") throw new Error(reply.kind);
+    return { state: reply.shared.breakers[name], probes: reply.shared.probes };
+  };
   /** As it stands, taking nothing. */
   const look = async () => {
     const [state] = (await readBreakers(bench.link, [name])) ?? [];
@@ -70,5 +78,5 @@ export async function breakerSetting(bench: Bench, changes: Partial<BreakerConfi
     await report(false, false, false);
     await wait(250);
   };
-  return { tenant, name, report, say, isolate, asking, look, openings, overOpening };
+  return { tenant, name, report, say, isolate, asking, behind, look, openings, overOpening };
 }

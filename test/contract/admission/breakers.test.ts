@@ -217,6 +217,34 @@ onBothForms("breakers", "breakers shared through Redis", (bench) => {
     expect(isOpen(await isolate()())).toBe(false);
   });
 
+  // planted: each claim, each giving back renews the time, so that under traffic an old state never goes
+  test("a probe that is handed out and given back keeps no old state alive", async () => {
+    const { name, asking, behind, overOpening } = await setting(bench());
+    await overOpening();
+    await bench().command(["PEXPIRE", `br:${name}`, "1500"]);
+    for (let round = 0; round < 3; round++) {
+      const { holds, giveBack } = await asking();
+      expect(holds).toBe(true);
+      expect(Number(await bench().command(["PTTL", `br:${name}`]))).toBeLessThanOrEqual(1_500);
+      await giveBack();
+      expect(Number(await bench().command(["PTTL", `br:${name}`]))).toBeLessThanOrEqual(1_500);
+    }
+    await wait(1_550);
+    expect((await behind()).state).toEqual(CLOSED_BREAKER);
+  });
+
+  // planted: the probe is taken; the opening that is over told as one that is not; one that is not over told as over
+  test("behind a step that is well it is seen as it stands, by any number, and nobody takes the probe", async () => {
+    const { report, behind, asking } = await setting(bench());
+    await report(false, false, false);
+    expect(isOpen((await behind()).state ?? CLOSED_BREAKER)).toBe(true);
+    await wait(250);
+    for (let round = 0; round < 3; round++)
+      expect(await behind()).toMatchObject({ state: { failures: 3, openUntil: 1 }, probes: undefined });
+    expect((await asking()).holds).toBe(true);
+    expect(isOpen((await behind()).state ?? CLOSED_BREAKER)).toBe(true);
+  });
+
   // planted: whose probe it is is not compared where it is given back, where it succeeded
   test("a probe that took so long that it is another's by now is heard, and leaves that one its own", async () => {
     const { asking, look, overOpening } = await setting(bench());

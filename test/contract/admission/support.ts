@@ -160,6 +160,7 @@ export interface RequestParts {
   readonly cacheKey?: string;
   readonly breakers?: readonly string[];
   readonly loads?: readonly string[];
+  readonly behind?: readonly string[];
 }
 
 export function requestOf(tenant: string, parts: RequestParts): AdmissionRequest {
@@ -178,6 +179,7 @@ export function requestOf(tenant: string, parts: RequestParts): AdmissionRequest
     ...(parts.cacheKey !== undefined && { cacheKey: parts.cacheKey }),
     breakers: parts.breakers ?? [],
     ...(parts.loads && { loads: parts.loads }),
+    ...(parts.behind && { behind: parts.behind }),
   };
 }
 

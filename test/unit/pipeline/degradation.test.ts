@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { CLOSED_BREAKER } from "../../../src/core/breaker.ts";
 import { Isolate, other, withoutLarge } from "../../support/degraded.ts";
+import { NOW } from "../../support/pipeline.ts";
 
 describe("a route at its reduced level", () => {
   // planted: the turn kept by who did not ask
@@ -29,6 +31,18 @@ describe("a route at its reduced level", () => {
       [["reduced", "breakers"]],
     ]);
     expect((await isolate.ask("chat", { stream: true, says: "Streamed." })).degraded).toBe("reduced");
+  });
+
+  // planted: the breaker of a probe that another makes counted as open
+  it("falls no lower while another request finds out whether a target is well", async () => {
+    const isolate = new Isolate();
+    const state = { ...CLOSED_BREAKER, failures: 3, openUntil: NOW + 20_000, openMs: 20_000, changedAt: NOW };
+    isolate.says = { breakers: { "home/large": { ...state, holder: "another" } } };
+    await isolate.ask("plain", other("What Redis says."));
+    expect((await isolate.ask("mute", other("Mute."))).said).toEqual([]);
+    isolate.says = { breakers: { "home/large": state } };
+    await isolate.ask("plain", other("What Redis says now."));
+    expect((await isolate.ask("mute", other("Mute."))).said[0]).toEqual(["emergency", "breakers"]);
   });
 
   // planted: the target's name left out of the cache's key

@@ -39,6 +39,14 @@ describe("breakers", () => {
     expect(planned.skipped).toEqual([{ backend: "a", model: "a-model", reason: "breaker-open" }]);
   });
 
+  // planted: by the end of the opening alone
+  test("one that another request probes just now goes before one that is to be left alone", () => {
+    const tried: BreakerState = { ...open(9_000), holder: "another" };
+    const planned = plan(both, input({ breakers: { "a/a-model": open(500), "b/b-model": tried } }));
+    expect(planned.attempts.map(({ reason }) => reason)).toEqual(["last-resort"]);
+    expect(names(planned)).toEqual(["b"]);
+  });
+
   // planted: `byHand` that asks only for the backend, only for the model; a held one tried as the last resort
   test("one that is held open is no last resort; one that is held closed is asked whatever was seen of it", () => {
     const breakers = { "a/a-model": open(900), "b/b-model": open(9_000) };

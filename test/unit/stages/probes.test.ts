@@ -3,11 +3,12 @@ import { type BreakerState, CLOSED_BREAKER } from "../../../src/core/breaker.ts"
 import type { AdmissionReply, SharedState } from "../../../src/core/ports.ts";
 import { BreakerView } from "../../../src/routing/breaker-view.ts";
 import type { Gateway } from "../../../src/stages/gateway.ts";
-import { type Answering, begin } from "../../support/pipeline.ts";
+import { type Answering, begin, PLAYED_CONFIG } from "../../support/pipeline.ts";
 
 const REQUEST = { caller: "openai-chat", backend: "openai-chat", stream: false } as const;
 const NOW = Date.UTC(2026, 10, 21, 12);
 const NAME = "openai/played";
+const SPARE = "claude/played";
 const HALF_OPEN: BreakerState = { ...CLOSED_BREAKER, failures: 3, openUntil: NOW - 1, openMs: 1_000 };
 const OPEN: BreakerState = { ...HALF_OPEN, openUntil: NOW + 5_000 };
 
@@ -92,12 +93,12 @@ describe("the probe that a request holds", () => {
 
   // planted: the fallbacks' breakers are asked for all the same
   it("is not asked for of a backend that the caller wants no answer of", async () => {
-    const asked: (readonly string[])[] = [];
+    const asked: unknown[] = [];
     for (const noFallback of [false, true]) {
       const playing = begin({ ...REQUEST, alias: "spare", noFallback }, answers(200), {
         admission: {
           admit: (request) => {
-            asked.push(request.breakers);
+            asked.push([request.breakers, request.behind]);
             return admitting({ breakers: {} })();
           },
           settle: async () => ({ kind: "settled", ioMs: 0 }),
@@ -106,6 +107,74 @@ describe("the probe that a request holds", () => {
       await playing.reply;
       await playing.settled();
     }
-    expect(asked).toEqual([[NAME, "claude/played"], [NAME]]);
+    expect(asked).toEqual([
+      [[NAME], [SPARE]],
+      [[NAME], []],
+    ]);
+  });
+
+  // planted: the fallback's is asked for in any case; in none; one that is switched off counts as well
+  it("is asked for of a fallback where the step before it is not well, and only then", async () => {
+    const asked: unknown[] = [];
+    const gone = { availableBackends: new Set(["claude"]) };
+    const cases: [BreakerState, object][] = [
+      [CLOSED_BREAKER, {}],
+      [OPEN, {}],
+      [HALF_OPEN, {}],
+      [CLOSED_BREAKER, gone],
+    ];
+    for (const [state, more] of cases) {
+      const breakers = new BreakerView(
+        () => PLAYED_CONFIG.backends.openai?.breaker,
+        () => NOW,
+      );
+      breakers.learn({ breakers: { [NAME]: state } });
+      const playing = begin({ ...REQUEST, alias: "spare" }, answers(400), {
+        breakers,
+        ...more,
+        admission: {
+          admit: (request) => {
+            asked.push([request.breakers.length, request.behind?.length]);
+            return admitting({ breakers: {} })();
+          },
+          settle: async () => ({ kind: "settled", ioMs: 0 }),
+        },
+      });
+      await playing.reply;
+      await playing.settled();
+    }
+    expect(asked).toEqual([
+      [1, 1],
+      [2, undefined],
+      [2, undefined],
+      [2, undefined],
+    ]);
+  });
+
+  // planted: without Redis the fallback's probe is taken behind a first step that is well
+  it("leaves the fallback to whoever needs it, without Redis too", async () => {
+    const breakers = new BreakerView(
+      () => PLAYED_CONFIG.backends.openai?.breaker,
+      () => NOW,
+    );
+    breakers.learn({ breakers: { [SPARE]: HALF_OPEN } });
+    const begun = ["one", "two"].map((says) => {
+      const asked: string[] = [];
+      const fails: Answering = ({ backend }) => {
+        asked.push(backend.name);
+        return Response.json({}, { status: 500 });
+      };
+      const playing = begin({ ...REQUEST, alias: "spare", says }, fails, {
+        breakers,
+        admission: {
+          admit: async () => ({ kind: "unavailable", detail: "timeout", ioMs: 0 }),
+          settle: async () => ({ kind: "settled", ioMs: 0 }),
+        },
+      });
+      return { asked, playing };
+    });
+    for (const { playing } of begun) await playing.reply;
+    expect(begun.map(({ asked }) => asked[1])).toEqual(["claude", "claude"]);
+    for (const { playing } of begun) await playing.settled();
   });
 });

@@ -16,12 +16,17 @@ local function read_breaker()
   if held[#FIELDS + 1] ~= "" then state.holder = held[#FIELDS + 1] end
   return state
 end
+-- Without a time of its own it keeps the one it has: only what is heard of a backend makes its state younger.
 local function write_breaker(state, ttl_ms)
   local texts = {}
   for index, name in ipairs(FIELDS) do texts[index] = whole(state[name]) end
   texts[#texts + 1] = state.holder
   local text = table.concat(texts, " ")
-  redis.call("SET", KEYS[1], text, "PX", whole(FORGET_MS + math.max(0, state.open_until - now) + ttl_ms))
+  if ttl_ms then
+    redis.call("SET", KEYS[1], text, "PX", whole(FORGET_MS + math.max(0, state.open_until - now) + ttl_ms))
+  else
+    redis.call("SET", KEYS[1], text, "KEEPTTL")
+  end
   return text
 end
 `;
@@ -115,7 +120,7 @@ if state.open_until == 0 or now < state.open_until or redis.call("EXISTS", KEYS[
   return { redis.call("GET", KEYS[1]) or "", 0 }
 end
 state.holder, state.open_until = ARGV[1], now + math.max(1000, math.min(state.open_ms, 30000))
-return { write_breaker(state, state.open_ms), 1 }
+return { write_breaker(state), 1 }
 `,
 );
 
@@ -132,7 +137,7 @@ export const returnProbeSource: string = script(
 local state = read_breaker()
 if state.holder ~= ARGV[1] then return 0 end
 state.holder, state.open_until = nil, now
-write_breaker(state, state.open_ms)
+write_breaker(state)
 return 1
 `,
 );
