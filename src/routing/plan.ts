@@ -180,13 +180,32 @@ function causesOf(route: Route, usable: readonly Usable[], fitting: readonly Usa
   return causes;
 }
 
-/** The targets that the configuration and the environment let stand, whatever their health. */
-export function standingTargets(
+/** A step that configuration and environment let stand. */
+export type Standing = Pick<Usable, "target" | "isFallback" | "backend" | "wire">;
+
+type Environment = Pick<PlanInput, "config" | "availableBackends">;
+
+/** The steps that the configuration and the environment let stand, whatever their health. */
+export function standingSteps(route: Route, input: Environment): readonly Standing[] {
+  return [...standing(route.targets, false, route, input), ...standing(route.fallbacks, true, route, input)];
+}
+
+/** The same of the targets alone. */
+export function standingTargets(route: Route, input: Environment): readonly Target[] {
+  return standing(route.targets, false, route, input).map(({ target }) => target);
+}
+
+function standing(
+  targets: readonly Target[],
+  isFallback: boolean,
   route: Route,
-  input: Pick<PlanInput, "config" | "availableBackends">,
-): readonly Target[] {
+  input: Environment,
+): readonly Standing[] {
   const healthy = { ...input, breakers: {}, now: 0, random: () => 0 };
-  return route.targets.filter((target) => typeof judge({ target, isFallback: false }, route, healthy) !== "string");
+  return targets.flatMap((target) => {
+    const judged = judge({ target, isFallback }, route, healthy);
+    return typeof judged === "string" ? [] : [judged];
+  });
 }
 
 /** One of the targets, each as often as its weight says. */

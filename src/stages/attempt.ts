@@ -1,5 +1,4 @@
 import { type Answer, isText } from "../core/answer.ts";
-import { isGenerative } from "../core/draft.ts";
 import type { Admitted, LiveAnswer } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Json } from "../core/json.ts";
@@ -18,6 +17,7 @@ import { ownMembersOf, quirksOf } from "./own-members.ts";
 import { asAsked } from "./ranks.ts";
 import { CANCELLED, cut, type PlannedAttempt, protocol, RunningAttempt, timedOut } from "./running-attempt.ts";
 import { sit } from "./seat.ts";
+import { isStreamed } from "./streamed.ts";
 
 /** A backend's whole JSON answer may be this large. */
 const ANSWER_MAX_BYTES = 32 * 1024 * 1024;
@@ -33,7 +33,9 @@ export async function attempt(
   gateway: Gateway,
 ): Promise<Result<LiveAnswer>> {
   const { backend, wire } = planned;
-  const stream = wantsStream(planned, exchange);
+  const { collectJson } = backend;
+  const { totalMs } = planned.deadlines;
+  const stream = isStreamed({ streams: wire.streams, collectJson, totalMs }, exchange);
   const passing = wire.name === exchange.wire.name ? exchange.body : undefined;
   const refused = refusedMediaUrl(exchange.draft, backend.imageUrls, passing);
   if (refused) return fail(refused);
@@ -91,17 +93,6 @@ export async function attempt(
   } finally {
     inTime();
   }
-}
-
-function wantsStream({ backend, wire, deadlines }: PlannedAttempt, exchange: Admitted): boolean {
-  if (!wire.streams || !isGenerative(exchange.draft)) return false;
-  // Of two that are asked, the one with the first token wins: it has to be seen.
-  if (exchange.draft.stream || backend.collectJson === "always" || exchange.route.hedge) return true;
-  // At a slow 10 tokens a second, would the answer outlast a proxy's patience with silence?
-  return (
-    backend.collectJson === "overDeadline" &&
-    (exchange.maxOutputTokens ?? 0) * 100 > Math.min(deadlines.totalMs, 90_000)
-  );
 }
 
 async function whole(

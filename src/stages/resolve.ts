@@ -13,9 +13,9 @@ import { leaveProbe } from "./degrade.ts";
 import { exactInputTokens } from "./exact-tokens.ts";
 import type { Gateway } from "./gateway.ts";
 import { levelsOf } from "./levels.ts";
-import { continuationsOf, hedgesOf, repairsOf, reservationFor } from "./reservation.ts";
+import { continuationsOf, hedgesOf, leftOf, repairsOf, reservationFor } from "./reservation.ts";
 import { type Routed, routeRequest } from "./route.ts";
-import { standingOf } from "./standing.ts";
+import { type Standing, standingOf } from "./standing.ts";
 
 /** What the alias means under the config version that this isolate holds, and the most that the request may use. No I/O. */
 export function resolve(exchange: Continued, gateway: Gateway): Result<Resolved> | Promise<Result<Resolved>> {
@@ -31,8 +31,8 @@ export function resolve(exchange: Continued, gateway: Gateway): Result<Resolved>
   const { tokenizers } = standingOf(found, config, availableBackends);
   const estimate = estimateInputTokens(draft, exchange.body, tokenizers);
   const routed = routeRequest(exchange, route, config, estimate, gateway);
-  const { priceCeiling } = standingOf(routed.route, config, availableBackends);
-  const known = { ...routed, config, priceCeiling };
+  const { priceCeiling, chain } = standingOf(routed.route, config, availableBackends);
+  const known = { ...routed, config, priceCeiling, chain };
   const { drawn, degraded } = routed;
   const asksToCount = route.exactTokens === true && degraded?.level !== "emergency";
   const target = asksToCount ? (drawn ?? routed.route.targets[0]) : undefined;
@@ -49,7 +49,7 @@ function routeFor(draft: Draft, route: Route): Route | undefined {
 }
 
 /** What is known of a request's route before its input is counted. */
-type Known = Routed & Pick<Resolved, "config" | "priceCeiling">;
+type Known = Routed & Pick<Resolved, "config" | "priceCeiling"> & Pick<Standing, "chain">;
 
 /** The most that the request may use, refused where its input alone is too much. */
 function reserved(
@@ -59,7 +59,7 @@ function reserved(
   gateway: Gateway,
 ): Result<Resolved> | Promise<Result<Resolved>> {
   const { draft, principal } = exchange;
-  const { config, route, priceCeiling, drawn, arm, routing, degraded } = known;
+  const { config, route, priceCeiling, chain, drawn, arm, routing, degraded } = known;
   if (inputTokens > route.maxInputTokens) {
     leaveProbe({ ...exchange, route, degraded }, gateway);
     return fail(
@@ -77,6 +77,8 @@ function reserved(
   // Counting charges a request and no tokens.
   const charged = draft.operation === "tokenize" ? 0 : inputTokens;
   const furtherRounds = repairsOf(exchange, route) + continuationsOf(exchange, route);
+  const beside =
+    hedgesOf(exchange, route) + leftOf({ draft, controls: exchange.controls, route, maxOutputTokens }, chain);
   const resolved = (cache: CachePlan): Result<Resolved> =>
     ok({
       ...exchange,
@@ -85,7 +87,7 @@ function reserved(
       inputTokens,
       maxOutputTokens,
       levels: levelsOf(principal, config, route.alias),
-      reservation: reservationFor(priceCeiling, charged, outputTokens, furtherRounds, hedgesOf(exchange, route)),
+      reservation: reservationFor(priceCeiling, charged, outputTokens, furtherRounds, beside),
       priceCeiling,
       drawn,
       routing,

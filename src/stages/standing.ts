@@ -5,8 +5,11 @@ import { loadStateOf } from "../core/load.ts";
 import type { Price } from "../core/money.ts";
 import type { TokenizerFamily } from "../core/tokenizers.ts";
 import { phaseOf } from "../routing/breaker.ts";
-import { dearestPrice } from "../routing/plan.ts";
+import { dearestPrice, standingSteps } from "../routing/plan.ts";
+import { leadsTo } from "../routing/triggers.ts";
+import { wires } from "../wire/registry.ts";
 import type { Gateway } from "./gateway.ts";
+import type { StreamingStep } from "./streamed.ts";
 
 /** What a route means under a config, whoever asks: worked out once. */
 export interface Standing {
@@ -21,6 +24,16 @@ export interface Standing {
   readonly breakers: readonly string[];
   /** Backends among them that are asked how they are. */
   readonly loads: readonly string[];
+  readonly chain: Chain;
+}
+
+/** What may be asked one after the other. */
+export interface Chain {
+  readonly length: number;
+  /** Steps that stand for what a content filter stopped. */
+  readonly filters: number;
+  /** Steps behind which another may stand. */
+  readonly leavable: readonly StreamingStep[];
 }
 
 interface Known {
@@ -66,6 +79,21 @@ function breakersOf(targets: readonly Target[], config: Config): readonly string
   return [...new Set(targets.filter((target) => byHand(config, target) === undefined).map(breakerOf))];
 }
 
+function chainOf(route: Route, config: Config, availableBackends: ReadonlySet<string>): Chain {
+  const steps = standingSteps(route, { config, availableBackends });
+  // Any of the targets may come last, and fallbacks stand in their order.
+  const others = steps.at(-1)?.isFallback ? steps.slice(0, -1) : steps;
+  return {
+    length: steps.length,
+    filters: steps.filter(({ target }) => leadsTo(target, "filter")).length,
+    leavable: others.map(({ backend: { collectJson, deadlines }, wire }) => ({
+      streams: wires[wire].streams,
+      collectJson,
+      totalMs: route.deadlines?.totalMs ?? deadlines.totalMs,
+    })),
+  };
+}
+
 function workOut(route: Route, config: Config, available: ReadonlySet<string>): Standing {
   const targets = [...route.targets, ...route.fallbacks];
   const totalsMs = targets.map(
@@ -86,5 +114,6 @@ function workOut(route: Route, config: Config, available: ReadonlySet<string>): 
     loads: [...new Set(targets.map(({ backend }) => backend))].filter(
       (name) => available.has(name) && config.backends[name]?.health !== undefined,
     ),
+    chain: chainOf(route, config, available),
   };
 }

@@ -70,6 +70,14 @@ export const filtersWhole: Behaviour = async () =>
     }),
   );
 
+/** Half a JSON answer. */
+export const breaksOff: Behaviour = async () =>
+  ok(
+    new Response(`{"choices": [{"message": {"content": "${"word ".repeat(200)}`, {
+      headers: { "content-type": "application/json" },
+    }),
+  );
+
 export const says =
   (status: number, error: unknown, headers = {}): Behaviour =>
   async () =>
@@ -133,7 +141,7 @@ export function configOf(routes: string): Config {
 
 export type World = Readonly<Record<string, Behaviour>>;
 
-/** One request through the real pipeline. `asked` are the calls in their order; `steps` what dispatch decided. */
+/** One request through the real pipeline, which never costs more than was reserved. `asked` are the calls in their order; `steps` what dispatch decided. */
 export async function ask(
   config: Config,
   world: World,
@@ -164,6 +172,8 @@ export async function ask(
       ...more,
     },
   );
+  const { costNanoUsd, reservedNanoUsd } = played.event;
+  if (costNanoUsd > reservedNanoUsd) throw new Error(`cost ${costNanoUsd}, reserved were ${reservedNanoUsd}`);
   const decided = (step: string) =>
     played.event.decisions
       .filter((decision) => decision.step === step)

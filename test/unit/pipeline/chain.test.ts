@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
+import type { Config, Route } from "../../../src/core/config.ts";
 import type { Trigger } from "../../../src/core/triggers.ts";
 import { RetryBudget } from "../../../src/routing/retry-budget.ts";
 import {
   answers,
   ask,
   type Behaviour,
+  breaksOff,
   configOf,
   contextError,
   dawdles,
@@ -17,6 +19,8 @@ import {
   saysHtml,
 } from "../../support/chain.ts";
 import { NOW } from "../../support/pipeline.ts";
+
+const routeOf = ({ routes }: Config) => routes.chat as Route;
 
 const chain = (last: string, more = "") => `
   chat:
@@ -124,6 +128,46 @@ describe("a content filter", () => {
     const mended = await ask(allowed, { a: filters, b: answers("b") });
     expect(mended.attempts).toEqual(["a attempt completed", "b attempt completed"]);
     expect(mended.event.attempts[0]?.costNanoUsd).toBeGreaterThan(0);
+  });
+});
+
+describe("what is paid for and left", () => {
+  // A long question and a short answer: two of them cost nearly twice as much as one.
+  const asks = { says: "word ".repeat(1_000), more: { max_tokens: 4 } };
+  const steps = (first: string, more: string) =>
+    configOf(`
+  chat:
+    targets: [{backend: ${first}, model: small}]
+    fallbacks: [{backend: b, model: large${more}}, {backend: c, model: large, on: [error]}]`);
+  const filtering = steps("a", ", on: [filter]");
+  const plain = steps("a", "");
+  const json = steps("json", "");
+  const reserved = async (config: typeof json, more = {}) =>
+    (await ask(config, { a: answers("a"), json: answers("json") }, { ...asks, ...more })).event.reservedNanoUsd;
+
+  // planted: steps that stand for a filter left out of the reservation; JSON that breaks off
+  it("is reserved for", async () => {
+    const filtered = await ask(filtering, { a: filters, b: answers("b") }, asks);
+    const broken = await ask(json, { json: breaksOff, b: answers("b") }, { ...asks, stream: false });
+    for (const { event, status } of [filtered, broken]) {
+      expect([status, event.attempts.filter(({ costNanoUsd }) => costNanoUsd > 0).length]).toEqual([200, 2]);
+      expect(event.costNanoUsd).toBeLessThanOrEqual(event.reservedNanoUsd);
+    }
+  });
+
+  // planted: reserved for, streams or not; the caller's own refusal of others, `maxAttempts` and the last step not looked at
+  it("is not reserved for where it cannot be", async () => {
+    const once = await reserved(plain);
+    expect(await reserved(plain, { stream: false })).toBe(once);
+    expect(await reserved(filtering)).toBe(2 * once);
+    expect(await reserved(filtering, { noFallback: true })).toBe(once);
+    expect(await reserved(json)).toBe(once);
+    expect(await reserved(json, { stream: false })).toBe(2 * once);
+    expect(await reserved({ ...json, routes: { chat: { ...routeOf(json), maxAttempts: 1 } } }, { stream: false })).toBe(
+      once,
+    );
+    const last = configOf("\n  chat: {targets: [{backend: a, model: small}], fallbacks: [{backend: json, model: m}]}");
+    expect(await reserved(last, { stream: false })).toBe(once);
   });
 });
 
