@@ -2,7 +2,8 @@ import { type Config, nameOfTarget, type Route, type Target } from "../core/conf
 import { ceilingNanoUsd } from "../core/money.ts";
 import type { Choice, ChoiceReason, RouteDecision, RouteRule } from "../core/route-rules.ts";
 import { scatter } from "../lib/scatter.ts";
-import { drawByWeight, standingTargets } from "./plan.ts";
+import { drawByWeight } from "./draw.ts";
+import { standingTargets } from "./plan.ts";
 
 /** What a choice may go by. */
 export interface ChoiceInput {

@@ -6,6 +6,7 @@ import { isWithin, type Price } from "../core/money.ts";
 import type { Trigger } from "../core/triggers.ts";
 import type { WireName } from "../core/wire.ts";
 import { phaseOf } from "./breaker.ts";
+import { draw } from "./draw.ts";
 import { isBelowCeilings } from "./price.ts";
 import { holds, leadsTo } from "./triggers.ts";
 
@@ -208,14 +209,6 @@ function standing(
   });
 }
 
-/** One of the targets, each as often as its weight says. */
-export function drawByWeight(targets: readonly Target[], random: () => number): Target | undefined {
-  return draw(
-    targets.map((target) => ({ target, isFallback: false })),
-    random,
-  )?.target;
-}
-
 /** Deadlines that end, at the latest, when what is left of the delay budget is gone. */
 export function within(deadlines: Deadlines, leftMs: number): Deadlines {
   const firstTokenMs = Math.min(deadlines.firstTokenMs, Math.max(0, leftMs));
@@ -289,18 +282,6 @@ function byWeight(standing: readonly Usable[], { drawn, random }: PlanInput): re
     .sort((a, b) => b.target.weight - a.target.weight)
     .map((candidate): Ordered => [candidate, "other-target"]);
   return [[first, "weighted-choice"], ...others, ...fallbacks];
-}
-
-function draw<Drawn extends Candidate>(targets: readonly Drawn[], random: () => number): Drawn | undefined {
-  if (targets.length < 2) return targets[0];
-  const total = targets.reduce((sum, { target }) => sum + target.weight, 0);
-  let point = random() * total;
-  for (const candidate of targets) {
-    point -= candidate.target.weight;
-    if (point < 0) return candidate;
-  }
-  // Only the rounding of binary fractions leads here.
-  return targets.at(-1);
 }
 
 /**
