@@ -8,12 +8,14 @@ import { performance } from "node:perf_hooks";
 import { median } from "./machine.ts";
 
 export interface LoadOrder {
-  readonly kind: "requests" | "first-byte" | "slow-readers";
+  readonly kind: "requests" | "arrivals" | "slow-readers";
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly count: number;
   readonly concurrency: number;
+  /** `arrivals`: requests begun each second, whatever became of those before. `concurrency` says nothing there. */
+  readonly perSecond?: number;
   /** `slow-readers`: how long they read, one frame a second. */
   readonly forMs?: number;
 }
@@ -24,6 +26,8 @@ export interface LoadReport {
   readonly bytes: number;
   /** Milliseconds to the first byte of the body: the median. */
   readonly firstByteMs: number;
+  /** `arrivals`: of every request that was answered well. */
+  readonly firstBytesMs?: readonly number[];
 }
 
 interface Exchange {
@@ -66,6 +70,26 @@ async function requests(order: LoadOrder): Promise<LoadReport> {
     }),
   );
   agent.destroy();
+  return summed(results);
+}
+
+/** A world that does not wait: each request begins when it is due, so that slow answers do not hold back the load that would show them. */
+async function arrivals(order: LoadOrder): Promise<LoadReport> {
+  const agent = new Agent({ keepAlive: true });
+  const startedAt = performance.now();
+  const results = await Promise.all(
+    Array.from({ length: order.count }, async (_, index) => {
+      const dueMs = startedAt + (index * 1_000) / (order.perSecond ?? 1) - performance.now();
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, dueMs)));
+      return exchange(order, agent);
+    }),
+  );
+  agent.destroy();
+  const firstBytesMs = results.filter(({ ok }) => ok).map(({ firstByteMs }) => firstByteMs);
+  return { ...summed(results), firstBytesMs };
+}
+
+function summed(results: readonly Exchange[]): LoadReport {
   return {
     done: results.filter(({ ok }) => ok).length,
     failed: results.filter(({ ok }) => !ok).length,
@@ -104,5 +128,6 @@ async function slowReaders(order: LoadOrder): Promise<LoadReport> {
 }
 
 const order = JSON.parse(process.argv[2] ?? "{}") as LoadOrder;
-const report = JSON.stringify(order.kind === "slow-readers" ? await slowReaders(order) : await requests(order));
+const kinds = { requests, arrivals, "slow-readers": slowReaders };
+const report = JSON.stringify(await kinds[order.kind](order));
 process.stdout.write(`${report}\n`, () => process.exit(0));

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
 
 /** Clock ticks a second in /proc (`getconf CLK_TCK`): 100 on every Linux that we know. */
 const TICKS_PER_SECOND = 100;
@@ -21,6 +22,17 @@ export function median(values: readonly number[]): number {
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? Number.NaN;
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}
+
+/** The smallest value that at least this share of all values does not exceed. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
+}
+
+/** The machine, as a report names it. */
+export function machineLine(): string {
+  return `${cpus()[0]?.model ?? "unknown CPU"}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
 }
 
 /** Lowest and highest. */

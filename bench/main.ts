@@ -2,16 +2,17 @@
  * `npm run bench [-- --rounds 5 --quick --peers]`: what a request and a frame cost, as CPU of the process (from the operating system), in ratios to floors
  * that run on the same runtime in the same run, interleaved round by round. Results go to bench/results/.
  */
-import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir, totalmem } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startGuard } from "../dev/guard-handle.ts";
 import { startStack } from "../dev/stack.ts";
 import { type Contender, gatewayContender, startFloors, translations } from "./contenders.ts";
-import type { LoadOrder, LoadReport } from "./load.ts";
-import { cpuMicros, residentBytes } from "./machine.ts";
+import type { LoadOrder } from "./load.ts";
+import { load } from "./loading.ts";
+import { cpuMicros, machineLine, residentBytes } from "./machine.ts";
+import { startLiteLlm } from "./peers/litellm.ts";
 import { startPortkey } from "./peers/portkey.ts";
 import { type Figures, report } from "./report.ts";
 import { routingCost } from "./routing.ts";
@@ -43,25 +44,6 @@ const SHAPES = {
 type Shape = keyof typeof SHAPES;
 /** Requests before anything is measured: a just-in-time compiler is not done with a program of this size after a few hundred. */
 const WARM_UP = { json: 4_000, burst: 100 } as const;
-
-function load(order: LoadOrder): Promise<LoadReport> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(import.meta.dirname, "load.ts"), JSON.stringify(order)], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    let text = "";
-    child.stdout.on("data", (chunk: Buffer) => {
-      text += chunk.toString();
-    });
-    child.on("exit", () => {
-      try {
-        resolve(JSON.parse(text) as LoadReport);
-      } catch {
-        reject(new Error("the load generator ended without a report"));
-      }
-    });
-  });
-}
 
 function orderFor(contender: Contender, shape: Shape, count: number, concurrency: number): LoadOrder {
   const { stream, content } = SHAPES[shape];
@@ -102,7 +84,7 @@ const stack = await startStack({
 });
 const guard = startGuard();
 const floors = await startFloors(stack, workDir, { guard, restart: false });
-const portkey = values["no-peers"] ? undefined : await startPortkey(stack, workDir);
+const peers = values["no-peers"] ? [] : [await startPortkey(stack, workDir), await liteLlm()];
 const gateway = gatewayContender(stack);
 const formats = translations(stack);
 const direct: Contender = {
@@ -112,7 +94,23 @@ const direct: Contender = {
   model: "simulated-bench",
   pid: () => process.pid,
 };
-const contenders: readonly Contender[] = [gateway, ...floors, ...(portkey ? [portkey] : [])];
+const present = peers.filter((peer) => peer !== undefined);
+const contenders: readonly Contender[] = [gateway, ...floors, ...present];
+
+async function liteLlm() {
+  const model = "simulated-bench";
+  const started = await startLiteLlm(workDir, {
+    model_list: [
+      {
+        model_name: model,
+        litellm_params: { model: `openai/${model}`, api_base: `${stack.home?.url}/v1`, api_key: "none" },
+      },
+    ],
+    general_settings: { master_key: "sk-bench" },
+  });
+  const headers = { "content-type": "application/json", authorization: "Bearer sk-bench" };
+  return started && { ...started, headers, model };
+}
 
 try {
   const figures: Figures = {};
@@ -164,7 +162,7 @@ try {
       console.log(`${contender.name}: 500 slow readers, ${slow.failed} failed`);
     }
   }
-  const machine = `${cpus()[0]?.model ?? "unknown CPU"}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
+  const machine = machineLine();
   const text = report(figures, { machine, rounds, redis: stack.redis?.form ?? "remote", quick: values.quick });
   console.log(text);
   const results = join(import.meta.dirname, "results");
@@ -173,7 +171,7 @@ try {
   writeFileSync(join(results, `${name}.md`), text);
   writeFileSync(join(results, `${name}.json`), `${JSON.stringify({ machine, rounds, figures }, null, 1)}\n`);
 } finally {
-  await Promise.all([...floors.map((floor) => floor.stop()), portkey?.stop()]);
+  await Promise.all([...floors.map((floor) => floor.stop()), ...present.map((peer) => peer.stop())]);
   await stack.stop();
   await guard.close();
   rmSync(workDir, { recursive: true, force: true });

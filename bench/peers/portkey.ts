@@ -1,9 +1,9 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Stack } from "../../dev/stack.ts";
 import type { Contender } from "../contenders.ts";
+import { freePort } from "./free-port.ts";
 
 const VERSION = "1.15.2";
 
@@ -58,13 +58,4 @@ export async function startPortkey(
       child.kill("SIGKILL");
     },
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
 }
