@@ -35,6 +35,7 @@ export function promptOf(cell: Cell): string {
   // A fault is told to a process: the two targets of a route are never of the same one.
   const only = fault.where === "everywhere" ? "" : `,only=${faultedBy(first)}`;
   if (fault.backend) faults.push(`${fault.backend.replace("{after}", AFTER[column.client])}${only}`);
+  if (fault.next) faults.push(`${fault.next},only=${faultedBy(first) === "home" ? "cloud" : "home"}`);
   // Nothing that a client could leave comes of a request that fails everywhere, unless it fails late.
   if (fault.where === "everywhere" && column.client === "leaves") faults.push("slow-headers,ms=1500");
   return `${pacingOf(cell)}${faults.map((each) => `[[sim:fault=${each}]]`).join("")} ${WORDS}`;

@@ -62,6 +62,13 @@ function isAnsweredBy(backend: string, { row, charges, calls }: Entry): boolean 
   return isWhole && isAt(last?.backend) && calls.some((call) => isAt(call.backend) && isMade(call));
 }
 
+/** What is wrong where the attempts are not these, each by its kind and outcome, or something else does not fit. */
+function charged(wanted: string, entry: Entry, fits: boolean): string | undefined {
+  const kinds = entry.charges.map(({ kind, outcome }) => `${kind} ${outcome}`).join(", ");
+  if (kinds !== wanted) return `charged: ${kinds}`;
+  return fits ? undefined : `the books say: ${inWords(entry)}`;
+}
+
 /** What the books must say of each sight. */
 function problemOf(sight: Sight, cell: Cell, entry: Entry): string | undefined {
   const { row, charges, calls } = entry;
@@ -83,16 +90,16 @@ function problemOf(sight: Sight, cell: Cell, entry: Entry): string | undefined {
       const firstTokenMs = Number(row?.first_token_ms ?? row?.duration_ms);
       return is(firstTokenMs <= DELAY_BUDGET_MS, `the first token after ${firstTokenMs} ms`);
     }
-    case "continued": {
-      if (!isAnsweredBy(nextAfter(cell.first), entry)) return told;
-      const kinds = charges.map(({ kind, outcome }) => `${kind} ${outcome}`).join(", ");
-      return is(kinds === "attempt failed, continuation completed", `charged: ${kinds}`);
-    }
+    case "spared":
+      return is(isAnsweredBy(nextAfter(cell.first), entry) && charges.length === 1 && calls.length === 1);
+    case "hedged":
+      return charged("attempt cancelled, hedge completed", entry, isAnsweredBy(nextAfter(cell.first), entry));
+    case "unhedged":
+      return charged("attempt completed, hedge failed", entry, row?.outcome === "completed");
+    case "continued":
+      return charged("attempt failed, continuation completed", entry, isAnsweredBy(nextAfter(cell.first), entry));
     case "told":
-      if (sight.seam) {
-        const kinds = charges.map(({ kind, outcome }) => `${kind} ${outcome}`).join(", ");
-        return is(row?.outcome === "failed" && kinds === "attempt failed, continuation failed", `charged: ${kinds}`);
-      }
+      if (sight.seam) return charged("attempt failed, continuation failed", entry, row?.outcome === "failed");
       if (calls.length !== 1) return `a second start: ${told}`;
       if (last?.backend !== processOf(cell.first)) return `another backend than the first began: ${told}`;
       return is(row?.outcome === "failed" && row.failure === sight.failure && row.http_status === "200");

@@ -36,6 +36,7 @@ export function cellOf(fault: Fault, column: Column, run: string, number: number
   const gap = fault.gaps?.find(fits);
   if (gap) return gap;
   const stays = fault.except?.find(fits)?.stays ?? fault.stays[mode];
+  const leaves = (column.stream ? undefined : fault.leavesJson) ?? fault.leaves;
   return {
     fault,
     column,
@@ -43,6 +44,6 @@ export function cellOf(fault: Fault, column: Column, run: string, number: number
     first,
     alias: aliasOf(first, fault.pace ?? "patient", operationOf(column.format)),
     traceId: `${run}${number.toString(16).padStart(32 - run.length, "0")}`,
-    expected: column.client === "leaves" ? fault.leaves : stays,
+    expected: column.client === "leaves" ? leaves : stays,
   };
 }

@@ -26,6 +26,8 @@ interface Kind {
   readonly next?: string;
   /** What its routes say more. */
   readonly route?: Readonly<Record<string, unknown>>;
+  /** What its routes for chat say more. */
+  readonly chatRoute?: Readonly<Record<string, unknown>>;
   readonly is: Readonly<Record<string, unknown>>;
 }
 
@@ -33,7 +35,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   // As a GPU behind a tunnel: a caller who wants JSON gets a collected stream.
   home: { process: "home", is: vllm("VLLM") },
   // Two of the same model that can go on from an answer's beginning, the second where the providers are.
-  steady: { process: "home", next: "twin", route: { continueStreams: { attempts: 1 } }, is: vllm("VLLM") },
+  steady: { process: "home", next: "twin", chatRoute: { continueStreams: { attempts: 1 } }, is: vllm("VLLM") },
   twin: { process: "cloud", model: "simulated-small", is: vllm("OPENAI") },
   // A provider of each format, whose JSON comes as JSON.
   cloud: {
@@ -52,6 +54,19 @@ const KINDS: Readonly<Record<string, Kind>> = {
       price: { inputPerMillion: 1.0001, cachedInputPerMillion: 0.1, cacheWritePerMillion: 1.25, outputPerMillion: 5 },
     },
   },
+  // A second is asked where this one is slow.
+  hedging: { process: "home", route: { hedge: { afterMs: 300 } }, is: vllm("VLLM") },
+  // As many at once as it has seats; the others wait, longer than a desk that starts anew looks for those who sit.
+  seated: {
+    process: "home",
+    is: {
+      ...vllm("VLLM"),
+      deadlines: { ...PATIENT, connectMs: 600, firstTokenMs: 600 },
+      seats: { count: 8, queue: 500, spill: { tiers: [] } },
+    },
+  },
+  // Its breaker is held open by an operator.
+  held: { process: "home", is: vllm("VLLM") },
   // Addresses at which there is no backend: nobody listens; no such host; a server that speaks no TLS.
   dead: {
     is: { ...openai(["openai-chat", "openai-completions"]), baseUrl: { url: "http://127.0.0.1:2" }, auth: undefined },
@@ -113,11 +128,14 @@ export function processOf(backend: string): string {
 /** Backends at which nobody can tell of a call. */
 export const isMute = (backend: string): boolean => KINDS[backend.replace(/^hasty-/, "")]?.process === undefined;
 
+/** What operators have said before the first cell. */
+export const OVERLAY = { breakers: { [`held/${modelOf("held")}`]: "open" } } as const;
+
 export function chaosConfig(): Readonly<Record<string, unknown>> {
   const paces = Object.entries({ "": PATIENT, "hasty-": HASTY });
   const backends = paces.flatMap(([prefix, deadlines]) =>
     Object.entries(KINDS).map(
-      ([name, { is }]) => [`${prefix}${name}`, { ...is, deadlines, breaker: TOLERANT }] as const,
+      ([name, { is }]) => [`${prefix}${name}`, { deadlines, ...is, breaker: TOLERANT }] as const,
     ),
   );
   const routes = Object.keys(KINDS).flatMap((first) =>
@@ -130,9 +148,10 @@ export function chaosConfig(): Readonly<Record<string, unknown>> {
           operation,
           targets: [{ backend, model: modelOf(first) }],
           fallbacks: [{ backend: next, model: modelOf(next) }],
-          ...(operation === "chat" && KINDS[first]?.route),
           delayBudgetMs: DELAY_BUDGET_MS,
           maxOutputTokens: 256,
+          ...KINDS[first]?.route,
+          ...(operation === "chat" && KINDS[first]?.chatRoute),
         };
         return [[aliasOf(first, pace, operation), route] as const];
       }),

@@ -49,7 +49,7 @@ async function carryOut({ stack }: Stage, troupe: Troupe, order: Order): Promise
   if (order.postgres) await stack.postgresControl(order.postgres);
   if (order.spoilKey) await stack.redisControl({ wrongType: { key: bucketOf(troupe), type: "list" } });
   if (order.kill === undefined) return;
-  const victim = order.kill === "ledger" ? stack.process("ledger") : stack.process("gateway", 1);
+  const victim = order.kill === "gateway" ? stack.process("gateway", 1) : stack.process(order.kill);
   await victim.whenReady();
   await victim.kill("SIGKILL");
 }

@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { redis } from "../test/support/books.ts";
 import { chatRequest } from "../test/support/caller.ts";
 import { startTestStack, type TestStack } from "../test/support/stack.ts";
-import { aliasOf, chaosConfig, TLS_VARIABLE } from "./config.ts";
+import { aliasOf, chaosConfig, nextAfter, OVERLAY, TLS_VARIABLE } from "./config.ts";
 
 /** A tenant of its own with the key that asks for it. */
 export interface Troupe {
@@ -61,6 +61,19 @@ export async function setStage(): Promise<Stage> {
     return response?.ok === true && response.headers.has("x-ratelimit-limit-requests");
   };
 
+  const isHeld = async (gateway: string): Promise<boolean> => {
+    const { path, body } = chatRequest("openai-chat", aliasOf("held", "patient", "chat"), "Who is there?", false);
+    const headers = { authorization: `Bearer ${stack.apiKey}`, "content-type": "application/json" };
+    const response = await fetch(`${gateway}${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+    await response.text();
+    return response.headers.get("x-gateway-backend") === nextAfter("held");
+  };
+  const published = await stack.admin("PUT", "/overlay", { version: 1, ...OVERLAY });
+  if (published.status !== 200) throw new Error(`overlay: ${published.status} ${await published.text()}`);
+  // Each gateway reads it behind the first request that names its version.
+  for (const gateway of stack.gateways)
+    if (!(await until(() => isHeld(gateway)))) throw new Error("a gateway did not learn of the overlay");
+
   return {
     stack,
     async troupe(name, tier, aliases) {
@@ -86,6 +99,7 @@ export async function setStage(): Promise<Stage> {
       await stack.postgresControl({});
       if (isClear && spoiled) await redis(stack, [["DEL", bucketOf(spoiled)]]);
       await stack.process("ledger").whenReady();
+      await stack.process("seats").whenReady();
       for (const index of stack.gateways.keys()) await stack.process("gateway", index).whenReady();
       // The stack's own key has no budget: it is served whenever Redis is there.
       for (const gateway of stack.gateways) {

@@ -3,7 +3,7 @@ import type { RawRequest } from "../test/support/raw-http.ts";
 import type { Pace } from "./config.ts";
 
 /** What fails, as the rows are grouped: each group is run, drained and audited for itself. */
-export type Group = "backend" | "tunnel" | "continuation" | "client" | "redis" | "postgres" | "isolate";
+export type Group = "backend" | "tunnel" | "continuation" | "routing" | "client" | "redis" | "postgres" | "isolate";
 
 /**
  * How an answer is made: `streamed` as it runs, `collected` from a backend's stream for a caller who wants JSON, `whole` from a backend's own JSON.
@@ -23,6 +23,9 @@ export interface Column {
  * What a caller must see; what the books must say of it stands in books.ts.
  * - `answer`: the first target's whole answer; `estimated`: with counts of our own; `unbilled`: with counts of zero; `uncached`: too large to be kept.
  * - `fallback`: the next attempt's whole answer, its first token within the delay budget.
+ * - `spared`: the same, and the first target was not asked.
+ * - `hedged`: the next attempt's whole answer, asked for beside the first, which was stopped.
+ * - `unhedged`: the first target's whole answer, though another was asked beside it and failed.
  * - `continued`: the first target's whole answer, made by it and, from where it broke off, by the next attempt; each charged for its part.
  * - `told`: a part of the first target's text, then this failure as an error frame, and no second start; `seam`: but for
  *   a continuation that did not fit, of which nothing was told.
@@ -35,7 +38,7 @@ export interface Column {
  */
 export type Sight =
   | { readonly sees: "answer"; readonly estimated?: true; readonly unbilled?: true; readonly uncached?: true }
-  | { readonly sees: "fallback" | "continued" }
+  | { readonly sees: "fallback" | "spared" | "hedged" | "unhedged" | "continued" }
   | { readonly sees: "told"; readonly failure: string; readonly seam?: true }
   | { readonly sees: "failed"; readonly failure: string }
   | { readonly sees: "refused"; readonly failure: string; readonly status: number; readonly names: string }
@@ -73,7 +76,7 @@ export interface Order {
   readonly postgres?: Readonly<Record<string, unknown>>;
   /** Puts a list where Redis keeps the bucket of the row's own key. */
   readonly spoilKey?: true;
-  readonly kill?: "gateway" | "ledger";
+  readonly kill?: "gateway" | "ledger" | "seats";
   /** Once more and again until the cells are through. */
   readonly everyMs?: number;
 }
@@ -84,13 +87,15 @@ export interface Gap {
   readonly why: string;
 }
 
-/** One row of the matrix. What a later part of the gateway brings (hedging, continuation, seats, breakers) is a row like these. */
+/** One row of the matrix. */
 export interface Fault {
   readonly id: string;
   readonly group: Group;
   readonly title: string;
   /** A fault of the simulated backends; `{after}` is a number of tokens that comes behind a leaving client's departure. */
   readonly backend?: string;
+  /** The same of the next attempt's backend. */
+  readonly next?: string;
   /** Whether the fault is part of what is said, and not only of how. */
   readonly changesText?: true;
   /** Whether the first target alone has it, or every backend. */
@@ -109,6 +114,8 @@ export interface Fault {
   readonly pacing?: string;
   readonly stays: Readonly<Record<Mode, Expectation>>;
   readonly leaves: Expectation;
+  /** Where one that leaves while JSON is made for it may see something else. */
+  readonly leavesJson?: Expectation;
   /** When a leaving client leaves; otherwise a stream's at the first byte, and one that waits for JSON while the answer is made. */
   readonly departure?: Leave;
   /** Whether the same request, asked again with the cache on, is answered from it; not asked where it is not said. */

@@ -188,7 +188,7 @@ export const CLIENT_FAULTS: readonly Fault[] = [
     { at: 400, how: "close" },
     {
       pacing: "[[sim:ttft=700]][[sim:tokens=40]][[sim:tps=60]]",
-      leaves: [LEFT, RAN_ON],
+      leavesJson: [LEFT, RAN_ON],
     },
   ),
   departure(

@@ -146,7 +146,8 @@ export function auditAttempts(books: Books, config: BaseConfig, whereabouts: Whe
       say(`cost ${row.cost_nano_usd}, reserved were ${row.reserved_nano_usd}`);
     }
     if (row.outcome === "completed" && row.cache !== "hit") {
-      const last = calls.at(-1);
+      // Of two that were asked at once, the one that answered may have begun first.
+      const last = calls[heard.findLastIndex(({ outcome }) => outcome === "completed")];
       if (last && last.outcome !== "completed" && !last.finishDelivered) say(`the backend says ${last.outcome}`);
     }
   }
