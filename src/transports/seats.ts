@@ -2,7 +2,20 @@ import type { Alarm, Place, Seat, SeatReply, SeatRequest, Seats, SeatWait } from
 
 /** What is used of the service binding to workers/seats. */
 export interface SeatsBinding {
-  fetch(url: string, init: { readonly headers: Readonly<Record<string, string>> }): Promise<Response>;
+  fetch(
+    url: string,
+    init: { readonly headers: Readonly<Record<string, string>> },
+  ): Promise<{ readonly webSocket: DeskSocket | null; readonly status: number }>;
+}
+
+/** What is used of a Worker's WebSocket. */
+export interface DeskSocket {
+  accept(): void;
+  send(text: string): void;
+  close(code: number, reason: string): void;
+  addEventListener(type: "message", hear: (event: { readonly data: unknown }) => void): void;
+  addEventListener(type: "close", hear: (event: { readonly code: number }) => void): void;
+  addEventListener(type: "error", hear: () => void): void;
 }
 
 /** A first word later than this is none. */
@@ -43,7 +56,7 @@ class Lease implements SeatWait, Seat {
   /** A request may sit more than once: a try of it may still be stopping when the next one asks. */
   readonly #id = crypto.randomUUID();
   #resolve: (reply: SeatReply) => void = () => undefined;
-  #socket: WebSocket | undefined;
+  #socket: DeskSocket | undefined;
   #state: "waits" | "sits" | "over" = "waits";
   #isProbe: boolean = false;
   #returns = 0;
@@ -118,7 +131,7 @@ class Lease implements SeatWait, Seat {
     } else this.#hear(word);
   }
 
-  #closed(socket: WebSocket, code: number): void {
+  #closed(socket: DeskSocket, code: number): void {
     if (socket !== this.#socket || this.#state === "over") return;
     this.#socket = undefined;
     // A seat that was taken away at the end of its lease is not asked for again.
