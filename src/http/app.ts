@@ -5,6 +5,7 @@ import type { Gateway } from "../stages/gateway.ts";
 import { commonHeaders } from "../stages/reply-headers.ts";
 import { wires } from "../wire/registry.ts";
 import { allowOrigin, type OriginDirectory, preflight } from "./cors.ts";
+import { lingering } from "./linger.ts";
 import { ADMIN_ROUTES, type AdminDependencies, adminRoutes, allowedAt } from "./routes/admin.ts";
 import { infer } from "./routes/inference.ts";
 import { listModels, readModel } from "./routes/models.ts";
@@ -126,8 +127,9 @@ function failed(context: Context, failure: Failure, requestId: string, more: Rec
   const anthropic =
     context.req.path.startsWith("/v1/messages") || context.req.header("anthropic-version") !== undefined;
   const told = wires[anthropic ? "anthropic-messages" : "openai-chat"].encodeFailure(failure, requestId);
-  return new Response(context.req.method === "HEAD" ? null : told.body, {
+  const response = new Response(context.req.method === "HEAD" ? null : told.body, {
     status: told.status,
     headers: { ...commonHeaders({ requestId }), "content-type": "application/json", ...told.headers, ...more },
   });
+  return lingering(response, context.req.raw);
 }

@@ -450,6 +450,28 @@ describe("bodies", () => {
     expect(reply.status, reply.body).toBe(400);
   });
 
+  // planted: the admin routes did not linger; those that there are none of did not.
+  test("where nobody reads a body, a client that writes 22 MB before it reads hears why it was refused", async () => {
+    const body = Buffer.alloc(22 * MEBIBYTE.length, 0x20);
+    const refusals: readonly [method: string, path: string, key: string, status: number][] = [
+      ["POST", "/admin/v1/keys", stack.adminKey, 413],
+      ["PUT", "/admin/v1/overlay", stack.adminKey, 413],
+      ["POST", "/admin/v1/keys", limited, 401],
+      ["POST", "/admin/v1/nothing", stack.adminKey, 404],
+      ["POST", "/v1/models", limited, 405],
+      ["POST", "/v1/images/generations", limited, 501],
+      ["POST", "/nothing", limited, 404],
+    ];
+    for (const [method, path, key, status] of refusals) {
+      for (let again = 0; again < 2; again++) {
+        const reply = await fetch(stack.gateway + path, { method, body, headers: { authorization: `Bearer ${key}` } });
+        expect([path, reply.status]).toEqual([path, status]);
+        expect(((await reply.json()) as { error: { message: string } }).error.message).not.toBe("");
+      }
+    }
+    await expectNothingReserved();
+  });
+
   // planted: the refusal did not linger, and the connection was reset under it.
   test("a client that writes 50 MB before it reads hears why it was refused", async () => {
     const body = Buffer.alloc(50 * MEBIBYTE.length, 0x20);

@@ -1,6 +1,7 @@
 import { type Context, Hono } from "hono";
 import type { Failure } from "../../core/failure.ts";
 import { constantTimeEqual } from "../../lib/hash.ts";
+import { lingering } from "../linger.ts";
 import type { AdminDependencies } from "./admin/dependencies.ts";
 import { listKeys, mintKey, revokeKey } from "./admin/keys.ts";
 import { listDead, readRequest, readUsage, replayDead } from "./admin/ledger.ts";
@@ -38,8 +39,9 @@ export function adminRoutes(admin: AdminDependencies, report: (error: unknown) =
   });
   app.use("*", async (context, next) => {
     const refused = authorize(context.req.header("authorization"), admin.adminKey);
-    if (refused !== undefined) return refusal(refused);
-    return next();
+    if (refused === undefined) await next();
+    else context.res = refusal(refused);
+    context.res = lingering(context.res, context.req.raw);
   });
   for (const [path, methods] of Object.entries(ADMIN_ROUTES)) {
     for (const [method, handler] of Object.entries(methods)) {

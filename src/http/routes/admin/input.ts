@@ -5,23 +5,27 @@ import type { Json } from "../../../core/json.ts";
 import { fail, ok, type Result } from "../../../core/result.ts";
 import { inTime, runtimeAlarm } from "../../../lib/alarm.ts";
 import { parseBody } from "../../../lib/json.ts";
-import { readBytesUpTo } from "../../../lib/read.ts";
+import { readInBulkUpTo } from "../../../lib/read.ts";
 
 const MAX_BODY_BYTES = 256 * 1024;
 /** Bodies are small, and operators' own: one deadline for all, whether they declare a length or not. */
 const BODY_DEADLINE_MS = 1_500;
+const TOO_LARGE: Failure = {
+  type: "caller_body_too_large",
+  message: `The body is larger than ${MAX_BODY_BYTES} bytes.`,
+};
 
 /** Reads a JSON body against a schema. Every failure names the field that is at fault. */
 export async function readBody<Schema extends z.core.$ZodType>(
   context: Context,
   schema: Schema,
 ): Promise<Result<z.output<Schema>>> {
-  const read = await inTime(readBytesUpTo(context.req.raw.body, MAX_BODY_BYTES), BODY_DEADLINE_MS, runtimeAlarm);
+  if (Number(context.req.header("content-length")) > MAX_BODY_BYTES) return fail(TOO_LARGE);
+  // In bulk, since that leaves what comes behind the limit to whoever lingers.
+  const read = await inTime(readInBulkUpTo(context.req.raw.body, MAX_BODY_BYTES), BODY_DEADLINE_MS, runtimeAlarm);
   if (read === undefined) return fail(badRequest("The body did not arrive in time."));
   if (read.problem === "broken_off") return fail(badRequest("The body broke off."));
-  if (read.problem === "too_large") {
-    return fail({ type: "caller_body_too_large", message: `The body is larger than ${MAX_BODY_BYTES} bytes.` });
-  }
+  if (read.problem === "too_large") return fail(TOO_LARGE);
   const parsed = parseBody(read.data);
   if (!parsed.ok) return fail(badRequest(parsed.problem, parsed.param));
   const skipped = prototypeIn(parsed.body.value, []);
