@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { holdBreaker, listHeldBreakers } from "../../../cli/breakers.ts";
 import {
   type Admin,
   createTenant,
@@ -14,7 +13,6 @@ import {
   showRequest,
   showUsage,
 } from "../../../cli/commands.ts";
-import type { Overlay } from "../../../src/core/config.ts";
 import { ok } from "../../../src/core/result.ts";
 import { build, KEY_ID, NOW } from "../http/admin-bench.ts";
 
@@ -98,38 +96,6 @@ describe("the command line and the admin routes understand each other about", ()
       "acme is allowed to have responses kept, with 0 keys",
       { storesResponses: true },
     ]);
-  });
-
-  // planted: the rest of the overlay is left out; the same version is sent again
-  it("breakers that are held", async () => {
-    let overlay: Overlay | undefined;
-    const { call } = build({
-      overlay: {
-        current: () => Promise.resolve(ok(overlay)),
-        publish: (next) => {
-          overlay = next;
-          return Promise.resolve(ok(next));
-        },
-      },
-    });
-    const admin: Admin = async (path, { method = "GET", body } = {}) => {
-      const response = await call(method, path, body);
-      if (!response.ok) throw new Error(await response.text());
-      return (await response.json()) as Record<string, unknown>;
-    };
-    expect((await listHeldBreakers(admin)).text).toMatch(/^none is held/);
-    expect((await holdBreaker(admin, "home", "open")).text).toBe("home is held open");
-    overlay = { version: 7, disabledBackends: ["cloud"], breakers: { home: "open" } };
-    expect((await holdBreaker(admin, "home/org/m:1", "closed")).text).toBe("home/org/m:1 is held closed");
-    expect(overlay).toEqual({
-      version: 8,
-      disabledBackends: ["cloud"],
-      breakers: { home: "open", "home/org/m:1": "closed" },
-    });
-    expect((await listHeldBreakers(admin)).json).toEqual(overlay.breakers);
-    expect((await holdBreaker(admin, "home", "auto")).text).toBe("home opens and closes by itself again");
-    expect(overlay.breakers).toEqual({ "home/org/m:1": "closed" });
-    await expect(holdBreaker(admin, "home", "auto")).rejects.toThrow("the breaker home is not held");
   });
 
   // planted: `keys` for every number; the tenant of an empty answer not looked for
