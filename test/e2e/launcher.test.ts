@@ -139,6 +139,20 @@ describe("npm run serve", () => {
     expect(await lastSurvivors(one)).toEqual([]);
   });
 
+  // planted: ensure.mjs keeps a signal to itself; the supervisor does not act on one; watchedAncestors returning nobody
+  test.each([
+    { name: "npm", signal: "SIGTERM", script: /npm/ },
+    { name: "the launcher", signal: "SIGINT", script: /^\S*node scripts\/ensure\.mjs/ },
+    { name: "the supervisor", signal: "SIGTERM", script: /^\S*node \S*dev\/serve\.ts/ },
+  ] as const)("$signal to $name alone leaves nobody", async ({ signal, script }) => {
+    const one = start("serve", newDataDir());
+    await one.said(/^ {2}curl /m);
+    const told = one.survivors().filter((pid) => script.test(commandOf(pid)));
+    expect(told).toHaveLength(1);
+    for (const pid of told) process.kill(pid, signal);
+    expect(await lastSurvivors(one)).toEqual([]);
+  });
+
   // planted: a restart that takes a new port in place of the old one
   test("two gateways share one stack, and one that is killed is back within moments", async () => {
     const dataDir = newDataDir();
@@ -176,7 +190,19 @@ describe("npm run dev", () => {
     expect(await one.ctrlC()).toBeOneOf(ENDED_BY_CTRL_C);
     expect(await lastSurvivors(one)).toEqual([]);
   });
+
+  // planted: nobody watched in guard.ts
+  test("one that is told to stop while it starts leaves nobody", async () => {
+    const one = start("dev", newDataDir());
+    await one.said(/starting \(dev\)/);
+    for (let tries = 0; tries < 200 && !one.survivors().some(isWrangler); tries += 1) await pause(50);
+    expect(one.survivors().some(isWrangler)).toBe(true);
+    one.process.kill("SIGTERM");
+    expect(await lastSurvivors(one)).toEqual([]);
+  });
 });
+
+const isWrangler = (pid: number): boolean => / \S*wrangler\S* dev /.test(commandOf(pid));
 
 describe("what cannot start says so in one line and ends with 1", () => {
   // planted: requireFree not awaited
