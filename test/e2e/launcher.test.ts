@@ -191,7 +191,7 @@ describe("npm run dev", () => {
     expect(await lastSurvivors(one)).toEqual([]);
   });
 
-  // planted: nobody watched in guard.ts
+  // planted: the guard told of nobody
   test("one that is told to stop while it starts leaves nobody", async () => {
     const one = start("dev", newDataDir());
     await one.said(/starting \(dev\)/);

@@ -1,24 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { type BreakerState, CLOSED_BREAKER } from "../../../src/core/breaker.ts";
 import type { Target } from "../../../src/core/config.ts";
 import type { Price } from "../../../src/core/money.ts";
 import { dearestPrice, type PlanInput, plan } from "../../../src/routing/plan.ts";
-import { backend, config, route, target } from "./example.ts";
+import { config, route, target } from "./example.ts";
+import { open, planInput } from "./planning.ts";
 
 const NAMES = ["a", "b", "c"];
-const NOW = 1_000_000;
-const open: BreakerState = { ...CLOSED_BREAKER, failures: 3, openUntil: NOW + 5_000, openMs: 10_000 };
 
 function planned(steps: readonly Target[], changes: Partial<PlanInput> = {}, more = {}) {
   const [first, ...fallbacks] = steps;
-  const made = plan(route(first ? [first] : [], fallbacks, more), {
-    config: config(NAMES.map((name) => backend(name))),
-    availableBackends: new Set(NAMES),
-    breakers: {},
-    now: NOW,
-    random: () => 0,
-    ...changes,
-  });
+  const made = plan(route(first ? [first] : [], fallbacks, more), planInput(NAMES, changes));
   return {
     attempts: made.attempts.map(({ backend, reason }) => `${backend.name} ${reason}`),
     skipped: made.skipped.map(({ backend, reason }) => `${backend} ${reason}`),
@@ -48,11 +39,11 @@ describe("a context that is too small by our own estimate", () => {
 describe("a step that names what leads to it", () => {
   // planted: `isLed` always true
   test("is not taken for another reason, though nobody else stands", () => {
-    expect(planned([small, large, target("c")], { breakers: { "a/a-model": open } })).toEqual({
+    expect(planned([small, large, target("c")], { breakers: { "a/a-model": open(5_000) } })).toEqual({
       attempts: ["c fallback"],
       skipped: ["a breaker-open", "b not-led-to"],
     });
-    const alone = planned([small, large], { breakers: { "a/a-model": open } });
+    const alone = planned([small, large], { breakers: { "a/a-model": open(5_000) } });
     expect(alone).toEqual({ attempts: ["a last-resort"], skipped: ["b not-led-to"] });
     expect(planned([small, large], { availableBackends: new Set(["b"]) }).attempts).toEqual([]);
   });
@@ -60,7 +51,7 @@ describe("a step that names what leads to it", () => {
   test("keeps its place behind a target that stands, and behind one that may not be had where it says so", () => {
     expect(planned([small, large]).attempts).toEqual(["a weighted-choice", "b fallback"]);
     const led: Target = { ...large, on: ["unavailable"] };
-    expect(planned([small, led], { breakers: { "a/a-model": open } }).attempts).toEqual(["b fallback"]);
+    expect(planned([small, led], { breakers: { "a/a-model": open(5_000) } }).attempts).toEqual(["b fallback"]);
   });
 });
 

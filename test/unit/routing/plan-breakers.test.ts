@@ -1,27 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { type BreakerState, CLOSED_BREAKER } from "../../../src/core/breaker.ts";
+import type { BreakerState } from "../../../src/core/breaker.ts";
 import { type PlanInput, plan } from "../../../src/routing/plan.ts";
 import { backend, config, route, target } from "./example.ts";
+import { namesOf as names, open, planInput } from "./planning.ts";
 
 const NAMES = ["a", "b"];
-const NOW = 1_000_000;
-
-const input = (changes: Partial<PlanInput> = {}): PlanInput => ({
-  config: config(NAMES.map((name) => backend(name))),
-  availableBackends: new Set(NAMES),
-  breakers: {},
-  now: NOW,
-  random: () => 0,
-  ...changes,
-});
-
-const open = (forMs: number): BreakerState => ({
-  ...CLOSED_BREAKER,
-  failures: 3,
-  openUntil: NOW + forMs,
-  openMs: 10_000,
-});
-const names = (planned: ReturnType<typeof plan>): string[] => planned.attempts.map((attempt) => attempt.backend.name);
+const input = (changes: Partial<PlanInput> = {}): PlanInput => planInput(NAMES, changes);
 
 const byHand = (name: string, state: "open" | "closed"): PlanInput["config"] => ({
   ...config([backend("a"), backend("b")]),

@@ -1,11 +1,10 @@
 import { expect, test } from "vitest";
-import { type BreakerState, CLOSED_BREAKER } from "../../../src/core/breaker.ts";
 import type { Backend, Route } from "../../../src/core/config.ts";
 import { type BackendLoad, loadText, parseLoad } from "../../../src/core/load.ts";
 import { type PlanInput, plan } from "../../../src/routing/plan.ts";
 import { backend, config, route, target } from "./example.ts";
+import { NOW, open, planInput } from "./planning.ts";
 
-const NOW = 1_000_000;
 const HEALTH = { everyMs: 15_000, maxWaiting: 8, maxKvCache: 0.95 };
 const SEATS = {
   count: 4,
@@ -28,15 +27,8 @@ function planned(
   like: Partial<Backend> = {},
 ) {
   const names = ["a", "b", "c", "d"];
-  const { attempts, skipped } = plan(of, {
-    config: config(names.map((name) => ({ ...backend(name), health: HEALTH, ...like }))),
-    availableBackends: new Set(names),
-    breakers: {},
-    loads: (name) => loads[name],
-    now: NOW,
-    random: () => 0,
-    ...changes,
-  });
+  const input = planInput(names, { loads: (name) => loads[name], ...changes }, { health: HEALTH, ...like });
+  const { attempts, skipped } = plan(of, input);
   return {
     tried: attempts.map(({ backend: { name }, reason }) => `${name} ${reason}`),
     skipped: skipped.map(({ backend: name, reason }) => `${name} ${reason}`),
@@ -65,8 +57,7 @@ test("nobody knows: as if it were well", () => {
 
 // planted: the last resort is the one whose breaker closed first, though it is down
 test("the last resort is an open breaker rather than what has just said that it is down", () => {
-  const open: BreakerState = { ...CLOSED_BREAKER, failures: 3, openUntil: NOW + 9_000, openMs: 10_000 };
-  const breakers = { "b/b-model": open };
+  const breakers = { "b/b-model": open(9_000) };
   expect(planned(route([target("a"), target("b")]), { a: DOWN }, { breakers }).tried).toEqual(["b last-resort"]);
 });
 

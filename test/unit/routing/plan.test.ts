@@ -7,31 +7,13 @@ import { TRIGGERS } from "../../../src/core/triggers.ts";
 import { choose } from "../../../src/routing/choose.ts";
 import { dearestPrice, type PlanInput, plan, within } from "../../../src/routing/plan.ts";
 import { backend, config, route, target } from "./example.ts";
+import { NOW, namesOf as names, open, planInput } from "./planning.ts";
 
 const drawTarget = (of: Route, asked: PlanInput) =>
   choose(of, undefined, { ...asked, subject: () => undefined, firstTokenMs: () => undefined, inputTokens: 1 }).drawn;
 
 const NAMES = ["a", "b", "c", "d"];
-const NOW = 1_000_000;
-
-function input(changes: Partial<PlanInput> = {}): PlanInput {
-  return {
-    config: config(NAMES.map((name) => backend(name))),
-    availableBackends: new Set(NAMES),
-    breakers: {},
-    now: NOW,
-    random: () => 0,
-    ...changes,
-  };
-}
-
-const open = (forMs: number): BreakerState => ({
-  ...CLOSED_BREAKER,
-  failures: 3,
-  openUntil: NOW + forMs,
-  openMs: 10_000,
-});
-const names = (planned: ReturnType<typeof plan>): string[] => planned.attempts.map((attempt) => attempt.backend.name);
+const input = (changes: Partial<PlanInput> = {}): PlanInput => planInput(NAMES, changes);
 
 describe("order", () => {
   const weighted = route([target("a", 1), target("b", 3)], [target("c"), target("d")]);
