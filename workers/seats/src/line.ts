@@ -13,7 +13,7 @@ export interface Asking {
 /** The requests of one tier that wait: tenants in turn, each with its own in the order in which they came. */
 export class Line {
   readonly rank: number;
-  /** What this tier is owed of the seats that were given while it waited; 1 is a seat. */
+  /** What this tier is owed of the seats that were given while it waited, or has had beyond that; 1 is a seat. */
   credit = 0;
   /** In the order of their turns. A tenant whose last request has gone is not among them. */
   #tenants = new Map<string, Asking[]>();
@@ -56,8 +56,7 @@ export class Line {
     own.splice(index, 1);
     this.#size--;
     if (own.length === 0) this.#tenants.delete(tenant);
-    // What it was owed it was owed while it waited.
-    if (this.#size === 0) this.credit = 0;
+    this.#settle();
   }
 
   first(): Asking | undefined {
@@ -74,7 +73,7 @@ export class Line {
       if (own.length > 0) this.#tenants.set(tenant, own);
       break;
     }
-    if (this.#size === 0) this.credit = 0;
+    this.#settle();
   }
 
   newestOfLargest(): Asking | undefined {
@@ -90,6 +89,11 @@ export class Line {
     line.#tenants = new Map([...this.#tenants].map(([tenant, own]) => [tenant, [...own]]));
     return line;
   }
+
+  /** What a tier is owed it is owed while it waits. */
+  #settle(): void {
+    if (this.#size === 0) this.credit = 0;
+  }
 }
 
 export interface Choice {
@@ -100,12 +104,17 @@ export interface Choice {
 
 /** Two tiers may have gained a seat at once; none saves up more than that. */
 const MOST_CREDIT = 2;
+/** What a tier had beyond its share counts against it up to so many seats. */
+const MOST_DEBT = 1;
 /** Tenths add up to a little less than a whole. */
 const ROUNDING = 1e-9;
 
 /**
  * Whose turn it is: the first of the best tier that waits, unless a lower one has gained a seat by its share. However many tiers wait below, half
  * of the seats stay the best one's.
+ *
+ * A seat that a lower tier gets anyway, because no better one waits just then, counts towards its share. So the share costs the better tiers nothing
+ * where they leave it over: of any `n` seats that are given while it waits a tier gets at least `n × share - 2`.
  */
 export function choose(lines: readonly Line[], lowerShare: number): Choice | undefined {
   const waiting = lines.filter(({ size }) => size > 0);
@@ -118,9 +127,8 @@ export function choose(lines: readonly Line[], lowerShare: number): Choice | und
   return {
     asking,
     commit() {
-      for (const one of lower) one.credit = Math.min(MOST_CREDIT, one.credit + share);
-      // Whoever is served anyway is owed nothing.
-      line.credit = Math.max(0, line.credit - 1);
+      for (const one of waiting) one.credit = Math.min(MOST_CREDIT, one.credit + share);
+      line.credit = Math.max(-MOST_DEBT, line.credit - 1);
       line.take();
     },
   };

@@ -37,7 +37,7 @@ const WEIGHT = 0.2;
  */
 export class SeatQueue {
   #rules: SeatRules;
-  /** Seats that are left where others use the GPU as well; never above the rules'. */
+  /** Seats that are left where the backend is fuller than the rules expect. */
   #limit = Number.POSITIVE_INFINITY;
   /** By rank, best first. */
   readonly #lines: Line[] = [];
@@ -64,6 +64,7 @@ export class SeatQueue {
     this.#limit = Math.max(1, seats);
   }
 
+  /** Seats that there are now; never more than the rules say. */
   get count(): number {
     return Math.min(this.#rules.count, this.#limit);
   }
@@ -102,7 +103,7 @@ export class SeatQueue {
 
   /** A request that sits already: its seat was given by a predecessor that is no more. There may be more of these than seats. */
   resume(id: string, seats: number, now: number): void {
-    this.#sit(id, Math.min(seats, this.#rules.count), now);
+    this.#sit(id, seats, now);
   }
 
   /** A request that waits no more. */
@@ -132,7 +133,7 @@ export class SeatQueue {
       if (!choice || this.#taken + this.#need(choice.asking) > this.count) break;
       choice.commit();
       this.#waiting.delete(choice.asking.id);
-      this.#sit(choice.asking.id, this.#need(choice.asking), now);
+      this.#sit(choice.asking.id, choice.asking.seats, now);
       seated.push(choice.asking);
     }
     const shed = this.#shed;
@@ -163,11 +164,14 @@ export class SeatQueue {
     return orderOf(lines, this.#rules.lowerShare).findIndex(({ id }) => id === asking.id) + 1;
   }
 
+  /** What must be free for it. Whoever wants more than there are now sits down alone. */
   #need({ seats }: Asking): number {
     return Math.min(seats, this.count);
   }
 
-  #sit(id: string, seats: number, now: number): void {
+  /** It takes what it takes, however few there are now: those who come later have so many fewer. */
+  #sit(id: string, wanted: number, now: number): void {
+    const seats = Math.min(wanted, this.#rules.count);
     this.#sitting.set(id, { seats, at: now });
     this.#taken += seats;
   }
