@@ -22,7 +22,7 @@ import { routeLevels } from "./routing/route-levels.ts";
 import { hashSecret } from "./stages/api-key.ts";
 import { breakerGauges } from "./stages/breaker-gauges.ts";
 import type { Gateway } from "./stages/gateway.ts";
-import { loadGauges } from "./stages/load-gauges.ts";
+import { loadGauges, seatsGauges } from "./stages/load-gauges.ts";
 import { runtimeChance } from "./stores/isolate/chance.ts";
 import { eventBatcher } from "./stores/isolate/events.ts";
 import { principalCache } from "./stores/isolate/principals.ts";
@@ -256,7 +256,7 @@ function composeOperations(
       const config = gateway.config();
       const targets = targetsByBreaker(config);
       const watched = Object.values(config.backends).filter(({ health }) => health !== undefined);
-      const [counters, states, loads] = await Promise.all([
+      const [counters, states, asked] = await Promise.all([
         stores.ledger.counters(),
         readBreakers(stores.link, [...targets.keys()]),
         readLoads(
@@ -266,7 +266,8 @@ function composeOperations(
       ]);
       if (!counters.ok || states === undefined) return undefined;
       const gauges = breakerGauges([...targets.values()], states, config, clock.now());
-      return prometheusText({ ...counters.value, ...gauges, ...loadGauges(loads) });
+      const { loads, seats = {} } = asked ?? {};
+      return prometheusText({ ...counters.value, ...gauges, ...loadGauges(loads), ...seatsGauges(seats, config) });
     },
   };
 }

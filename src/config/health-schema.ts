@@ -13,4 +13,5 @@ export const health = z.strictObject({
     .max(100_000, { error: "must be at most 100000" })
     .optional(),
   maxKvCache: share.optional(),
+  limitSeats: z.boolean().optional(),
 });

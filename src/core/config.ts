@@ -64,6 +64,8 @@ export interface HealthConfig {
   readonly maxWaiting: number;
   /** As much of its cache of keys and values in use (0..1), or more: it is saturated. */
   readonly maxKvCache: number;
+  /** False: its seats stay as many as they are, however full it says that it is. */
+  readonly limitSeats?: boolean;
 }
 
 /** A place that answers. Everything that tells one backend from another is here, as data. */

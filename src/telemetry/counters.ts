@@ -1,4 +1,4 @@
-import type { AttemptRecord, UnrecordedRefusals, WideEvent } from "../core/wide-event.ts";
+import type { AttemptRecord, Decision, UnrecordedRefusals, WideEvent } from "../core/wide-event.ts";
 import { fieldOf, type LabelsOf, METRICS, type Metric, type MetricName } from "./metrics.ts";
 
 /** One series to raise, by a whole number of its stored unit. */
@@ -18,6 +18,7 @@ export function countersOf(event: WideEvent): readonly CounterIncrement[] {
   };
   countRequest(event, add);
   for (const attempt of event.attempts) countAttempt(attempt, event, add);
+  for (const decision of event.decisions) if (decision.step === "seat") countSeat(decision, event.tier, add);
   for (const refusals of event.unrecorded ?? []) countEnding({ ...refusals, outcome: "refused" }, refusals.count, add);
   return [...sums].map(([field, by]) => ({ field, by }));
 }
@@ -71,6 +72,13 @@ function countAttempt(attempt: AttemptRecord, event: WideEvent, add: Add): void 
   for (const [kind, tokens] of Object.entries(kinds)) {
     if (tokens !== undefined) add(fieldOf("gateway_tokens_total", { backend, model, kind }), tokens);
   }
+}
+
+/** The reason is `backend:why`, the place where it sat or left, or why it did not. */
+function countSeat({ decision, reason = "", ioMs = 0 }: Decision, tier: string, add: Add): void {
+  const [backend = "", why = ""] = reason.split(":");
+  add(fieldOf("gateway_seat_requests_total", { backend, tier, outcome: decision === "refused" ? why : decision }), 1);
+  if (decision === "seated") observe("gateway_seat_wait_seconds", { backend, tier }, ioMs, add);
 }
 
 /** Raises the one bucket that the value falls into (they are summed up when they are printed) and the sum of values. */

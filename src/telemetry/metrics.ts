@@ -81,6 +81,21 @@ export const METRICS = {
     help: "What backends last said of themselves: up (0 or 1), running and waiting requests, kv_cache and prefix_hits (0 to 1).",
     labels: ["backend", "kind"],
   },
+  gateway_seats: {
+    type: "gauge",
+    help: "Seats of private backends when they were last asked: count (configured), limit (there are now), taken.",
+    labels: ["backend", "kind"],
+  },
+  gateway_seats_waiting: {
+    type: "gauge",
+    help: "Requests that wait for a seat, by tier (tiers of one priority together).",
+    labels: ["backend", "tier"],
+  },
+  gateway_seat_requests_total: {
+    type: "counter",
+    help: "Wishes for a seat by what came of them: seated, full, shed, wait (too long), left, unseated (nobody to ask).",
+    labels: ["backend", "tier", "outcome"],
+  },
   gateway_breaker_openings_total: {
     type: "counter",
     help: "Breakers that opened, by why: failures in a row, error_rate, or a probe that failed.",
@@ -105,6 +120,13 @@ export const METRICS = {
     labels: ["route", "backend"],
     scale: 1e3,
     buckets: FIRST_TOKEN_BUCKETS,
+  },
+  gateway_seat_wait_seconds: {
+    type: "histogram",
+    help: "How long those who got a seat waited for it.",
+    labels: ["backend", "tier"],
+    scale: 1e3,
+    buckets: DURATION_BUCKETS,
   },
 } as const satisfies Record<string, Metric>;
 

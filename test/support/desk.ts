@@ -1,4 +1,5 @@
-import { type Caller, Desk, type Memory } from "../../workers/seats/src/desk.ts";
+import type { Caller, Memory } from "../../workers/seats/src/around.ts";
+import { Desk } from "../../workers/seats/src/desk.ts";
 import type { Ask, Parting, Word } from "../../workers/seats/src/words.ts";
 
 export const RULES = { count: 2, queue: 10, lowerShare: 0.1, coldAfterMs: 240_000 };

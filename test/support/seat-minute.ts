@@ -62,7 +62,7 @@ export function minute(played: Played): readonly Start[] {
   const frees = [...Array.from({ length: greed }, () => "f0"), ...names("f", 8).slice(1)];
   arrive(FREE, burst, frees, "random", seeded(seed + 1_000));
   events.sort((a, b) => b.at - a.at);
-  const takes = new Map([ENTERPRISE, FREE].map((rank) => [rank, seeded(seed + 2_000 + rank)]));
+  const takes = new Map<number, () => number>([ENTERPRISE, FREE].map((rank) => [rank, seeded(seed + 2_000 + rank)]));
   const waiting = new Map<string, { readonly place: number; readonly cameAfter: number; readonly asking: Asking }>();
   const starts: Start[] = [];
   let givenBack = 0;

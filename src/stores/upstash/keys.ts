@@ -20,6 +20,8 @@ export const GUARD_PREFIX = "guard";
 export const breakerKey = (name: string): string => `br:${name}`;
 /** What a backend said of itself, by its name. */
 export const loadKey = (backend: string): string => `load:${backend}`;
+/** How a backend's seats stand, by its name. */
+export const seatsKey = (backend: string): string => `seats:${backend}`;
 export const snapshotKey = (keyId: string): string => `key:${keyId}`;
 
 export const recordKey = (tenant: string, requestId: string): string => `${prefix(tenant)}rec:${requestId}`;

@@ -1,6 +1,7 @@
 import { type BackendLoad, loadText, parseLoad } from "../../core/load.ts";
 import type { SharedState } from "../../core/ports.ts";
-import { loadKey } from "./keys.ts";
+import { parseSeatsLoad, type SeatsLoad, seatsLoadText } from "../../core/seats-load.ts";
+import { loadKey, seatsKey } from "./keys.ts";
 import type { Link } from "./link.ts";
 
 /** What an MGET said of these backends; nothing of those that Redis has no word of. */
@@ -15,16 +16,28 @@ export function loadsOf(backends: readonly string[], values: readonly unknown[])
 }
 
 /** For whoever only looks; undefined where the store is away. */
-export async function readLoads(link: Link, backends: readonly string[]): Promise<SharedState["loads"]> {
-  if (backends.length === 0) return {};
-  const answer = await link.run([["MGET", ...backends.map(loadKey)]]);
+export async function readLoads(
+  link: Link,
+  backends: readonly string[],
+): Promise<(Pick<SharedState, "loads"> & { readonly seats: Readonly<Record<string, SeatsLoad>> }) | undefined> {
+  const seats: Record<string, SeatsLoad> = {};
+  if (backends.length === 0) return { seats };
+  const answer = await link.run([["MGET", ...backends.map(loadKey), ...backends.map(seatsKey)]]);
   const values: unknown = answer.ok ? answer.replies[0]?.result : undefined;
-  return Array.isArray(values) ? loadsOf(backends, values).loads : undefined;
+  if (!Array.isArray(values)) return undefined;
+  for (const [index, backend] of backends.entries()) {
+    const standing = parseSeatsLoad(values[backends.length + index]);
+    if (standing) seats[backend] = standing;
+  }
+  return { ...loadsOf(backends, values), seats };
 }
 
-/** Kept for as long as it is fresh. False where it could not be written. */
-export async function writeLoad(link: Link, backend: string, load: BackendLoad): Promise<boolean> {
-  const freshMs = Math.max(1, load.freshUntil - load.readAt);
-  const answer = await link.run([["SET", loadKey(backend), loadText(load), "PX", String(freshMs)]]);
-  return answer.ok && answer.replies[0]?.error === undefined;
+/** Both are kept for as long as the load is fresh. False where they could not be written. */
+export async function writeLoad(link: Link, backend: string, load: BackendLoad, seats?: SeatsLoad): Promise<boolean> {
+  const freshMs = String(Math.max(1, load.freshUntil - load.readAt));
+  const answer = await link.run([
+    ["SET", loadKey(backend), loadText(load), "PX", freshMs],
+    ...(seats ? [["SET", seatsKey(backend), seatsLoadText(seats), "PX", freshMs] as const] : []),
+  ]);
+  return answer.ok && answer.replies.every(({ error }) => error === undefined);
 }

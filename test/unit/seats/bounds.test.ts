@@ -33,7 +33,7 @@ describe("enterprise, under a tenfold burst of free", () => {
   });
 
   // Nobody is sent away from a seat: all that free can do is to sit on it for one answer. Held for every single one.
-  // planted: with every tenth seat for free (at 0.9)
+  // planted: a share for free (red at 0.6 and 0.9)
   it.each([0.3, 0.6, 0.9])(
     "sits at most one answer later than without free, but for free's share, at a load of %d",
     (load) => {
@@ -45,7 +45,7 @@ describe("enterprise, under a tenfold burst of free", () => {
     },
   );
 
-  // planted: places told without the seat that free gains before them
+  // planted: places told without what free is owed
   it.each([0.3, 0.6, 0.9])("sits with the seat of its place, at a load of %d", (load) => {
     for (const seed of SEEDS) {
       for (const { place, outwaited, waitedMs } of enterprise({
@@ -61,7 +61,7 @@ describe("enterprise, under a tenfold burst of free", () => {
   });
 });
 
-// planted: no share for the lower tiers; what a tier had beyond its share remembered for ever
+// planted: no share for the lower tiers; what a tier had beyond its share remembered for ever; seats that a tier has in its turn not counted as given
 test.each([0.5, 0.8, 0.9, 0.95, 1.3])(
   "free gets its tenth, also of any seats in a row, while enterprise has a load of %d",
   (load) => {

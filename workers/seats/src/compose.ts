@@ -4,6 +4,7 @@ import type { BaseConfig } from "../../../src/core/config.ts";
 import { Link } from "../../../src/stores/upstash/link.ts";
 import { writeLoad } from "../../../src/stores/upstash/loads.ts";
 import { doorOf } from "../../../src/transports/fetch.ts";
+import type { Desk } from "./desk.ts";
 import { type Get, Watch } from "./watch.ts";
 
 const ASK_MS = 2_000;
@@ -20,9 +21,10 @@ export const watched: readonly string[] = Object.values(backends)
   .map(({ name }) => name);
 
 /** Undefined where the backend is not to be asked, or the environment does not say how. */
-export function watchOf(name: string, env: object): Watch | undefined {
+export function watchOf(name: string, env: object, desk: Desk): Watch | undefined {
   const backend = Object.hasOwn(backends, name) ? backends[name] : undefined;
   if (!backend?.health) return undefined;
+  const { health, seats } = backend;
   const variables = new Map(
     Object.entries(env).flatMap(([key, value]): [string, string][] =>
       typeof value === "string" && value.trim() !== "" ? [[key, value.trim()]] : [],
@@ -43,10 +45,15 @@ export function watchOf(name: string, env: object): Watch | undefined {
   }
   const link = new Link({ url, token, ...TIMEOUTS });
   return new Watch({
-    rules: backend.health,
+    rules: health,
     get: getter(doorOf(access)),
-    tell: (load) => writeLoad(link, name, load),
+    tell: (load) => {
+      if (health.limitSeats !== false) desk.learn(load, health.maxKvCache);
+      const standing = desk.standing();
+      return writeLoad(link, name, load, seats && standing.count > 0 ? standing : undefined);
+    },
     now: () => Date.now(),
+    pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   });
 }
 

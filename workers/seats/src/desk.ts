@@ -1,28 +1,10 @@
+import type { BackendLoad } from "../../../src/core/load.ts";
+import type { SeatsLoad } from "../../../src/core/seats-load.ts";
+import type { Caller, Surroundings } from "./around.ts";
+import { SeatLimit } from "./limit.ts";
 import type { Asking } from "./line.ts";
 import { SeatQueue } from "./queue.ts";
-import type { Ask, Parting, Why, Word } from "./words.ts";
-
-/** One end of a socket, or what plays one. Neither throws. */
-export interface Caller {
-  say(word: Word): void;
-  hangUp(): void;
-}
-
-/** What outlives the desk. Times in milliseconds since the epoch. */
-export interface Memory {
-  /** Seats were taken not long before that. */
-  readonly busyUntil: number;
-  /** The backend's last answer. */
-  readonly warmAt: number;
-}
-
-export interface Surroundings {
-  now(): number;
-  after(delayMs: number, ring: () => void): void;
-  /** What an earlier desk of this backend kept. */
-  readonly memory: Memory;
-  keep(memory: Memory): void;
-}
+import type { Ask, Parting, Why } from "./words.ts";
 
 /** A backend that was told to stop goes on for a moment; as long its seat stays taken. */
 const STOPPING_MS = 250;
@@ -55,7 +37,8 @@ interface Guest {
  * that is down is not stormed.
  */
 export class Desk {
-  readonly #queue = new SeatQueue({ count: 1, queue: 0, lowerShare: 0 });
+  readonly #queue = new SeatQueue({ count: 0, queue: 0, lowerShare: 0 });
+  readonly #limit = new SeatLimit();
   /** One a request: of two sockets of it the later counts. */
   readonly #guests = new Map<string, Guest>();
   /** Who has gone and whose seat is about to be free. */
@@ -89,17 +72,28 @@ export class Desk {
 
   /** For operators and tests. */
   state() {
-    const { count, taken, waiting, serviceMs } = this.#queue;
+    const { waiting, serviceMs } = this.#queue;
     const cold = !this.#isWarm(this.#around.now());
     const outwaited = Object.fromEntries(this.#outwaited);
     return {
-      count,
-      taken,
+      ...this.standing(),
       waiting,
       cold,
       outwaited,
       ...(serviceMs !== undefined && { serviceMs: Math.round(serviceMs) }),
     };
+  }
+
+  /** For gauges. No seats at all before anybody has asked for one: only requests know how many there are. */
+  standing(): SeatsLoad {
+    const { count: limit, rules, taken, waitingByRank: waiting } = this.#queue;
+    return { count: rules.count, limit, taken, waiting };
+  }
+
+  /** What the backend said of itself may leave fewer seats than there are. */
+  learn(load: BackendLoad, maxKvCache: number): void {
+    this.#limit.learn(load, maxKvCache, this.standing());
+    this.#advance();
   }
 
   /**
@@ -227,6 +221,7 @@ export class Desk {
   #advance(): void {
     const now = this.#around.now();
     const probing = !this.#isWarm(now);
+    this.#queue.limit = this.#limit.at(now);
     const { seated, shed } = this.#queue.advance(now, this.#mostNow(now));
     for (const { id } of seated) {
       const guest = this.#guests.get(id);

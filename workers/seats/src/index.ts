@@ -1,5 +1,6 @@
+import type { Caller, Memory } from "./around.ts";
 import { watched, watchOf } from "./compose.ts";
-import { type Caller, Desk, type Memory } from "./desk.ts";
+import { Desk } from "./desk.ts";
 import type { Watch } from "./watch.ts";
 import { askOf, type Parting, type Word } from "./words.ts";
 
@@ -74,7 +75,8 @@ export class Seats {
   }
 
   #watchOf(backend: string): Watch | undefined {
-    if (this.#watch?.of !== backend) this.#watch = { of: backend, it: watchOf(backend, this.#env) };
+    if (!this.#desk) return undefined;
+    if (this.#watch?.of !== backend) this.#watch = { of: backend, it: watchOf(backend, this.#env, this.#desk) };
     return this.#watch.it;
   }
 

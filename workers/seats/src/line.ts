@@ -114,7 +114,7 @@ const ROUNDING = 1e-9;
  * of the seats stay the best one's.
  *
  * A seat that a lower tier gets anyway, because no better one waits just then, counts towards its share. So the share costs the better tiers nothing
- * where they leave it over: of any `n` seats that are given while it waits a tier gets at least `n × share - 2`.
+ * where they leave it over: of any `n` seats that are given while it waits the lower tier gets at least `n × share - 2` (three less where several wait).
  */
 export function choose(lines: readonly Line[], lowerShare: number): Choice | undefined {
   const waiting = lines.filter(({ size }) => size > 0);

@@ -78,6 +78,11 @@ export class SeatQueue {
     return this.#waiting.size;
   }
 
+  /** Of every tier that has waited. */
+  get waitingByRank(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#lines.map(({ rank, size }) => [rank, size]));
+  }
+
   /** The mean time at a seat, once one is known. */
   get serviceMs(): number | undefined {
     return this.#serviceMs;

@@ -11,10 +11,13 @@ export interface WatchParts {
   /** Tells all gateways. Never throws. */
   tell(load: BackendLoad): Promise<unknown>;
   now(): number;
+  pause(ms: number): Promise<unknown>;
 }
 
 /** However much is heard of failures. */
 const LEAST_GAP_MS = 1_000;
+/** Whatever waits for one step of the model only is no queue. */
+const SECOND_LOOK_MS = 500;
 /** What was read counts for so many readings. */
 const FRESH_FOR = 3;
 
@@ -84,7 +87,8 @@ export class Watch {
   async #numbers(): Promise<Pick<BackendLoad, "running" | "waiting" | "kvCache" | "prefixHits">> {
     const [metrics, load] = await Promise.all([this.#parts.get("/metrics"), this.#parts.get("/load")]);
     const told = metrics?.status === 200 ? parseMetrics(metrics.text) : {};
-    const { running = load?.status === 200 ? parseServerLoad(load.text) : undefined, waiting, kvCache } = told;
+    const { running = load?.status === 200 ? parseServerLoad(load.text) : undefined, kvCache } = told;
+    const waiting = await this.#lasting(told.waiting);
     const prefixHits = hitShare(told, this.#before);
     this.#before = told;
     return {
@@ -93,5 +97,14 @@ export class Watch {
       ...(kvCache !== undefined && { kvCache }),
       ...(prefixHits !== undefined && { prefixHits }),
     };
+  }
+
+  /** A request is counted as waiting until the engine's next step, also where nothing is full: of two looks the smaller number counts. */
+  async #lasting(waiting: number | undefined): Promise<number | undefined> {
+    if (!waiting) return waiting;
+    await this.#parts.pause(SECOND_LOOK_MS);
+    const metrics = await this.#parts.get("/metrics");
+    const again = metrics?.status === 200 ? parseMetrics(metrics.text).waiting : undefined;
+    return Math.min(waiting, again ?? waiting);
   }
 }
