@@ -1,104 +1,16 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { request } from "node:http";
-import type { Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { build } from "esbuild";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Child, startChild } from "../../../dev/child.ts";
-import { type Guard, startGuard } from "../../../dev/guard-handle.ts";
-import { type ListenReport, seatsPlan } from "../../../dev/workerd.ts";
-import type { Ask } from "../../../workers/seats/src/words.ts";
+import { type SeatsWorker, startSeatsWorker, until } from "../../support/seats-worker.ts";
 
 /** The real Worker and its Durable Object on workerd. */
-let folder: string;
-let guard: Guard;
-let worker: Child<ListenReport>;
-
+let worker: SeatsWorker;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "seats-worker-"));
-  guard = startGuard();
-  const directory = join(folder, "code");
-  await build({
-    entryPoints: [join(import.meta.dirname, "../../../workers/seats/src/index.ts")],
-    outfile: join(directory, "index.js"),
-    bundle: true,
-    format: "esm",
-    conditions: ["workerd", "worker", "browser"],
-    logLevel: "error",
-  });
-  const runDir = join(folder, "run");
-  mkdirSync(runDir);
-  const manifest = {
-    compatibilityDate: "2026-10-20",
-    compatibilityFlags: [],
-    vars: {},
-    consumes: [],
-    crons: [],
-    objects: [{ binding: "SEATS", className: "Seats" }],
-  };
-  const host = {
-    name: "seats",
-    worker: { directory, ...manifest },
-    env: {},
-    runDir,
-    logFile: join(runDir, "log"),
-    port: 0,
-  };
-  worker = await startChild(seatsPlan(host), { guard, restart: true });
+  worker = await startSeatsWorker();
 });
-afterAll(async () => {
-  await worker?.stop();
-  await guard?.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => worker?.stop());
 
-const base = () => `http://127.0.0.1:${worker.ready.port}`;
-async function stateOf(backend: string) {
-  return (await (await fetch(`${base()}/${backend}`)).json()) as { readonly taken: number; readonly waiting: number };
-}
-
-let made = 0;
-
-/** A gateway's socket, by hand: node's own WebSocket sends no headers. */
-async function sit(backend: string, more: Partial<Ask> = {}): Promise<{ socket: Socket; said: () => string }> {
-  const rules = { count: 1, queue: 5, lowerShare: 0.1, coldAfterMs: 60_000 };
-  const timing = { patienceMs: 20_000, waitedMs: 0, leaseMs: 60_000 };
-  const ask: Ask = { id: `r${++made}`, tenant: "a", rank: 0, seats: 1, sits: false, rules, ...timing, ...more };
-  const opening = request(`${base()}/${backend}`, {
-    headers: {
-      connection: "Upgrade",
-      upgrade: "websocket",
-      "sec-websocket-version": "13",
-      "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
-      "x-seat": JSON.stringify(ask),
-    },
-  });
-  let said = "";
-  const socket = await new Promise<Socket>((resolve, reject) => {
-    opening.once("upgrade", (_, opened: Socket, head) => {
-      said += head.toString("latin1");
-      opened.on("data", (piece: Buffer) => {
-        said += piece.toString("latin1");
-      });
-      opened.on("error", () => undefined);
-      resolve(opened);
-    });
-    opening.once("response", ({ statusCode }) => reject(new Error(`status ${statusCode}`)));
-    opening.once("error", reject);
-    opening.end();
-  });
-  return { socket, said: () => said };
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error("it never came");
-    await pause(20);
-  }
-}
+const stateOf = (backend: string) => worker.state(backend);
+const sit: SeatsWorker["sit"] = (backend, more) => worker.sit(backend, more);
 
 // planted: no listener for a socket that is lost
 it("gives the seat of one who died to the next, and lets those who died waiting go", async () => {
@@ -148,8 +60,8 @@ it("remembers over a restart that it was busy", async () => {
   await until(() => sits.said().includes("seated"));
   // Written without anybody waiting for it.
   await pause(500);
-  await worker.kill();
-  await worker.whenReady();
+  await worker.process.kill();
+  await worker.process.whenReady();
   const newcomer = await sit("kept");
   await until(() => newcomer.said().includes('"place":1'));
   const again = await sit("kept", { sits: true });
@@ -161,8 +73,8 @@ it("remembers over a restart that it was busy", async () => {
 });
 
 it("answers what it cannot read with an error", async () => {
-  expect((await fetch(`${base()}/`)).status).toBe(404);
-  expect((await fetch(`${base()}/Not/A/Backend`)).status).toBe(404);
+  expect((await fetch(`${worker.url()}/`)).status).toBe(404);
+  expect((await fetch(`${worker.url()}/Not/A/Backend`)).status).toBe(404);
   for (const name of ["rank", "seats", "leaseMs"])
     await expect(sit("home", { [name]: Number.NaN })).rejects.toThrow("status 400");
 });
