@@ -69,8 +69,12 @@ export async function visitor(stack: TestStack, tenant: string, tier: string): P
 /** How the desk of a backend stands. */
 export interface DeskState {
   readonly count: number;
+  /** Seats that there are now. */
+  readonly limit: number;
   readonly taken: number;
   readonly waiting: number;
+  /** How many wait, by rank. */
+  readonly byRank: Readonly<Record<string, number>>;
   readonly cold: boolean;
   /** By rank: the most seats that were given back while one of it waited. */
   readonly outwaited: Readonly<Record<string, number>>;

@@ -39,3 +39,9 @@ test.each(["{everyMs: 999}", "{everyMs: 600001}", "{maxWaiting: -1}", "{maxKvCac
     expect(compiled(`health: ${health}`).ok).toBe(false);
   },
 );
+
+test("seats become fewer with what is read unless the configuration says otherwise", () => {
+  const result = compiled("health: {limitSeats: false}");
+  expect(result.ok && result.config.backends.home?.health?.limitSeats).toBe(false);
+  expect(compiled("health: {limitSeats: 0}").ok).toBe(false);
+});

@@ -53,6 +53,32 @@ describe("what a request adds", () => {
     expect(Object.keys(stored(eventOf({ routing: { by: "only-target" } }))).join()).not.toContain("degraded");
   });
 
+  // planted: refusals counted by their word and not by why; waits of those who got no seat among the others
+  test("wishes for a seat, by what came of them, and how long those waited who got one", () => {
+    const seat = (decision: string, reason: string, ioMs: number) => ({ step: "seat", decision, reason, ioMs });
+    const decisions = [
+      { step: "plan", decision: "home", reason: "only-target" },
+      seat("refused", "home:shed", 2_000),
+      seat("refused", "home:wait", 0),
+      seat("seated", "spare:place_3", 1_300),
+      seat("seated", "spare:place_0", 0),
+      seat("unseated", "spare:silent", 3_000),
+      seat("left", "home:place_9", 400),
+    ];
+    const counters = stored(eventOf({ decisions, tier: "free" }));
+    const seats = Object.entries(counters).filter(([field]) => field.startsWith("gateway_seat"));
+    expect(Object.fromEntries(seats)).toEqual({
+      "gateway_seat_requests_total|home|free|shed": 1,
+      "gateway_seat_requests_total|home|free|wait": 1,
+      "gateway_seat_requests_total|spare|free|seated": 2,
+      "gateway_seat_requests_total|spare|free|unseated": 1,
+      "gateway_seat_requests_total|home|free|left": 1,
+      "gateway_seat_wait_seconds|spare|free|8": 1,
+      "gateway_seat_wait_seconds|spare|free|0": 1,
+      "gateway_seat_wait_seconds|spare|free|sum": 1_300,
+    });
+  });
+
   // planted: fields pushed to a list instead of summed up
   test("two attempts at one backend raise one field by two", () => {
     const failed = attemptOf({ outcome: "failed", failure: "backend_overloaded" });

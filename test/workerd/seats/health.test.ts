@@ -31,11 +31,14 @@ backends:
   shared:${backendText("SHARED_URL")}
     health: {everyMs: ${EVERY_MS}}
     seats: {count: 4}
+  steady:${backendText("SHARED_URL")}
+    health: {everyMs: ${EVERY_MS}, limitSeats: false}
+    seats: {count: 4}
   away:${backendText("AWAY_URL")}
     health: {everyMs: ${EVERY_MS}}
   plain:${backendText("HOME_URL")}
 routes:
-  chat: {targets: [{backend: home, model: m}, {backend: away, model: m}, {backend: shared, model: m}, {backend: plain, model: m}]}
+  chat: {targets: [{backend: home, model: m}, {backend: away, model: m}, {backend: shared, model: m}, {backend: steady, model: m}, {backend: plain, model: m}]}
 tiers: {free: {}}
 defaultTier: free
 `;
@@ -133,6 +136,10 @@ it("gives fewer seats while others use the GPU, and all of them again when they 
     }).catch(() => undefined),
   );
   await until(async () => (await worker.state("shared")).limit === 2);
+  const steady = await worker.sit("steady", { rules });
+  expect((await poll("steady")).load).toMatchObject({ waiting: 2, kvCache: 1 });
+  expect(await worker.state("steady")).toMatchObject({ count: 4, limit: 4 });
+  steady.socket.destroy();
   const next = await worker.sit("shared", { rules, rank: 10 });
   await until(() => standings.some((one) => one?.limit === 2 && one.taken === 4 && one.waiting["10"] === 1));
   for (const { socket } of others.slice(0, 2)) socket.destroy();

@@ -75,9 +75,11 @@ export class Desk {
     const { waiting, serviceMs } = this.#queue;
     const cold = !this.#isWarm(this.#around.now());
     const outwaited = Object.fromEntries(this.#outwaited);
+    const { waiting: byRank, ...seats } = this.standing();
     return {
-      ...this.standing(),
+      ...seats,
       waiting,
+      byRank,
       cold,
       outwaited,
       ...(serviceMs !== undefined && { serviceMs: Math.round(serviceMs) }),
