@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { drained, readBooks, redis } from "../support/books.ts";
+import { drained, dump, readBooks } from "../support/books.ts";
 import { deskOf, gpuOf, untilDesk, type Visit, type Visitor, visit, visitor } from "../support/seated.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
 
@@ -36,14 +36,18 @@ async function metrics(): Promise<readonly string[]> {
   return (await (await fetch(`${stack.gateway}/metrics`, { headers })).text()).split("\n");
 }
 
+const leasesOf = async (tenant: string) =>
+  [...(await dump(stack, tenant))].flatMap(([name, fields]) => (name.startsWith("l:") ? [fields] : []));
+
 /**
  * One comes, and then nobody for so long that such callers take six in ten of what the seats serve, by the desk's own time at a seat. Who comes in a
  * crowd because this machine had other things to do waits for its own kind: so never a third while two wait.
  */
 async function comeEvenly(come: () => void): Promise<void> {
+  const from = Date.now();
   const { serviceMs = 200 } = await untilDesk(stack, "home", ({ byRank }) => (byRank["-10"] ?? 0) < 2);
   come();
-  await pause(serviceMs / (SEATS * 0.6));
+  await pause(Math.max(0, serviceMs / (SEATS * 0.6) - (Date.now() - from)));
 }
 
 describe("4 seats, 200 callers of three tiers at two gateways", () => {
@@ -60,6 +64,8 @@ describe("4 seats, 200 callers of three tiers at two gateways", () => {
   let enterpriseFrom = 0;
   /** `/metrics` while many waited. */
   let meanwhile: readonly string[];
+  /** Requests of one tenant that were under way then, by Redis. */
+  let leasesMeanwhile = 0;
 
   beforeAll(async () => {
     await stack.resetBackends();
@@ -87,6 +93,7 @@ describe("4 seats, 200 callers of three tiers at two gateways", () => {
       if (meanwhile.includes(`gateway_seats_waiting{backend="home",tier="free"} ${FREE - leavers.length}`)) break;
       await pause(100);
     }
+    leasesMeanwhile = Object.keys((await leasesOf("f1"))[0] ?? {}).length;
     for (const { pending } of first) (await pending.reply).leave();
     enterpriseFrom = Date.now();
     for (let each = 0; each < ENTERPRISE; each++) await comeEvenly(() => come(`e${(each % 2) + 1}`, each));
@@ -137,14 +144,16 @@ describe("4 seats, 200 callers of three tiers at two gateways", () => {
     const lastStandard = queued.findLastIndex(({ tier }) => tier === "standard");
     const meanwhile = queued.slice(0, lastStandard + 1);
     const free = meanwhile.filter(({ tier }) => tier === "free").length;
-    expect(free).toBeGreaterThanOrEqual(Math.floor(meanwhile.length * 0.1));
     // Those who are due at the same moment may reach the GPU in another order.
+    expect(free).toBeGreaterThanOrEqual(Math.floor(meanwhile.length * 0.1) - 1);
     expect(free).toBeLessThanOrEqual(Math.ceil(meanwhile.length * 0.1) + SEATS);
     const lastEnterprise = queued.findLastIndex(({ tier }) => tier === "enterprise");
     const among = queued.filter(({ at }, index) => at >= enterpriseFrom && index <= lastEnterprise);
-    expect(among.filter(({ tier }) => tier === "free").length).toBeGreaterThanOrEqual(Math.floor(among.length * 0.1));
+    expect(among.filter(({ tier }) => tier === "free").length).toBeGreaterThanOrEqual(
+      Math.floor(among.length * 0.1) - 1,
+    );
     // Enterprise's load was no trifle.
-    expect(among.filter(({ tier }) => tier === "enterprise").length / among.length).toBeGreaterThan(0.4);
+    expect(among.filter(({ tier }) => tier === "enterprise").length / among.length).toBeGreaterThan(0.3);
   });
 
   // planted: tenants of a tier in the order of their requests
@@ -172,9 +181,13 @@ describe("4 seats, 200 callers of three tiers at two gateways", () => {
     const outcomes = Map.groupBy(rows, ({ outcome }) => outcome);
     expect([...outcomes.keys()].sort()).toEqual(["cancelled", "completed"]);
     expect(outcomes.get("cancelled")).toHaveLength(leavers.length + SEATS);
-    for (const tenant of of.keys()) {
-      const [leases] = await redis(stack, [["KEYS", `t:{${tenant}}:c:*`]]);
-      for (const name of leases as string[]) expect(await redis(stack, [["ZCARD", name]])).toEqual([0]);
+    expect(outcomes.get("completed")).toHaveLength(SEATS + FREE + STANDARD + ENTERPRISE - leavers.length);
+    expect(leasesMeanwhile).toBeGreaterThan(20);
+    for (const { rows: own, redis: held } of books.values()) {
+      const of = (kind: string) => [...held].flatMap(([name, fields]) => (name.startsWith(kind) ? [fields] : []));
+      expect(of("l:").flatMap((leases) => Object.keys(leases))).toEqual([]);
+      const cost = [...own.values()].reduce((sum, row) => sum + Number(row.cost_nano_usd), 0);
+      expect(of("m:")).toEqual([expect.objectContaining({ "r:total": "0", "s:total": String(cost) })]);
     }
     const enterprise = rows.filter(({ tier }) => tier === "enterprise");
     expect(enterprise).toHaveLength(ENTERPRISE);
@@ -213,7 +226,7 @@ describe("4 seats, 200 callers of three tiers at two gateways", () => {
     expect(lines).toContain(`gateway_seat_wait_seconds_count{backend="home",tier="enterprise"} ${ENTERPRISE}`);
   });
 
-  // planted: the stream that waits hears nothing of the queue
+  // planted: the stream that waits hears nothing of the queue; the first place told again and again
   test("places are told, and fall", async () => {
     const told = await Promise.allSettled(visits.map(({ over }) => over));
     const places = told.flatMap((one) => (one.status === "fulfilled" ? [one.value.places] : []));
@@ -222,7 +235,8 @@ describe("4 seats, 200 callers of three tiers at two gateways", () => {
     // Others move one back: callers of a better tier, and of a tenant who has fewer. Who stands near the front may sit before it hears of more.
     const far = often.filter((own) => Math.max(...own) > 5 * SEATS);
     expect(far.length).toBeGreaterThan(80);
-    for (const own of far) expect(own.at(-1)).toBeLessThan(Math.max(...own));
+    // Told twice a second; so many sit down in between.
+    for (const own of far) expect(own.at(-1)).toBeLessThan(Math.max(...own) / 2);
     expect(often.filter((own) => Number(own.at(-1)) < Number(own[0])).length).toBeGreaterThan(80);
   });
 });
