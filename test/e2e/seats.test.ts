@@ -116,7 +116,7 @@ describe("4 seats, 200 callers of three tiers at two gateways", () => {
       });
   }, 120_000);
 
-  // planted: one seat more than there are; a desk of each gateway's own; a seat that is given back with the first token
+  // planted: one seat more than there are; a desk of each gateway's own; a seat that is given back with the first token; one seat more once enterprise has come
   test("never more than 4 are at the GPU, by its own count, and none waits there", async () => {
     expect((await gpuOf(stack)).most).toEqual({ running: SEATS, waiting: 0 });
     expect(await deskOf(stack, "home")).toMatchObject({ count: SEATS, limit: SEATS, taken: 0, waiting: 0 });
@@ -167,7 +167,7 @@ describe("4 seats, 200 callers of three tiers at two gateways", () => {
     }
   });
 
-  // planted: the lowest tier first; who left is not let go
+  // planted: the lowest tier first; who left is not let go; a settlement leaves its lease, or what was reserved
   test("enterprise waits at most one service time, and everybody is settled", async () => {
     const books = new Map(
       await Promise.all(
@@ -226,7 +226,7 @@ describe("4 seats, 200 callers of three tiers at two gateways", () => {
     expect(lines).toContain(`gateway_seat_wait_seconds_count{backend="home",tier="enterprise"} ${ENTERPRISE}`);
   });
 
-  // planted: the stream that waits hears nothing of the queue; the first place told again and again
+  // planted: the stream that waits hears nothing of the queue; places that never fall
   test("places are told, and fall", async () => {
     const told = await Promise.allSettled(visits.map(({ over }) => over));
     const places = told.flatMap((one) => (one.status === "fulfilled" ? [one.value.places] : []));
