@@ -1,3 +1,5 @@
+/** Over 300 lines: all of it is asked of one stack, whose start takes longer than most of what is asked. */
+
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { drained, dump, readBooks } from "../support/books.ts";
