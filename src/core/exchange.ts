@@ -73,13 +73,15 @@ export interface Trace {
   readonly sampled: boolean;
 }
 
-/** The running record of one request: what each step decided, what each attempt did. Append-only, but for `waiting`. */
+/** The running record of one request: what each step decided, what each attempt did. Append-only, but for `waiting` and `filtered`. */
 export interface Notes {
   readonly decisions: Decision[];
   readonly translations: Translation[];
   readonly attempts: AttemptRecord[];
   /** Attempts that began, repairs included; each leaves its record when it is over. */
   attemptsBegun: number;
+  /** A content filter stopped the request, or an answer of it: from then on nobody may be asked who does not stand for that. */
+  filtered?: true;
   /** Only while the request waits in a queue and should be told so. */
   waiting?: Place | undefined;
   /** Told when `waiting` changes. */

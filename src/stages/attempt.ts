@@ -108,6 +108,8 @@ async function whole(
   /** A part of an answer was made, and is owed for, though nobody can use it. */
   const partly = () => {
     if (draft.operation === "tokenize") return undefined;
+    // As a stream before its first token: what comes behind may cost all that was reserved.
+    if (streamWanted && running.planned.hasNext?.("error") === true) return undefined;
     const outputTokens = Math.min(Math.ceil(read.bytes / 4), running.mostOutputTokens);
     return { usage: { inputTokens, outputTokens }, estimated: true };
   };

@@ -151,7 +151,7 @@ class ContinuedStream implements StreamingAnswer {
       if (departure.gone || this.#cancelled || leftMs <= 0) return undefined;
       const startedAt = this.#gateway.clock.now();
       const { name } = planned.backend;
-      if (!mayFollow(planned, this.origin, trigger)) {
+      if (!mayFollow(planned, this.origin, trigger, notes)) {
         this.#note("passed_over", `${name}:${trigger ?? failure.type}`);
         continue;
       }

@@ -177,8 +177,7 @@ class Walk {
     const { config } = this.#exchange;
     const index = this.#attempts.findIndex(
       ({ target, backend }, place) =>
-        place > this.#at &&
-        leadsTo(target, "first-token") &&
+        this.#isBehind(this.#at, place, "first-token") &&
         !this.#called.has(backend.name) &&
         phaseOf(breakers.state(breakerOf(target)), clock.now(), byHand(config, target)) === "closed",
     );
@@ -204,13 +203,30 @@ class Walk {
       retries.deposit(name);
     }
     const delayLeftMs = endsAt - clock.now();
-    const hasNext = this.#attempts.some(({ target }, place) => place > this.#at && leadsTo(target, "overloaded"));
+    const at = this.#at;
+    const hasNext = (trigger: Trigger) => this.#attempts.some((_, place) => this.#isBehind(at, place, trigger));
     return { ...planned, deadlines: within(planned.deadlines, delayLeftMs), delayLeftMs, hasNext };
+  }
+
+  /** Whether the step at `place` is a later one that may be asked by `trigger`. */
+  #isBehind(at: number, place: number, trigger: Trigger): boolean {
+    const step = this.#attempts[place];
+    return place > at && step !== undefined && leadsTo(step.target, trigger) && this.#isConsented(step);
+  }
+
+  /** Once a filter has had its say, only steps that stand for that may answer, whatever became of those between. */
+  #isConsented({ target }: PlannedAttempt): boolean {
+    return this.#exchange.notes.filtered !== true || leadsTo(target, "filter");
+  }
+
+  #isLedTo(step: PlannedAttempt, { trigger, from }: Onward): boolean {
+    if (!leadsTo(step.target, trigger) || !this.#isConsented(step)) return false;
+    return trigger !== "context" || isRoomier(step.target, from.target);
   }
 
   /** Whether a later step stands for it, whatever the budgets say. */
   #leadsOn(onward: Onward): boolean {
-    return this.#attempts.some((step, place) => place > this.#at && isLedTo(step, onward));
+    return this.#attempts.some((step, place) => place > this.#at && this.#isLedTo(step, onward));
   }
 
   #next(onward: Onward): PlannedAttempt | undefined {
@@ -221,7 +237,7 @@ class Walk {
     }
     for (let step = this.#attempts[++this.#at]; step; step = this.#attempts[++this.#at]) {
       const { name } = step.backend;
-      const isLed = isLedTo(step, onward);
+      const isLed = this.#isLedTo(step, onward);
       // One more call to a backend that is in trouble is a retry, whatever the model.
       const isRetry = isLed && isOutage(onward.trigger) && this.#called.has(name);
       if (isLed && (!isRetry || this.#gateway.retries.take(name, this.#gateway.clock.now()))) {
@@ -249,6 +265,7 @@ class Walk {
 
   /** Kept, in case no other step answers: the first one's. */
   async #keep(from: PlannedAttempt, live: LiveAnswer, ioMs?: number): Promise<void> {
+    this.#exchange.notes.filtered = true;
     this.#note("filtered", from.backend.name, ioMs);
     const whole = await letGo(this.#exchange, live);
     if (whole.ok) this.#filtered ??= whole.value;
@@ -257,6 +274,7 @@ class Walk {
 
   #failed(failed: PlannedAttempt, failure: Failure, ioMs?: number): void {
     this.#last = moreTelling(this.#last, failure);
+    if (triggerOf(failure) === "filter") this.#exchange.notes.filtered = true;
     const { name } = failed.backend;
     this.#note(failure.type, failure.detail ? `${name}:${failure.detail}` : name, ioMs);
   }
@@ -269,10 +287,6 @@ class Walk {
       ...(ioMs !== undefined && { ioMs }),
     });
   }
-}
-
-function isLedTo({ target }: PlannedAttempt, { trigger, from }: Onward): boolean {
-  return leadsTo(target, trigger) && (trigger !== "context" || isRoomier(target, from.target));
 }
 
 function pause(delayMs: number, { alarm, departure }: Admitted): Promise<void> {

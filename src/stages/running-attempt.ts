@@ -6,6 +6,7 @@ import type { Json } from "../core/json.ts";
 import { costNanoUsd, type Price } from "../core/money.ts";
 import type { Seat } from "../core/ports.ts";
 import { fail } from "../core/result.ts";
+import type { Trigger } from "../core/triggers.ts";
 import type { Usage } from "../core/usage.ts";
 import type { AttemptKind, AttemptRecord } from "../core/wide-event.ts";
 import type { Wire } from "../core/wire.ts";
@@ -27,8 +28,8 @@ export interface PlannedAttempt {
   readonly kind?: AttemptKind;
   /** What this attempt says to the backend beside what every request says to it. */
   readonly ownMembers?: Readonly<Record<string, Json>>;
-  /** Whether a step behind it stands in where this backend is overloaded. */
-  readonly hasNext?: boolean;
+  /** Whether a step behind it stands in where this backend fails so. */
+  readonly hasNext?: (trigger: Trigger) => boolean;
   /** What is left of the delay budget; absent where none counts. */
   readonly delayLeftMs?: number;
 }

@@ -36,7 +36,7 @@ export async function sit(
   const startedAt = gateway.clock.now();
   const waitedMs = () => gateway.clock.now() - startedAt;
   const tier = config.tiers[principal.tier] ?? config.tiers[config.defaultTier];
-  const spills = planned.hasNext === true && (rules.spill.tiers?.includes(tier?.name ?? "") ?? true);
+  const spills = planned.hasNext?.("overloaded") === true && (rules.spill.tiers?.includes(tier?.name ?? "") ?? true);
   const patienceMs = patienceOf(planned, spills ? rules.spill.afterMs : rules.maxWaitMs, config.leaseMarginMs);
   let first: Place | undefined;
   let reply: SeatReply = { kind: "unavailable", detail: "no_binding" };

@@ -1,5 +1,5 @@
 import type { Backend } from "../core/config.ts";
-import type { AnswerOrigin, StreamingAnswer } from "../core/exchange.ts";
+import type { AnswerOrigin, Notes, StreamingAnswer } from "../core/exchange.ts";
 import type { Json } from "../core/json.ts";
 import type { Trigger } from "../core/triggers.ts";
 import { leadsTo } from "../routing/triggers.ts";
@@ -26,7 +26,17 @@ function isFrom({ backend, model }: PlannedAttempt, origin: AnswerOrigin): boole
   return backend.name === origin.backend && model === origin.model;
 }
 
-/** Whether the step stands for what befell the stream. The one that began it was asked before, and may go on whatever it stands for. */
-export function mayFollow(planned: PlannedAttempt, origin: AnswerOrigin, trigger: Trigger | undefined): boolean {
-  return isFrom(planned, origin) || (trigger !== undefined && leadsTo(planned.target, trigger));
+/**
+ * Whether the step stands for what befell the stream, and for what befell the request before: a filter's word. The one that began it was asked
+ * before, and may go on whatever it stands for.
+ */
+export function mayFollow(
+  planned: PlannedAttempt,
+  origin: AnswerOrigin,
+  trigger: Trigger | undefined,
+  { filtered }: Pick<Notes, "filtered">,
+): boolean {
+  if (isFrom(planned, origin)) return true;
+  if (filtered && !leadsTo(planned.target, "filter")) return false;
+  return trigger !== undefined && leadsTo(planned.target, trigger);
 }

@@ -23,7 +23,8 @@ describe("a refusal that led on", () => {
       const played = await ask(chain(trigger), { a: refusal, b: fault });
       expect([played.asked, played.status, played.body.includes(code)]).toEqual([["a", "b"], 400, true]);
     }
-    const busy = await ask(chain(trigger, ", {backend: c, model: large}"), {
+    const third = `, {backend: c, model: large, on: [${trigger}, overloaded]}`;
+    const busy = await ask(chain(trigger, third), {
       a: refusal,
       b: says(503, { message: "busy" }),
       c: says(500, {}),
@@ -35,6 +36,42 @@ describe("a refusal that led on", () => {
   it("is not lost where the next refuses the request for another reason", async () => {
     const played = await ask(chain("filter"), { a: filtered, b: says(400, { message: "no such parameter" }) });
     expect([played.status, played.body.includes("content_filter")]).toEqual([400, true]);
+  });
+});
+
+describe("what a filter stopped", () => {
+  const ON = "on: [filter, overloaded, error, first-token]";
+  const consented = (third: string, more = "") =>
+    configOf(`
+  chat:
+    targets: [{backend: a, model: small}]
+    fallbacks: [{backend: b, model: large, ${ON}}, {backend: c, model: large${third}}, {backend: d, model: large, ${ON}}]
+    delayBudgetMs: 6000
+    ${more}
+`);
+  const busy = says(503, { message: "busy" });
+  const stops: readonly [string, Behaviour][] = [
+    ["an answer's finish", filters],
+    ["a refusal", filtered],
+  ];
+
+  // planted: the last failure alone says who is asked next
+  it.each(stops)("by %s goes past a step that does not stand for it, whatever befell the one between", async (_, stop) => {
+    const world = { a: stop, b: busy, c: answers("c"), d: answers("d") };
+    for (const stream of [true, false]) {
+      const played = await ask(consented(""), world, { stream });
+      expect([played.asked, played.body.includes('"d"')]).toEqual([["a", "b", "d"], true]);
+      expect(played.steps).toContain("passed-over c:overloaded");
+      expect((await ask(consented(`, ${ON}`), world, { stream })).asked).toEqual(["a", "b", "c"]);
+      expect((await ask(consented(""), { ...world, a: busy }, { stream })).asked).toEqual(["a", "b", "c"]);
+    }
+  });
+
+  // planted: a hedge is asked of whoever stands for a slow first token
+  it.each(stops)("by %s is not asked of such a step beside a slow one either", async (_, stop) => {
+    const world = { a: stop, b: answers("b", 150), c: answers("c"), d: answers("d") };
+    const played = await ask(consented("", "hedge: {afterMs: 40}"), world);
+    expect([played.asked, played.body.includes('"d"')]).toEqual([["a", "b", "d"], true]);
   });
 });
 
