@@ -104,6 +104,9 @@ export interface BreakerView {
 export interface LoadView {
   learn(shared: SharedState): void;
   of(backend: string): BackendLoad | undefined;
+  /** When a seat may be free, by the queue's last word to this isolate; in the past where nothing is known. */
+  freeAt(backend: string): number;
+  expectFree(backend: string, at: number): void;
 }
 
 /** How long backends recently took to their first tokens, as this isolate knows. */

@@ -82,6 +82,7 @@ export async function sit(
     notes.decisions.push({ step: "seat", decision, reason: `${backend.name}:${reason}`, ioMs: waitedMs() });
   switch (reply.kind) {
     case "seated":
+      gateway.loads.expectFree(backend.name, 0);
       note("seated", `place_${first?.place ?? 0}`);
       return ok({
         planned:
@@ -89,6 +90,7 @@ export async function sit(
         seat: reply.seat,
       });
     case "refused":
+      gateway.loads.expectFree(backend.name, gateway.clock.now() + (reply.retryAfterMs ?? 0));
       note("refused", reply.why);
       return fail(refusal(reply, spills));
     case "unavailable":

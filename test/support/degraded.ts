@@ -39,6 +39,9 @@ routes:
   crowded:
     targets: [{backend: seated, model: large}]
     degradation: {emergency: {answer: "We are away."}, upAfterMs: 20000, errorRate: {minimum: 4}}
+  hushed:
+    targets: [{backend: seated, model: large}]
+    degradation: {emergency: {}, upAfterMs: 20000, errorRate: {minimum: 4}}
   kept:
     targets:
       - {name: large, backend: home, model: large}
@@ -76,6 +79,8 @@ export class Isolate {
   refuses = false;
   /** Whether there is a seat nowhere. */
   isFull: boolean = false;
+  /** When there will be one, as the queue says. */
+  freeInMs: number | undefined;
   /** What Redis says with each admission. */
   says: Partial<SharedState> = {};
   #now = NOW;
@@ -112,7 +117,13 @@ export class Isolate {
         seats: {
           take: () => ({
             outcome: Promise.resolve(
-              this.isFull ? { kind: "refused", why: "full" } : { kind: "unavailable", detail: "connect" },
+              this.isFull
+                ? {
+                    kind: "refused",
+                    why: "full",
+                    ...(this.freeInMs !== undefined && { retryAfterMs: this.freeInMs }),
+                  }
+                : { kind: "unavailable", detail: "connect" },
             ),
             leave: () => undefined,
           }),

@@ -56,16 +56,19 @@ describe("what a filter stopped", () => {
   ];
 
   // planted: the last failure alone says who is asked next
-  it.each(stops)("by %s goes past a step that does not stand for it, whatever befell the one between", async (_, stop) => {
-    const world = { a: stop, b: busy, c: answers("c"), d: answers("d") };
-    for (const stream of [true, false]) {
-      const played = await ask(consented(""), world, { stream });
-      expect([played.asked, played.body.includes('"d"')]).toEqual([["a", "b", "d"], true]);
-      expect(played.steps).toContain("passed-over c:overloaded");
-      expect((await ask(consented(`, ${ON}`), world, { stream })).asked).toEqual(["a", "b", "c"]);
-      expect((await ask(consented(""), { ...world, a: busy }, { stream })).asked).toEqual(["a", "b", "c"]);
-    }
-  });
+  it.each(stops)(
+    "by %s goes past a step that does not stand for it, whatever befell the one between",
+    async (_, stop) => {
+      const world = { a: stop, b: busy, c: answers("c"), d: answers("d") };
+      for (const stream of [true, false]) {
+        const played = await ask(consented(""), world, { stream });
+        expect([played.asked, played.body.includes('"d"')]).toEqual([["a", "b", "d"], true]);
+        expect(played.steps).toContain("passed-over c:overloaded");
+        expect((await ask(consented(`, ${ON}`), world, { stream })).asked).toEqual(["a", "b", "c"]);
+        expect((await ask(consented(""), { ...world, a: busy }, { stream })).asked).toEqual(["a", "b", "c"]);
+      }
+    },
+  );
 
   // planted: a hedge is asked of whoever stands for a slow first token
   it.each(stops)("by %s is not asked of such a step beside a slow one either", async (_, stop) => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Isolate, other, PROBE, withoutAny } from "../../support/degraded.ts";
+import { NOW } from "../../support/pipeline.ts";
 
 describe("a route in an emergency", () => {
   // planted: the answer kept in the cache; charged by an estimate; its level not told
@@ -71,6 +72,44 @@ describe("a route in an emergency", () => {
       ["probe", undefined],
       ["unavailable", undefined],
     ]);
+  });
+
+  // planted: the breaker alone asked; a word that is no longer fresh still counts
+  it("says not to come before the backend is asked again how it is", async () => {
+    for (const [freshMs, retryAfter] of [
+      [45_000, "14"],
+      [2_500, "7"],
+    ] as const) {
+      const isolate = new Isolate();
+      isolate.fails.set("large", 500);
+      isolate.says = { loads: { home: { up: false, readAt: NOW + 2_000, freshUntil: NOW + freshMs } } };
+      await isolate.ask("mute");
+      isolate.pass(3_000);
+      expect((await isolate.ask("mute")).headers["retry-after"]).toBe(retryAfter);
+    }
+  });
+
+  // planted: what the queue says is told to nobody but who asked; told as it is, however long
+  it.each([
+    [45_000, "45"],
+    [3_600_000, "120"],
+    [undefined, "20"],
+  ])("says when there will be a seat, where the queue knows (%s ms)", async (freeInMs, retryAfter) => {
+    const isolate = new Isolate();
+    isolate.isFull = true;
+    isolate.freeInMs = freeInMs;
+    for (const says of ["One.", "Two.", "Three.", "Four."]) await isolate.ask("hushed", { says });
+    const replies = [await isolate.ask("hushed", other("Five."))];
+    // One that goes without a seat takes the turn.
+    isolate.isFull = false;
+    isolate.fails.set("large", 500);
+    for (const says of ["Six.", "Seven."]) replies.push(await isolate.ask("hushed", { says }));
+    expect(replies.map(({ status, said }) => [status, said.some(([word]) => word === "asked")])).toEqual([
+      [503, true],
+      [503, true],
+      [503, false],
+    ]);
+    expect(replies.map(({ headers }) => headers["retry-after"])).toEqual(Array(3).fill(retryAfter));
   });
 
   // planted: entries read by those alone who asked for a cache; by those too who said off; written for those who did not ask
