@@ -22,6 +22,7 @@ import { routeLevels } from "./routing/route-levels.ts";
 import { hashSecret } from "./stages/api-key.ts";
 import { breakerGauges } from "./stages/breaker-gauges.ts";
 import type { Gateway } from "./stages/gateway.ts";
+import { levelGauges } from "./stages/level-gauges.ts";
 import { loadGauges, seatsGauges } from "./stages/load-gauges.ts";
 import { runtimeChance } from "./stores/isolate/chance.ts";
 import { eventBatcher } from "./stores/isolate/events.ts";
@@ -233,7 +234,7 @@ function composeAdmin(environment: Environment, base: BaseConfig, stores: Stores
 function composeOperations(
   environment: Environment,
   stores: Stores,
-  gateway: Pick<Gateway, "config">,
+  gateway: Pick<Gateway, "config" | "routeLevels" | "availableBackends">,
 ): OperationsDependencies {
   const { metricsToken, adminKey } = environment;
   return {
@@ -265,9 +266,21 @@ function composeOperations(
         ),
       ]);
       if (!counters.ok || states === undefined) return undefined;
-      const gauges = breakerGauges([...targets.values()], states, config, clock.now());
-      const { loads, seats = {} } = asked ?? {};
-      return prometheusText({ ...counters.value, ...gauges, ...loadGauges(loads), ...seatsGauges(seats, config) });
+      const { loads = {}, seats = {} } = asked ?? {};
+      const byName = new Map([...targets.keys()].map((name, index) => [name, states[index]]));
+      const health = {
+        clock,
+        availableBackends: gateway.availableBackends,
+        breakers: { state: (name: string) => byName.get(name) },
+        loads: { of: (name: string) => loads[name] },
+      };
+      return prometheusText({
+        ...counters.value,
+        ...breakerGauges([...targets.values()], states, config, clock.now()),
+        ...loadGauges(loads),
+        ...seatsGauges(seats, config),
+        ...levelGauges(config, health, gateway.routeLevels),
+      });
     },
   };
 }

@@ -1,3 +1,5 @@
+import type { DegradationLevel } from "./degradation.ts";
+
 /** What routes say of which target a request gets. Data: from the configuration, or from the overlay that operators publish. */
 
 /** Both ends count. */
@@ -62,6 +64,8 @@ export interface RouteDecision {
   readonly complexity?: number;
   /** Where it was not served in full. */
   readonly level?: "reduced" | "emergency";
+  /** Where this isolate's level of the route changed with this request, whatever the request itself got. */
+  readonly levelChange?: { readonly from: DegradationLevel; readonly to: DegradationLevel };
 }
 
 /** Languages that rules may ask for, as ISO 639-1: those that are told apart by their words, then those by their script. */

@@ -15,6 +15,8 @@ import {
 /** Of the requests of a route that is not served in full, one in so long finds out whether a better level is well. */
 export const PROBE_EVERY_MS = 5_000;
 
+type Health = Omit<Evidence, "failing">;
+
 interface Held {
   readonly rules: Degradation;
   memory: LevelMemory;
@@ -33,16 +35,29 @@ export function routeLevels(clock: Clock) {
     }
     return held;
   };
+  const nextOf = (
+    { memory, tally }: Pick<Held, "memory" | "tally">,
+    rules: Degradation,
+    health: Health,
+    now: number,
+  ) => {
+    const failing = memory.level !== "emergency" && isFailing(tally, rules, now);
+    return nextLevel(memory, { ...health, failing }, rules, now);
+  };
   return {
-    level(alias: string, rules: Degradation, health: Omit<Evidence, "failing">): LevelMemory {
+    level(alias: string, rules: Degradation, health: Health): LevelMemory {
       const now = clock.now();
       const held = heldOf(alias, rules, now);
       const before = held.memory;
-      const failing = before.level !== "emergency" && isFailing(held.tally, rules, now);
-      held.memory = nextLevel(before, { ...health, failing }, rules, now);
+      held.memory = nextOf(held, rules, health, now);
       // What was seen at one level says nothing about another.
       if (held.memory.level !== before.level) held.tally = EMPTY_TALLY;
       return held.memory;
+    },
+    levelNow: (alias: string): DegradationLevel => known.get(alias)?.memory.level ?? "full",
+    wouldBe(alias: string, rules: Degradation, health: Health): DegradationLevel {
+      const now = clock.now();
+      return nextOf(known.get(alias) ?? { memory: atFull(rules, now), tally: EMPTY_TALLY }, rules, health, now).level;
     },
     mayProbe(alias: string): boolean {
       const now = clock.now();

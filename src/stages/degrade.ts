@@ -94,7 +94,14 @@ export function probing(
   };
 }
 
-function healthOf(route: Route, config: Config, gateway: Gateway): Omit<Evidence, "failing"> {
+/** What is asked of an isolate about the health of its backends. */
+export type HealthView = Pick<Gateway, "clock" | "availableBackends"> & {
+  readonly breakers: Pick<Gateway["breakers"], "state">;
+  readonly loads: Pick<Gateway["loads"], "of">;
+};
+
+/** Of all that a route may ask, the best of each kind. */
+export function healthOf(route: Route, config: Config, gateway: HealthView): Omit<Evidence, "failing"> {
   const use = route.degradation?.reduced?.use ?? [];
   const best = (targets: readonly Target[]) => bestOf(targets.map((target) => healthOfTarget(target, config, gateway)));
   return {
@@ -105,7 +112,7 @@ function healthOf(route: Route, config: Config, gateway: Gateway): Omit<Evidence
 }
 
 /** As this isolate knows it, or as operators hold it. A backend that is switched off or not configured is unwell. */
-function healthOfTarget(target: Target, config: Config, gateway: Gateway): Health {
+function healthOfTarget(target: Target, config: Config, gateway: HealthView): Health {
   const { backend } = target;
   if (!gateway.availableBackends.has(backend) || config.disabledBackends.has(backend)) return "unwell";
   const [now, hand] = [gateway.clock.now(), byHand(config, target)];

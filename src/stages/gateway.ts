@@ -126,6 +126,10 @@ export interface RetryBudget {
 export interface RouteLevels {
   /** Works out the level that a request of the route gets. */
   level(alias: string, rules: Degradation, health: Omit<Evidence, "failing">): LevelMemory;
+  /** The level of the route as the last request got it. */
+  levelNow(alias: string): DegradationLevel;
+  /** The level that `level` would work out. Changes nothing: for whoever only looks. */
+  wouldBe(alias: string, rules: Degradation, health: Omit<Evidence, "failing">): DegradationLevel;
   /** Whether the request that asks may find out if a better level is well: one in a few seconds. */
   mayProbe(alias: string): boolean;
   /** Gives the turn back: the request was refused, or nobody was asked for it. */

@@ -22,7 +22,9 @@ export function routeRequest(
   gateway: Gateway,
 ): Routed {
   const { rule, complexity } = ruled(exchange, route, inputTokens);
+  const before = route.degradation && gateway.routeLevels.levelNow(route.alias);
   const degraded = degradedOf(exchange, route, rule, config, gateway);
+  const after = before && gateway.routeLevels.levelNow(route.alias);
   const isReduced = degraded?.level === "reduced" && !degraded.probes;
   const chosen = choose(route, rule, {
     config,
@@ -40,6 +42,7 @@ export function routeRequest(
     ...chosen.decision,
     ...(complexity !== undefined && { complexity }),
     ...(degraded && { level: degraded.level }),
+    ...(before && after && before !== after && { levelChange: { from: before, to: after } }),
   };
   noteRouting(exchange, routing);
   // Whoever is asked in place of the chosen one is kept under its own name.

@@ -44,8 +44,9 @@ function countRequest(event: WideEvent, add: Add): void {
   const route = routeOf(event);
   countEnding(event, 1, add);
   if (event.attempts.length > 1) add(fieldOf("gateway_fallbacks_total", { route, outcome }), 1);
-  const level = event.routing?.level;
+  const { level, levelChange } = event.routing ?? {};
   if (level !== undefined) add(fieldOf("gateway_degraded_requests_total", { route, level }), 1);
+  if (levelChange) add(fieldOf("gateway_degradation_changes_total", { route, ...levelChange }), 1);
   if (outcome === "abandoned") {
     // Nobody knows when it ended, nor who answered.
     add(fieldOf("gateway_abandoned_cost_usd_total", { route, tier }), event.costNanoUsd);

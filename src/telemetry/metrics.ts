@@ -50,6 +50,16 @@ export const METRICS = {
     help: "Requests that were not served in full, by the level that they got.",
     labels: ["route", "level"],
   },
+  gateway_degradation_level: {
+    type: "gauge",
+    help: "Routes that may degrade, by level: 0 full, 1 reduced, 2 emergency. By breakers and loads as Redis knows them, and by the failures that the isolate has seen that was asked.",
+    labels: ["route"],
+  },
+  gateway_degradation_changes_total: {
+    type: "counter",
+    help: "Changes of a route's level, each isolate's by itself.",
+    labels: ["route", "from", "to"],
+  },
   gateway_tokens_total: {
     type: "counter",
     help: "Tokens of all attempts. cached_input and cache_write are parts of input, reasoning is a part of output.",

@@ -8,6 +8,7 @@ import type { WideEvent } from "../../src/core/wide-event.ts";
 import { BreakerView } from "../../src/routing/breaker-view.ts";
 import { LoadView } from "../../src/routing/load-view.ts";
 import { routeLevels } from "../../src/routing/route-levels.ts";
+import { levelGauges } from "../../src/stages/level-gauges.ts";
 import { begin, NOW, type PlayedRequest } from "./pipeline.ts";
 
 const CONFIG = `
@@ -71,6 +72,8 @@ const answer = (model: string) => ({
   usage: { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 },
 });
 
+const AVAILABLE: ReadonlySet<string> = new Set(["home", "little", "cloud", "seated"]);
+
 /** One isolate, with a clock that is set, a cache, and models that fail at will. */
 export class Isolate {
   readonly fails = new Map<string, number>();
@@ -94,6 +97,18 @@ export class Isolate {
     this.#now += ms;
   }
 
+  /** What `/metrics` says of the levels, by route. */
+  gauges(): Readonly<Record<string, number>> {
+    const health = {
+      clock: this.#clock,
+      availableBackends: AVAILABLE,
+      breakers: this.#breakers,
+      loads: this.#loads,
+    };
+    const gauges = Object.entries(levelGauges(this.#config, health, this.#levels));
+    return Object.fromEntries(gauges.map(([field, level]) => [field.split("|")[1], level]));
+  }
+
   publish(overlay: Overlay): void {
     this.#config = resolve(base, overlay).config;
   }
@@ -113,7 +128,7 @@ export class Isolate {
       {
         clock: this.#clock,
         config: () => this.#config,
-        availableBackends: new Set(["home", "little", "cloud", "seated"]),
+        availableBackends: AVAILABLE,
         seats: {
           take: () => ({
             outcome: Promise.resolve(

@@ -79,6 +79,14 @@ describe("what a request adds", () => {
     });
   });
 
+  // planted: the change not counted; counted by where it led alone
+  test("a change of the route's level counts once, by where it came from and led to", () => {
+    const levelChange = { from: "reduced", to: "full" } as const;
+    const field = "gateway_degradation_changes_total|home|reduced|full";
+    expect(stored(eventOf({ routing: { by: "only-target", levelChange } }))[field]).toBe(1);
+    expect(Object.keys(stored(eventOf())).join()).not.toContain("changes");
+  });
+
   // planted: fields pushed to a list instead of summed up
   test("two attempts at one backend raise one field by two", () => {
     const failed = attemptOf({ outcome: "failed", failure: "backend_overloaded" });

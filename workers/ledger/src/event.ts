@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { DEGRADATION_LEVELS } from "../../../src/core/degradation.ts";
 import type { Operation } from "../../../src/core/draft.ts";
 import type { FailureType, LimitLevel, LimitUnit } from "../../../src/core/failure.ts";
 import { WIRE_NAMES } from "../../../src/core/formats.ts";
@@ -99,6 +100,8 @@ const decision = z.object({
 const cache = z.enum(["hit", "miss", "bypass", "refresh"]);
 const limit = z.object({ unit: limitUnit, level: limitLevel });
 
+const level = z.enum(DEGRADATION_LEVELS);
+
 const routing = z.object({
   rule: z.exactOptional(text),
   by: z.enum(CHOICE_REASONS),
@@ -106,6 +109,7 @@ const routing = z.object({
   arm: z.exactOptional(text),
   complexity: z.exactOptional(z.number()),
   level: z.exactOptional(z.enum(["reduced", "emergency"])),
+  levelChange: z.exactOptional(z.object({ from: level, to: level })),
 } satisfies Record<keyof RouteDecision, unknown>);
 
 const unrecorded = z.object({
