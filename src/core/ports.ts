@@ -261,4 +261,9 @@ export interface SeatWait {
 export interface Seats {
   /** `hear` is told the place whenever it changes. */
   take(request: SeatRequest, alarm: Alarm, hear: (place: Place) => void): SeatWait;
+  /**
+   * An attempt without a seat met with what may be an outage: whoever asks the backend how it is does so now. Told once a second at most by each isolate;
+   * undefined where it was told just now. Never rejects, and nobody waits for it: what is lost costs no more than the time to the next reading.
+   */
+  suspect(backend: string): Promise<unknown> | undefined;
 }

@@ -104,8 +104,9 @@ export class RunningAttempt {
     if (this.#closed) return;
     this.#closed = true;
     this.#forget();
-    this.#seat?.release(outcome === "completed" ? "served" : isEvidence(failure) ? "failed" : "stopped");
     const { backend, model, wire, price, kind } = this.planned;
+    if (this.#seat) this.#seat.release(outcome === "completed" ? "served" : isEvidence(failure) ? "failed" : "stopped");
+    else if (failure && backend.health && isEvidence(failure)) this.#suspect(backend.name);
     this.exchange.notes.attempts.push({
       ordinal: this.#ordinal,
       ...(kind && { kind }),
@@ -122,6 +123,11 @@ export class RunningAttempt {
       estimated: used?.estimated ?? false,
       costNanoUsd: used ? costNanoUsd(price, used.usage) : 0,
     });
+  }
+
+  #suspect(backend: string): void {
+    const told = this.gateway.seats?.suspect(backend);
+    if (told) this.exchange.waitUntil(told);
   }
 
   /** Stops the backend, closes as failed, and gives the failure back; a client that left is no fault of the backend. */

@@ -1,4 +1,5 @@
 import type { Alarm, Place, Seat, SeatReply, SeatRequest, Seats, SeatWait } from "../core/ports.ts";
+import { seldom } from "../lib/seldom.ts";
 
 /** What is used of the service binding to workers/seats. */
 export interface SeatsBinding {
@@ -22,13 +23,22 @@ export interface DeskSocket {
 const FIRST_WORD_MS = 3_000;
 /** A socket that is lost is opened again so often, waiting longer each time: the desk starts anew, and asks who is there. */
 const RETURNS_MS = [50, 400, 1_500] as const;
+/** An outage is one piece of news, however many meet with it. */
+const SUSPECTS_EVERY_MS = 1_000;
 /** The desk hung up on purpose. */
 const GOODBYE = 1_000;
 
 /** Undefined where the environment has no such binding. */
 export function seatsOver(binding: unknown): Seats | undefined {
   if (!isBinding(binding)) return undefined;
-  return { take: (request, alarm, hear) => new Lease(binding, request, alarm, hear) };
+  const isNews = seldom(SUSPECTS_EVERY_MS, Date.now);
+  return {
+    take: (request, alarm, hear) => new Lease(binding, request, alarm, hear),
+    suspect(backend) {
+      if (!isNews(backend)) return undefined;
+      return binding.fetch(`https://seats/${backend}`, { headers: { "x-poll": "evidence" } }).catch(() => undefined);
+    },
+  };
 }
 
 function isBinding(binding: unknown): binding is SeatsBinding {

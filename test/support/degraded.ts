@@ -142,6 +142,7 @@ export class Isolate {
             ),
             leave: () => undefined,
           }),
+          suspect: () => undefined,
         },
         breakers: this.#breakers,
         loads: this.#loads,

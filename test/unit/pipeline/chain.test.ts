@@ -17,18 +17,10 @@ import {
   refuses,
   says,
   saysHtml,
-  waited,
 } from "../../support/chain.ts";
 import { NOW } from "../../support/pipeline.ts";
 
 const routeOf = ({ routes }: Config) => routes.chat as Route;
-const late =
-  (behaviour: Behaviour, ms: number): Behaviour =>
-  async (signal, call) => {
-    await waited(ms);
-    return behaviour(signal, call);
-  };
-
 const chain = (last: string, more = "") => `
   chat:
     targets: [{backend: a, model: small}]
@@ -160,30 +152,6 @@ describe("what is paid for and left", () => {
       expect([status, event.attempts.filter(({ costNanoUsd }) => costNanoUsd > 0).length]).toEqual([200, 2]);
       expect(event.costNanoUsd).toBeLessThanOrEqual(event.reservedNanoUsd);
     }
-  });
-
-  // planted: booked whether or not another may follow
-  it("is not booked of a backend that was to stream, unless it is the last: as with a stream, nothing is owed before its first token", async () => {
-    const world = { a: breaksOff, b: breaksOff, c: answers("c"), json: breaksOff };
-    for (const [config, stream] of [
-      [plain, true],
-      [plain, false],
-      [json, true],
-    ] as const) {
-      const { event } = await ask(config, world, { ...asks, stream });
-      expect([event.outcome, event.attempts.map(({ costNanoUsd }) => costNanoUsd > 0)]).toEqual([
-        "completed",
-        [false, false, true],
-      ]);
-    }
-    const none = await ask(plain, { ...world, c: breaksOff }, asks);
-    expect([none.status, none.event.attempts.map(({ costNanoUsd }) => costNanoUsd > 0)]).toEqual([
-      502,
-      [false, false, true],
-    ]);
-    const hedged = { ...plain, routes: { chat: { ...routeOf(plain), hedge: { afterMs: 0 } } } };
-    const both = await ask(hedged, { ...world, a: late(breaksOff, 40), b: late(breaksOff, 60) }, asks);
-    expect([both.asked, both.event.outcome]).toEqual([["a", "b", "c"], "completed"]);
   });
 
   // planted: reserved for, streams or not; the caller's own refusal of others, `maxAttempts` and the last step not looked at

@@ -100,6 +100,7 @@ function seatsAt(
     words,
     more: {
       seats: {
+        suspect: () => undefined,
         take: () => {
           let left: (reply: SeatReply) => void = () => undefined;
           const outcome = new Promise<SeatReply>((resolve) => {
@@ -159,6 +160,7 @@ describe("a hedge that was not sent yet", () => {
       { stream: false },
       {
         seats: {
+          suspect: () => undefined,
           take: () => ({
             outcome: new Promise<SeatReply>((resolve) => {
               give = resolve;

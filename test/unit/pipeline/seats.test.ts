@@ -1,9 +1,19 @@
 import { describe, expect, it } from "vitest";
 import type { Config, SeatsConfig } from "../../../src/core/config.ts";
+import type { Failure } from "../../../src/core/failure.ts";
 import type { Place, SeatReply, SeatRequest } from "../../../src/core/ports.ts";
+import { fail } from "../../../src/core/result.ts";
 import type { Gateway } from "../../../src/stages/gateway.ts";
 import { readStream } from "../../support/caller.ts";
-import { type Answering, begin, eventStream, PLAYED_CONFIG, type PlayedRequest, play } from "../../support/pipeline.ts";
+import {
+  type Answering,
+  begin,
+  eventStream,
+  NOW,
+  PLAYED_CONFIG,
+  type PlayedRequest,
+  play,
+} from "../../support/pipeline.ts";
 
 /** A request at a backend with seats, which are handed out by a test. */
 
@@ -82,6 +92,10 @@ function desk(reply: Exclude<SeatReply, { kind: "seated" }> | "seated" | undefin
             },
           };
         },
+        suspect(backend) {
+          words.push(`suspects ${backend}`);
+          return undefined;
+        },
       },
     },
   };
@@ -126,6 +140,47 @@ describe("a seat is given back once, with a word on how it ended", () => {
     await reader.cancel();
     await playing.settled();
     expect(left.words).toEqual(["answered", "stopped"]);
+  });
+});
+
+describe("a backend that is asked how it is", () => {
+  const health = { everyMs: 15_000, maxWaiting: 8, maxKvCache: 0.95 };
+  const gone: Failure = { type: "backend_unavailable", message: "", detail: "connect" };
+  const status =
+    (code: number, type = "application/json") =>
+    () =>
+      new Response("{}", { status: code, headers: { "content-type": type } });
+  const silent: Answering = (_, signal) =>
+    new Response(
+      new ReadableStream({ start: (stream) => signal.addEventListener("abort", () => stream.error(new Error())) }),
+      { headers: { "content-type": "text/event-stream" } },
+    );
+
+  /** What an attempt tells the desk that ends as `answering` has it. */
+  async function said(answering: Answering, reply?: "seated", { isAsked = true, more = {} } = {}) {
+    const played = desk(reply);
+    const { openai } = (played.more.config?.() ?? PLAYED_CONFIG).backends;
+    if (!openai) throw new Error("no such backend");
+    const { seats, ...unseated } = openai;
+    const deadlines = { ...openai.deadlines, firstTokenMs: 50 };
+    const backend = { ...unseated, deadlines, ...(reply && seats && { seats }), ...(isAsked && { health }) };
+    const config = { ...PLAYED_CONFIG, backends: { ...PLAYED_CONFIG.backends, openai: backend } };
+    const startedAt = Date.now();
+    const clock = { now: () => NOW + Date.now() - startedAt };
+    await play(STREAM, answering, { ...played.more, clock, config: () => config, ...more });
+    // A connection that never stood is tried once more.
+    return [...new Set(played.words)];
+  }
+
+  // planted: told by attempts that have a seat alone; of every failure; of a backend that nobody asks; by attempts with a seat too
+  it("is suspected by an attempt without a seat that met with what may be an outage, and by no other", async () => {
+    const suspects = ["suspects openai"];
+    expect(await said(answers, undefined, { more: { transport: { send: async () => fail(gone) } } })).toEqual(suspects);
+    for (const fault of [status(500), status(530, "text/html"), silent]) expect(await said(fault)).toEqual(suspects);
+    expect(await said(() => eventStream(WHOLE.slice(0, 1), "reset"))).toEqual(suspects);
+    for (const none of [answers, status(400), status(429), status(503)]) expect(await said(none)).toEqual([]);
+    expect(await said(status(500), undefined, { isAsked: false })).toEqual([]);
+    expect(await said(status(500), "seated")).toEqual(["failed"]);
   });
 });
 

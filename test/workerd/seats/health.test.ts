@@ -104,6 +104,18 @@ it("asks one that is down until it is not, though nobody comes", async () => {
   expect(of("home")).toHaveLength(1);
 });
 
+// planted: evidence asks nobody; it is waited for
+it("asks at once on evidence, while whoever brings it goes on", async () => {
+  const before = of("home").length;
+  await pause(1_000);
+  const url = `http://127.0.0.1:${worker.ready.port}/home`;
+  const replies = await Promise.all([0, 1].map(() => fetch(url, { headers: { "x-poll": "evidence" } })));
+  expect(replies.map(({ status }) => status)).toEqual([204, 204]);
+  for (let waited = 0; of("home").length === before && waited < 100; waited++) await pause(20);
+  await pause(100);
+  expect(of("home")).toHaveLength(before + 1);
+});
+
 it("leaves those alone that the configuration does not name", async () => {
   expect(await poll("plain")).not.toHaveProperty("load");
   expect(await poll("unknown")).not.toHaveProperty("load");

@@ -47,7 +47,13 @@ export class Seats {
     const desk = this.#desk;
     if (!desk) return new Response(null, { status: 503 });
     const watch = this.#watchOf(new URL(request.url).pathname.slice(1));
-    if (request.headers.has("x-poll")) await this.#ask(watch);
+    const poll = request.headers.get("x-poll");
+    if (poll === "evidence") {
+      // Whoever brings it waits for nothing.
+      this.#state.waitUntil(this.#ask(watch));
+      return new Response(null, { status: 204 });
+    }
+    if (poll !== null) await this.#ask(watch);
     if (request.headers.get("upgrade") !== "websocket") {
       return Response.json({ ...desk.state(), ...(watch?.load && { load: watch.load }) });
     }
