@@ -7,7 +7,7 @@ import type { Principal } from "./identity.ts";
 import type { JsonObject } from "./json.ts";
 import type { Price } from "./money.ts";
 import type { Alarm, LevelCharge, Place, Reservation, SharedState } from "./ports.ts";
-import type { RouteDecision } from "./route-rules.ts";
+import type { Choice, RouteDecision } from "./route-rules.ts";
 import type { AttemptRecord, Decision } from "./wide-event.ts";
 import type { RateState, Translation, Wire } from "./wire.ts";
 
@@ -116,10 +116,20 @@ export type Resolved = Continued & {
   /** The target that was chosen of several; undefined where the route has only one. */
   readonly drawn: Target | undefined;
   readonly routing: RouteDecision;
+  /** Where the choice went by speed: among whom, and whether it had to guess of one of them. */
+  readonly compared?: Compared | undefined;
   /** Undefined: served in full. */
   readonly degraded?: Degraded | undefined;
   readonly cache: CachePlan;
 };
+
+export interface Compared {
+  readonly targets: readonly Target[];
+  /** As breakers are named. */
+  readonly names: readonly string[];
+  readonly choice: Choice;
+  readonly isGuess: boolean;
+}
 
 /** What may happen with the exact cache for this request. */
 export interface CachePlan {

@@ -4,6 +4,7 @@ import type { LimitLevel, LimitUnit } from "./failure.ts";
 import type { KeySnapshot } from "./identity.ts";
 import type { BackendLoad } from "./load.ts";
 import type { Result } from "./result.ts";
+import type { Speed } from "./speed.ts";
 import type { WideEvent } from "./wide-event.ts";
 import type { RateState, WireRequest } from "./wire.ts";
 
@@ -62,6 +63,8 @@ export interface AdmissionRequest {
   readonly breakers: readonly string[];
   /** The backends that are asked how they are, and what they said is to be read. */
   readonly loads?: readonly string[];
+  /** The targets whose speed the choice of the request goes by, by name. */
+  readonly speeds?: readonly string[];
   /** Breakers of steps that are asked only where a first one fails that is well: seen, and no probe is taken. */
   readonly behind?: readonly string[];
 }
@@ -75,6 +78,8 @@ export interface SharedState {
   readonly probes?: readonly string[];
   /** By backend: what it last said of itself. Nothing of those that nobody has asked lately. */
   readonly loads?: Readonly<Record<string, BackendLoad>>;
+  /** By target: its recent time to the first token. Nothing of those that nobody has heard of lately. */
+  readonly speeds?: Readonly<Record<string, Speed>>;
 }
 
 export type AdmissionReply = { readonly ioMs: number } & (
@@ -115,6 +120,7 @@ export interface Settlement {
   /** An answer that the tenant lets be kept, by its id. */
   readonly keptWrite?: { readonly id: string; readonly value: string; readonly ttlSeconds: number };
   readonly breakers: readonly BreakerReport[];
+  readonly speeds?: readonly SpeedReport[];
   /** Probes that the request held and learnt nothing by: given back, so that the next request may have them. */
   readonly unusedProbes?: readonly string[];
 }
@@ -131,6 +137,13 @@ export interface BreakerReport {
   readonly rules: BreakerConfig;
   /** The counter of openings, without its last label: why. */
   readonly counter: string;
+}
+
+/** What all isolates should know of a target's speed. The later of two that are told at once counts. */
+export interface SpeedReport {
+  /** As its breaker's. */
+  readonly name: string;
+  readonly speed: Speed;
 }
 
 export type SettleReply =

@@ -26,6 +26,8 @@ export interface Chosen {
   /** Undefined where the route has no other target, or none that stands. */
   readonly drawn: Target | undefined;
   readonly decision: RouteDecision;
+  /** The targets that were told apart by how quick they are; absent where the choice was by something else. */
+  readonly compared?: { readonly targets: readonly Target[]; readonly choice: Choice };
 }
 
 const WEIGHT: Choice = { by: "weight" };
@@ -48,9 +50,22 @@ export function choose(route: Route, rule: RouteRule | undefined, input: ChoiceI
   const [first] = standing;
   const { target, by }: Picked =
     standing.length < 2 ? { target: first, by: "only-target" } : pick(standing, choice, narrowed, input);
-  const { experiment } = choice;
-  const arm = experiment !== undefined && target && { experiment, arm: nameOfTarget(target) };
-  return { route: narrowed, drawn: target, decision: { ...named, by, ...arm } };
+  return {
+    route: narrowed,
+    drawn: target,
+    decision: { ...named, by, ...(target && armOf(choice, target)) },
+    ...(standing.length > 1 && measures(choice) && { compared: { targets: standing, choice } }),
+  };
+}
+
+/** Whether the choice goes by recent times to the first token. */
+export function measures(choice: Choice): boolean {
+  return choice.by === "speed" || (choice.by === "price" && choice.firstTokenMs !== undefined);
+}
+
+/** For the record, where the choice is an experiment. */
+export function armOf({ experiment }: Choice, target: Target): Pick<RouteDecision, "experiment" | "arm"> {
+  return experiment === undefined ? {} : { experiment, arm: nameOfTarget(target) };
 }
 
 interface Picked {
@@ -58,7 +73,13 @@ interface Picked {
   readonly by: ChoiceReason;
 }
 
-function pick(standing: readonly Target[], choice: Choice, route: Route, input: ChoiceInput): Picked {
+/** One of several, and by what. */
+export function pick(
+  standing: readonly Target[],
+  choice: Choice,
+  route: Route,
+  input: Pick<ChoiceInput, "random" | "subject" | "firstTokenMs" | "inputTokens">,
+): Picked {
   switch (choice.by) {
     case "weight":
       return { target: drawByWeight(standing, input.random), by: "weight" };
@@ -81,7 +102,7 @@ function pick(standing: readonly Target[], choice: Choice, route: Route, input: 
   }
 }
 
-function fastest(targets: readonly Target[], { firstTokenMs }: ChoiceInput): Target | undefined {
+function fastest(targets: readonly Target[], { firstTokenMs }: Pick<ChoiceInput, "firstTokenMs">): Target | undefined {
   return least(targets, (target) => firstTokenMs(target) ?? -1);
 }
 

@@ -9,6 +9,7 @@ import { eventOf } from "./event.ts";
 import type { Gateway } from "./gateway.ts";
 import { hasBudget, levelsOf } from "./levels.ts";
 import { modelForbidden } from "./resolve.ts";
+import { chosenAnew } from "./speeds.ts";
 import { standingOf, wellFirst } from "./standing.ts";
 
 /** A refusal that may carry the rate headers of the limits that were seen. */
@@ -44,7 +45,8 @@ export async function admit(exchange: Resolved, gateway: Gateway): Promise<Resul
     if (reply.kind === "money-unseeded" && round < 3) {
       if (await gateway.budgets.seed(current.principal.tenant, reply.unseeded)) continue;
     }
-    return conclude(current, reply, gateway);
+    const concluded = conclude(current, reply, gateway);
+    return concluded.ok && current.compared ? ok(await chosenAnew(concluded.value, gateway)) : concluded;
   }
 }
 
@@ -70,6 +72,7 @@ function requestOf(exchange: Resolved, gateway: Gateway) {
     ...(cache.key !== undefined && cache.read && { cacheKey: cache.key }),
     ...wanted(controls.noFallback ? standing.targetBreakers : standing.breakers, exchange, gateway),
     ...(standing.loads.length > 0 && { loads: standing.loads }),
+    ...(exchange.compared && { speeds: exchange.compared.names }),
   };
 }
 
@@ -93,6 +96,7 @@ function conclude(exchange: Resolved, reply: AdmissionReply, gateway: Gateway): 
     case "admitted":
       gateway.breakers.learn(reply.shared);
       gateway.loads.learn(reply.shared);
+      if (exchange.compared) gateway.speeds.hear(reply.shared);
       gateway.noticeOverlay(reply.shared, exchange.waitUntil);
       stillCurrent(exchange, gateway);
       return ok({

@@ -16,6 +16,7 @@ import type {
   SharedState,
   Transport,
 } from "../core/ports.ts";
+import type { Speed } from "../core/speed.ts";
 import type { UnrecordedRefusals, WideEvent } from "../core/wide-event.ts";
 import type { Ended } from "../routing/breaker.ts";
 import type { Evidence, LevelMemory } from "../routing/degradation.ts";
@@ -109,11 +110,13 @@ export interface LoadView {
   expectFree(backend: string, at: number): void;
 }
 
-/** How long backends recently took to their first tokens, as this isolate knows. */
+/** How long targets recently took to their first tokens, by the names of their breakers: Redis' word, and what the isolate has seen since. */
 export interface Speeds {
   /** Undefined: not known, or not any more. */
-  firstTokenMs(backend: string, model: string): number | undefined;
-  learn(backend: string, model: string, firstTokenMs: number): void;
+  firstTokenMs(name: string): number | undefined;
+  hear(shared: SharedState): void;
+  /** What the others should be told of it; undefined where they were told just now, or may not be by this request. */
+  learn(name: string, firstTokenMs: number, mayTell: boolean): Speed | undefined;
 }
 
 /** How many retries the isolate may send to a backend, by what it sends to it at all. */

@@ -1,5 +1,5 @@
 import { findRoute } from "../config/resolve.ts";
-import { modelNameOf, type Route } from "../core/config.ts";
+import type { Route } from "../core/config.ts";
 import { type Draft, isGenerative, type Operation, sequencesOf } from "../core/draft.ts";
 import type { CachePlan, Continued, Resolved } from "../core/exchange.ts";
 import { badRequest, type Failure } from "../core/failure.ts";
@@ -7,7 +7,7 @@ import { mayUse } from "../core/identity.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import { estimateInputTokens } from "../core/tokens.ts";
 import { nameIn } from "../wire/names.ts";
-import { cacheKeyOf } from "./cache-key.ts";
+import { planCache } from "./cache-plan.ts";
 import { countingRoute } from "./counting.ts";
 import { leaveProbe } from "./degrade.ts";
 import { exactInputTokens } from "./exact-tokens.ts";
@@ -59,7 +59,7 @@ function reserved(
   gateway: Gateway,
 ): Result<Resolved> | Promise<Result<Resolved>> {
   const { draft, principal } = exchange;
-  const { config, route, priceCeiling, chain, drawn, arm, routing, degraded } = known;
+  const { config, route, priceCeiling, chain, drawn, arm, routing, compared, degraded } = known;
   if (inputTokens > route.maxInputTokens) {
     leaveProbe({ ...exchange, route, degraded }, gateway);
     return fail(
@@ -91,6 +91,7 @@ function reserved(
       priceCeiling,
       drawn,
       routing,
+      ...(compared && { compared }),
       degraded,
       cache,
     });
@@ -127,44 +128,3 @@ export const modelForbidden = (alias: string): Failure => ({
   param: "model",
   code: "model_forbidden",
 });
-
-/** Reads and writes follow the caller's header, then the route, then whether the request asks for determinism. */
-function planCache(
-  exchange: Continued,
-  {
-    config,
-    route,
-    maxOutputTokens,
-    arm,
-    degraded,
-  }: Pick<Resolved, "maxOutputTokens"> & Pick<Known, "config" | "route" | "arm" | "degraded">,
-  gateway: Gateway,
-): CachePlan | Promise<CachePlan> {
-  const { controls, draft, body, notes } = exchange;
-  const ttlSeconds = controls.cacheTtlSeconds ?? route.cache.ttlSeconds;
-  const { wanted, reason } = ttlSeconds > 0 ? cacheWish(exchange, route) : { wanted: false, reason: "ttl" };
-  // An answer from before is better than none, unless somebody said that there be none.
-  const isLast = degraded?.level === "emergency" && (wanted || reason === "not_deterministic");
-  const isFresh = controls.cache === "refresh" && !isLast;
-  const decision = wanted ? (isFresh ? "cache_refresh" : "cache") : isLast ? "cache_read_only" : "no_cache";
-  notes.decisions.push({ step: "resolve", decision, reason });
-  if (!wanted && !isLast) return { read: false, ttlSeconds };
-  return cacheKeyOf(draft, body, {
-    tenant: exchange.principal.tenant,
-    namespace: controls.cacheNamespace ?? "",
-    alias: route.alias,
-    ...(arm && { arm: [arm.backend, modelNameOf(arm)] as const }),
-    versions: [config.version, config.overlayMeaning ?? "", ...gateway.policies.map((policy) => policy.name)],
-    maxOutputTokens,
-    wire: exchange.wire.name,
-  }).then((key) => ({ key, read: !isFresh, ttlSeconds, ...(!wanted && { readOnly: true as const }) }));
-}
-
-/** Whether the cache takes part, and who says so: the route, the caller's header, or the request by what it asks for. */
-function cacheWish({ controls, draft }: Continued, { cache }: Route): { wanted: boolean; reason: string } {
-  if (cache.mode === "off") return { wanted: false, reason: "route" };
-  if (controls.cache !== undefined) return { wanted: controls.cache !== "off", reason: "header" };
-  if (cache.mode === "on") return { wanted: true, reason: "route" };
-  const deterministic = !isGenerative(draft) || draft.temperature === 0 || draft.seed !== undefined;
-  return { wanted: deterministic, reason: deterministic ? "deterministic" : "not_deterministic" };
-}

@@ -1,14 +1,15 @@
-import { type Config, modelNameOf, type Route, type Target } from "../core/config.ts";
+import { breakerOf } from "../core/breaker.ts";
+import type { Config, Route, Target } from "../core/config.ts";
 import type { Continued, Resolved } from "../core/exchange.ts";
 import type { RouteDecision } from "../core/route-rules.ts";
-import { choose } from "../routing/choose.ts";
+import { type Chosen, choose } from "../routing/choose.ts";
 import { ruleFor } from "../routing/rules.ts";
 import { degradedOf, probing, usedBy } from "./degrade.ts";
 import type { Gateway } from "./gateway.ts";
 import { questionOf, subjectOf } from "./route-question.ts";
 
 /** What a route says of one request: the targets that may answer it, the one that is to, and why. */
-export interface Routed extends Pick<Resolved, "route" | "drawn" | "routing" | "degraded"> {
+export interface Routed extends Pick<Resolved, "route" | "drawn" | "routing" | "compared" | "degraded"> {
   /** The target whose answers the cache may give; undefined: the route's only one. */
   readonly arm: Target | undefined;
 }
@@ -31,7 +32,7 @@ export function routeRequest(
     availableBackends: gateway.availableBackends,
     random: () => gateway.chance.random(),
     subject: (of) => subjectOf(exchange, of),
-    firstTokenMs: (target) => gateway.speeds.firstTokenMs(target.backend, modelNameOf(target)),
+    firstTokenMs: (target) => gateway.speeds.firstTokenMs(breakerOf(target)),
     inputTokens,
     ...(isReduced && { use: usedBy(route, rule) }),
   });
@@ -47,7 +48,13 @@ export function routeRequest(
   noteRouting(exchange, routing);
   // Whoever is asked in place of the chosen one is kept under its own name.
   const arm = chosen.drawn && served.drawn;
-  return { route: served.route, drawn: served.drawn, arm, routing, degraded };
+  const compared = isWide || !chosen.compared ? undefined : comparedOf(chosen.compared, gateway);
+  return { route: served.route, drawn: served.drawn, arm, routing, compared, degraded };
+}
+
+function comparedOf({ targets, choice }: NonNullable<Chosen["compared"]>, { speeds }: Gateway): Resolved["compared"] {
+  const names = targets.map(breakerOf);
+  return { targets, names, choice, isGuess: names.some((name) => speeds.firstTokenMs(name) === undefined) };
 }
 
 /** Nothing where there was nothing to decide. */

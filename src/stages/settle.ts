@@ -16,6 +16,7 @@ import { eventOf } from "./event.ts";
 import type { Gateway } from "./gateway.ts";
 import { KEPT_FOR_SECONDS, keptEntry } from "./kept-entry.ts";
 import { writerContext } from "./reply.ts";
+import { speedReports } from "./speeds.ts";
 import { WatchedStream } from "./watched-stream.ts";
 
 /** How an admitted request ended, and what it leaves behind. */
@@ -122,7 +123,7 @@ export class Settlement {
     const eventText = JSON.stringify(event);
     gateway.enqueue(eventText, exchange.waitUntil);
     gateway.log(event);
-    this.#spare(() => this.#learnSpeeds());
+    const speeds = this.#spare(() => speedReports(exchange, gateway)) ?? [];
     this.#spare(() => this.#reportLevel(finish));
     const breakers = this.#spare(() => breakerReports(exchange, gateway)) ?? [];
     const unusedProbes = exchange.shared.probes?.filter((held) => !breakers.some(({ name }) => name === held));
@@ -139,6 +140,7 @@ export class Settlement {
         ...(cacheWrite && { cacheWrite }),
         ...(keptWrite && { keptWrite }),
         breakers,
+        ...(speeds.length > 0 && { speeds }),
         ...(unusedProbes && unusedProbes.length > 0 && { unusedProbes }),
       },
       exchange.alarm,
@@ -205,22 +207,11 @@ export class Settlement {
     leaveProbe(this.#exchange, this.#gateway);
     reportLevel(this.#exchange, ended, this.#gateway);
   }
-
-  #learnSpeeds(): void {
-    for (const { backend, model, outcome, firstTokenMs, durationMs } of this.#exchange.notes.attempts) {
-      // A whole answer has its first token at its end; one that never came is as slow as can be, however soon it failed.
-      const ms = firstTokenMs ?? (outcome === "completed" ? durationMs : outcome === "failed" ? NEVER_MS : undefined);
-      if (ms !== undefined) this.#gateway.speeds.learn(backend, model, ms);
-    }
-  }
 }
 
 function isWritable(cache: CachePlan): cache is CachePlan & { readonly key: string } {
   return cache.key !== undefined && cache.readOnly !== true;
 }
-
-/** For the moving average of the time to the first token. */
-const NEVER_MS = 60_000;
 
 /** Frames say the same in many times the bytes of what is kept of them. */
 const KEPT_FRAMES_MAX_BYTES = 16 * ENTRY_MAX_BYTES;

@@ -9,6 +9,7 @@ import type {
   SettleReply,
   SharedState,
 } from "../../core/ports.ts";
+import { parseSpeed, SPEED_KEPT_MS, type Speed, speedText } from "../../core/speed.ts";
 import { admissionReply } from "./admission-reply.ts";
 import { BreakerReader, claimCall, reportCall, returnProbeCall } from "./breakers.ts";
 import {
@@ -22,6 +23,7 @@ import {
   OVERLAY_VERSION,
   quarantineKey,
   recordKey,
+  speedKey,
 } from "./keys.ts";
 import { type EncodedLevels, encodeLevels } from "./levels.ts";
 import { type Call, type CommandReply, errorWord, type Link, listed, listedPlain } from "./link.ts";
@@ -32,6 +34,7 @@ const DAY_MS = 86_400_000;
 /** How long an event waits for a ledger that is away. */
 export const RECORD_TTL_MS = 7 * DAY_MS;
 const RECORD_TTL = String(RECORD_TTL_MS);
+const SPEED_TTL = String(SPEED_KEPT_MS);
 
 /** Admission and settlement: one pipeline, so one HTTP call, each. */
 export class UpstashAdmission implements AdmissionStore {
@@ -44,8 +47,10 @@ export class UpstashAdmission implements AdmissionStore {
 
   async admit(request: AdmissionRequest, alarm?: Alarm): Promise<AdmissionReply> {
     const { well, unwell } = this.#breakers.split(request.breakers);
-    const { behind = [], loads = [] } = request;
+    const { behind = [], loads = [], speeds } = request;
     const keys = [OVERLAY_VERSION, ...well.map(breakerKey), ...behind.map(breakerKey), ...loads.map(loadKey)];
+    const speedsFrom = keys.length;
+    if (speeds) keys.push(...speeds.map(speedKey));
     if (request.cacheKey !== undefined) keys.push(cacheEntryKey(request.tenant, request.cacheKey));
     const claimCalls = unwell.map((name) => claimCall(request.tenant, request.requestId, name));
     const answer = await this.#link.run([admitCall(request), ["MGET", ...keys], ...claimCalls], alarm);
@@ -56,6 +61,7 @@ export class UpstashAdmission implements AdmissionStore {
       shared: {
         ...this.#shared(values, { well, behind, unwell }, claims, now),
         ...loadsBeside(values, loads, 1 + well.length + behind.length),
+        ...(speeds && speedsBeside(values, speeds, speedsFrom)),
       },
       ...cachedEntry(request, values),
     }));
@@ -110,9 +116,10 @@ export class UpstashAdmission implements AdmissionStore {
 }
 
 function addCalls(settlement: Settlement, calls: Call[]): void {
-  const { cacheWrite, keptWrite, breakers, tenant, unusedProbes } = settlement;
+  const { cacheWrite, keptWrite, breakers, speeds = [], tenant, unusedProbes } = settlement;
   calls.push(settleCall({ ...settlement, levels: encodeLevels(tenant, settlement.levels) }));
   for (const report of breakers) calls.push(reportCall(settlement.requestId, report));
+  for (const { name, speed } of speeds) calls.push(["SET", speedKey(name), speedText(speed), "PX", SPEED_TTL]);
   for (const name of unusedProbes ?? []) calls.push(returnProbeCall(settlement.requestId, name));
   const write = (key: string, { value, ttlSeconds }: { readonly value: string; readonly ttlSeconds: number }) => {
     if (fitsEntry(value)) calls.push(["SET", key, value, "EX", String(ttlSeconds)]);
@@ -174,6 +181,17 @@ export function settleCall({ tenant, requestId, actual, levels, event, eventText
 /** Those behind the first `from` values of the MGET. */
 function loadsBeside(values: CommandReply | undefined, loads: readonly string[], from: number) {
   return Array.isArray(values?.result) ? loadsOf(loads, values.result.slice(from)) : {};
+}
+
+/** Nothing of those that Redis has no word of. */
+function speedsBeside(values: CommandReply | undefined, names: readonly string[], from: number) {
+  const speeds: Record<string, Speed> = {};
+  const all: readonly unknown[] = Array.isArray(values?.result) ? values.result : [];
+  for (const [index, name] of names.entries()) {
+    const speed = parseSpeed(all[from + index]);
+    if (speed) speeds[name] = speed;
+  }
+  return { speeds };
 }
 
 function cachedEntry(request: AdmissionRequest, values: CommandReply | undefined): { readonly cached?: string } {

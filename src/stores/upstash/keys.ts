@@ -22,6 +22,8 @@ export const breakerKey = (name: string): string => `br:${name}`;
 export const loadKey = (backend: string): string => `load:${backend}`;
 /** How a backend's seats stand, by its name. */
 export const seatsKey = (backend: string): string => `seats:${backend}`;
+/** A target's recent time to the first token, by the name of its breaker. */
+export const speedKey = (name: string): string => `speed:${name}`;
 export const snapshotKey = (keyId: string): string => `key:${keyId}`;
 
 export const recordKey = (tenant: string, requestId: string): string => `${prefix(tenant)}rec:${requestId}`;

@@ -6,7 +6,8 @@ import { pingRedis } from "../../../src/stores/upstash/health.ts";
 import { Link } from "../../../src/stores/upstash/link.ts";
 import { readLoads, writeLoad } from "../../../src/stores/upstash/loads.ts";
 import { UpstashOverlay } from "../../../src/stores/upstash/overlay.ts";
-import { linkTo, newTenant, onBothForms, requestOf, TOKEN } from "./support.ts";
+import { SpeedIsolate } from "../../support/speeds.ts";
+import { linkTo, newId, newTenant, onBothForms, requestOf, settlementOf, snapshotOf, TOKEN } from "./support.ts";
 
 const asOverlay = (value: unknown) => value as Overlay;
 
@@ -53,12 +54,59 @@ onBothForms("shared", "overlay, address guard and health", (bench) => {
       });
     }
     expect(await readLoads(link, [home, away])).toEqual({ [home]: load });
-    expect(await writeLoad(link, away, { up: false, readAt, freshUntil: readAt + 50 })).toBe(true);
+    expect(await writeLoad(link, away, { up: false, readAt, freshUntil: readAt + 400 })).toBe(true);
     expect(await readLoads(link, [away])).toMatchObject({ [away]: { up: false } });
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, 500));
     await command(["SET", `load:${home}`, "something else"]);
     expect(await readLoads(link, [home, away])).toEqual({});
     expect(await admission.admit(requestOf(tenant, { levels: [] }))).not.toHaveProperty("shared.loads");
+  });
+
+  // planted: speeds are read from behind the wrong value; written without an end
+  test("how quick targets are is read beside admission, with loads and the cache, as settlements wrote it", async () => {
+    const { link, admission, command } = bench();
+    const tenant = await newTenant(bench());
+    const [one, other, none] = [0, 1, 2].map(() => `b-${randomUUID().slice(0, 8)}/m`) as [string, string, string];
+    const at = Date.now();
+    const settled = requestOf(tenant, { levels: [] });
+    await admission.admit(settled);
+    const speeds = [one, other].map((name, index) => ({ name, speed: { firstTokenMs: 120.4 + index, at } }));
+    const settlement = { ...settlementOf(settled, { tokens: 0, costNanoUsd: 0 }), speeds };
+    for (let round = 0; round < 2; round++)
+      expect(await admission.settle(settlement)).toMatchObject({ ioMs: expect.any(Number) });
+    expect(await command(["GET", `speed:${one}`])).toBe(`120 ${at}`);
+    const ttlMs = Number(await command(["PTTL", `speed:${one}`]));
+    expect([ttlMs > 290_000, ttlMs <= 300_000]).toEqual([true, true]);
+    await writeLoad(link, "home", { up: true, readAt: at, freshUntil: at + 60_000 });
+    await command(["SET", `t:{${tenant}}:c:entry`, "kept"]);
+    await command(["SET", `speed:${other}`, "soon"]);
+    const asked = { levels: [], loads: ["home"], speeds: [none, other, one], breakers: [one], cacheKey: "entry" };
+    for (let round = 0; round < 2; round++) {
+      expect(await admission.admit(requestOf(tenant, asked))).toMatchObject({
+        cached: "kept",
+        shared: { speeds: { [one]: { firstTokenMs: 120, at } }, loads: { home: { up: true } } },
+      });
+    }
+    expect(await admission.admit(requestOf(tenant, { levels: [] }))).not.toHaveProperty("shared.speeds");
+  });
+
+  // planted: nothing written; nothing read; learnt for the next request alone
+  test("what one isolate learns of how quick targets are, another that has just begun chooses by", async () => {
+    const { admission, keys, money, command } = bench();
+    await keys.publish(snapshotOf("played", 1, "playedplayedplay"));
+    await money.open("played");
+    const learning = new SpeedIsolate(admission);
+    const asked = [];
+    for (const says of ["One.", "Two.", "Three."])
+      asked.push((await learning.ask("fastest", { says, requestId: newId() })).backend);
+    expect(asked).toEqual(["a", "b", "b"]);
+    expect(String(await command(["GET", "speed:a/small"]))).toMatch(/^\d+ \d+$/);
+    const begun = new SpeedIsolate(admission);
+    const chosen = await begun.ask("fastest", { says: "Four.", requestId: newId() });
+    expect([chosen.backend, chosen.event.attempts.length]).toEqual(["b", 1]);
+    await command(["DEL", "speed:a/small", "speed:b/small"]);
+    const alone = new SpeedIsolate(admission);
+    expect((await alone.ask("fastest", { says: "Five.", requestId: newId() })).backend).toBe("a");
   });
 
   // planted: one window for all addresses

@@ -160,6 +160,7 @@ export interface RequestParts {
   readonly cacheKey?: string;
   readonly breakers?: readonly string[];
   readonly loads?: readonly string[];
+  readonly speeds?: readonly string[];
   readonly behind?: readonly string[];
 }
 
@@ -179,6 +180,7 @@ export function requestOf(tenant: string, parts: RequestParts): AdmissionRequest
     ...(parts.cacheKey !== undefined && { cacheKey: parts.cacheKey }),
     breakers: parts.breakers ?? [],
     ...(parts.loads && { loads: parts.loads }),
+    ...(parts.speeds && { speeds: parts.speeds }),
     ...(parts.behind && { behind: parts.behind }),
   };
 }

@@ -168,9 +168,9 @@ it("a choice by speed learns of whole answers, and of those that never came", as
       { config: () => config, availableBackends: new Set(["home"]), speeds },
     );
   await asks(false);
-  expect(speeds.firstTokenMs("home", "small")).toBe(0);
+  expect(speeds.firstTokenMs("home/small")).toBe(0);
   await asks(true);
-  expect(speeds.firstTokenMs("home", "small")).toBe(12_000);
+  expect(speeds.firstTokenMs("home/small")).toBe(12_000);
 });
 
 // planted: a bug in what is learnt of a request kept it from being settled
@@ -179,8 +179,9 @@ it("what a settlement learns for others costs itself alone where it fails", asyn
   const learn = () => {
     throw bug;
   };
-  const { settlements, bugs } = await ask("Say hello.", {}, new Set(), {
-    speeds: { firstTokenMs: () => undefined, learn },
+  const overlay = { version: 1, rules: { clever: [] }, choose: { clever: { by: "speed" } } } as const;
+  const { settlements, bugs } = await ask("Say hello.", { overlay }, new Set(), {
+    speeds: { firstTokenMs: () => undefined, hear: () => undefined, learn },
   });
   expect([settlements.length, bugs]).toEqual([1, [bug]]);
 });
