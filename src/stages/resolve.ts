@@ -91,7 +91,7 @@ function reserved(
       priceCeiling,
       drawn,
       routing,
-      ...(compared && { compared }),
+      compared,
       degraded,
       cache,
     });
