@@ -22,7 +22,7 @@ import { routeLevels } from "./routing/route-levels.ts";
 import { hashSecret } from "./stages/api-key.ts";
 import { breakerGauges } from "./stages/breaker-gauges.ts";
 import type { Gateway } from "./stages/gateway.ts";
-import { levelGauges } from "./stages/level-gauges.ts";
+import { type LevelView, levelGauges } from "./stages/level-gauges.ts";
 import { loadGauges, seatsGauges } from "./stages/load-gauges.ts";
 import { runtimeChance } from "./stores/isolate/chance.ts";
 import { eventBatcher } from "./stores/isolate/events.ts";
@@ -231,11 +231,7 @@ function composeAdmin(environment: Environment, base: BaseConfig, stores: Stores
   };
 }
 
-function composeOperations(
-  environment: Environment,
-  stores: Stores,
-  gateway: Pick<Gateway, "config" | "routeLevels" | "availableBackends">,
-): OperationsDependencies {
+function composeOperations(environment: Environment, stores: Stores, gateway: LevelView): OperationsDependencies {
   const { metricsToken, adminKey } = environment;
   return {
     version: VERSION,
@@ -267,19 +263,13 @@ function composeOperations(
       ]);
       if (!counters.ok || states === undefined) return undefined;
       const { loads = {}, seats = {} } = asked ?? {};
-      const byName = new Map([...targets.keys()].map((name, index) => [name, states[index]]));
-      const health = {
-        clock,
-        availableBackends: gateway.availableBackends,
-        breakers: { state: (name: string) => byName.get(name) },
-        loads: { of: (name: string) => loads[name] },
-      };
+      const breakers = new Map([...targets.keys()].map((name, index) => [name, states[index]]));
       return prometheusText({
         ...counters.value,
         ...breakerGauges([...targets.values()], states, config, clock.now()),
         ...loadGauges(loads),
         ...seatsGauges(seats, config),
-        ...levelGauges(config, health, gateway.routeLevels),
+        ...levelGauges(gateway, breakers, loads),
       });
     },
   };

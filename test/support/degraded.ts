@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { compileConfig } from "../../src/config/compile.ts";
 import { resolve } from "../../src/config/resolve.ts";
-import { type BreakerState, breakerRules, CLOSED_BREAKER } from "../../src/core/breaker.ts";
+import { type BreakerState, breakerRules, CLOSED_BREAKER, targetsByBreaker } from "../../src/core/breaker.ts";
 import type { Overlay } from "../../src/core/config.ts";
 import type { SharedState } from "../../src/core/ports.ts";
 import type { WideEvent } from "../../src/core/wide-event.ts";
@@ -99,13 +99,16 @@ export class Isolate {
 
   /** What `/metrics` says of the levels, by route. */
   gauges(): Readonly<Record<string, number>> {
-    const health = {
+    const view = {
+      config: () => this.#config,
       clock: this.#clock,
       availableBackends: AVAILABLE,
-      breakers: this.#breakers,
-      loads: this.#loads,
+      routeLevels: this.#levels,
     };
-    const gauges = Object.entries(levelGauges(this.#config, health, this.#levels));
+    const breakers = new Map(
+      [...targetsByBreaker(this.#config).keys()].map((name) => [name, this.#breakers.state(name)]),
+    );
+    const gauges = Object.entries(levelGauges(view, breakers, this.says.loads ?? {}));
     return Object.fromEntries(gauges.map(([field, level]) => [field.split("|")[1], level]));
   }
 

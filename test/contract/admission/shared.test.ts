@@ -53,12 +53,12 @@ onBothForms("shared", "overlay, address guard and health", (bench) => {
         shared: { loads: { [home]: load }, breakers: { [breaker]: { openUntil: 0 } } },
       });
     }
-    expect(await readLoads(link, [home, away])).toEqual({ [home]: load });
+    expect(await readLoads(link, [home, away])).toEqual({ loads: { [home]: load }, seats: {} });
     expect(await writeLoad(link, away, { up: false, readAt, freshUntil: readAt + 400 })).toBe(true);
-    expect(await readLoads(link, [away])).toMatchObject({ [away]: { up: false } });
+    expect(await readLoads(link, [away])).toMatchObject({ loads: { [away]: { up: false } } });
     await new Promise((resolve) => setTimeout(resolve, 500));
     await command(["SET", `load:${home}`, "something else"]);
-    expect(await readLoads(link, [home, away])).toEqual({});
+    expect(await readLoads(link, [home, away])).toEqual({ loads: {}, seats: {} });
     expect(await admission.admit(requestOf(tenant, { levels: [] }))).not.toHaveProperty("shared.loads");
   });
 

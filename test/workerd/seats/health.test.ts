@@ -108,7 +108,7 @@ it("asks one that is down until it is not, though nobody comes", async () => {
 it("asks at once on evidence, while whoever brings it goes on", async () => {
   const before = of("home").length;
   await pause(1_000);
-  const url = `http://127.0.0.1:${worker.ready.port}/home`;
+  const url = `${worker.url()}/home`;
   const replies = await Promise.all([0, 1].map(() => fetch(url, { headers: { "x-poll": "evidence" } })));
   expect(replies.map(({ status }) => status)).toEqual([204, 204]);
   for (let waited = 0; of("home").length === before && waited < 100; waited++) await pause(20);
