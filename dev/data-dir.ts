@@ -27,6 +27,8 @@ export function takeDataDir(path: string, fresh: boolean): DataDir {
   mkdirSync(root, { recursive: true });
   takeLock(lock, root);
   const names = ["data", "run", "logs", "secrets.json", "ready.json"];
+  // Whatever the folder is called: secrets are kept here.
+  writeFileSync(join(root, ".gitignore"), "*\n");
   // What ran before is gone, so is what it said of itself.
   for (const name of fresh ? names : ["run", "ready.json"]) rmSync(join(root, name), { recursive: true, force: true });
   for (const name of ["data", "run", "logs"]) mkdirSync(join(root, name), { recursive: true });

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { baseAliases } from "../scripts/compile-config.ts";
 import { projectRoot } from "../scripts/project.ts";
 import { quietWrangler, readWranglerConfig, type WorkerName, wranglerProgram } from "../scripts/wrangler.ts";
 import { type Child, type ChildPlan, startChild } from "./child.ts";
@@ -20,7 +21,11 @@ interface WranglerReport {
 const READY_WITHIN_MS = 60_000;
 
 export async function developWorkers(
-  plan: HostingPlan & { readonly onLine: (worker: WorkerName, line: string) => void },
+  plan: HostingPlan & {
+    /** The compiled configuration, in place of the one that the source imports. */
+    readonly base: string;
+    readonly onLine: (worker: WorkerName, line: string) => void;
+  },
 ): Promise<RunningWorkers> {
   const [port] = plan.ports;
   if (port === undefined || plan.ports.length > 1) {
@@ -67,7 +72,7 @@ function startWrangler(
   const configFile = join(runDir, "wrangler.json");
   // Commented out in its wrangler.toml, since not everybody needs it.
   const services = [{ binding: "SEATS", service: readWranglerConfig("seats").name }];
-  const config = { ...devConfig(name), ...(name === "gateway" && plan.hasSeats && { services }) };
+  const config = { ...devConfig(name, plan.base), ...(name === "gateway" && plan.hasSeats && { services }) };
   writeFileSync(configFile, JSON.stringify(config, null, 2));
   // Beside the configuration, where wrangler looks for it. Its values are secrets to wrangler: it shows none of them.
   writePrivately(join(runDir, ".dev.vars"), dotenv(environments[name]));
@@ -95,8 +100,11 @@ function startWrangler(
   return startChild(wrangler, childOptions);
 }
 
-/** The Worker's wrangler.toml for this stack: absolute paths, and no build command, since the supervisor compiles the configuration itself. */
-function devConfig(name: WorkerName): object {
+/**
+ * The Worker's wrangler.toml for this stack: absolute paths, `base` for the compiled configuration that the source imports, and no build command, since
+ * the supervisor compiles it itself.
+ */
+export function devConfig(name: WorkerName, base: string): object {
   const left = new Set([
     "configPath",
     "userConfigPath",
@@ -114,7 +122,7 @@ function devConfig(name: WorkerName): object {
     const isEmpty = typeof value === "object" && value !== null && Object.keys(value).length === 0;
     return !left.has(key) && !isEmpty && !key.startsWith("jsx_");
   });
-  return Object.fromEntries(entries);
+  return { ...Object.fromEntries(entries), alias: baseAliases(base) };
 }
 
 function dotenv(variables: Readonly<Record<string, string>>): string {

@@ -6,7 +6,7 @@
  */
 import { join, resolve } from "node:path";
 import { buildWorkers } from "../scripts/build.ts";
-import { compileFile, defaultConfigFile, generatedBase, writeBase } from "../scripts/compile-config.ts";
+import { compileFile, defaultConfigFile, writeBase } from "../scripts/compile-config.ts";
 import { projectRoot } from "../scripts/project.ts";
 import type { BaseConfig } from "../src/core/config.ts";
 import type { ChildOptions } from "./child.ts";
@@ -71,9 +71,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const secrets = loadSecrets(dataDir.secretsFile);
     const building = mode === "serve" ? buildWorkers(configFile) : undefined;
     building?.catch(() => undefined);
+    // A copy of this stack's own: what others compile changes nothing here.
+    const base = join(dataDir.runDir("config"), "base.json");
     if (mode === "dev") {
-      writeBase(config, generatedBase);
-      closers.push(watchConfig(configFile, notice));
+      writeBase(config, base);
+      closers.push(watchConfig(configFile, base, notice));
     }
 
     const { redis: redisForm = "auto", backendFlags = [] } = options;
@@ -105,7 +107,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const hosting = { environments, dataDir, ports, childOptions, hasSeats };
     const workers =
       building === undefined
-        ? await developWorkers({ ...hosting, onLine: (worker, line) => options.onWorkerLine?.(worker, line) })
+        ? await developWorkers({ ...hosting, base, onLine: (worker, line) => options.onWorkerLine?.(worker, line) })
         : await serveWorkers({ ...hosting, build: await building });
     closers.push(() => workers.stop());
     const runCron = async () => {

@@ -21,9 +21,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join, relative, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import type { BaseConfig } from "../src/core/config.ts";
-import { ConfigError, compileFile, defaultConfigFile, writeBase } from "./compile-config.ts";
+import { readArguments } from "./arguments.ts";
+import { baseAliases, ConfigError, compileFile, defaultConfigFile, writeBase } from "./compile-config.ts";
 import { projectRoot } from "./project.ts";
 import { bundleWorker, readWranglerConfig, type WorkerName, workers } from "./wrangler.ts";
 
@@ -100,7 +100,7 @@ async function buildInto(directory: string, config: BaseConfig): Promise<void> {
   try {
     const base = join(draft, "base.json");
     writeBase(config, base);
-    const aliases = Object.fromEntries(baseSpecifiers().map((specifier) => [specifier, base]));
+    const aliases = baseAliases(base);
     const names = Object.keys(workers) as WorkerName[];
     // One after the other: both may run the same build command from their wrangler.toml.
     for (const name of names) {
@@ -133,18 +133,6 @@ function inputHash(config: BaseConfig): string {
     hash.update(`\0${file}\0`).update(readFileSync(path));
   }
   return hash.digest("hex").slice(0, 16);
-}
-
-/** How the source spells the import of the generated base: those specifiers are pointed at this build's own. */
-function baseSpecifiers(): readonly string[] {
-  const found = new Set<string>();
-  for (const file of globSync(["src/**/*.ts", "workers/**/*.ts"], { cwd: projectRoot })) {
-    const text = readFileSync(join(projectRoot, file), "utf8");
-    for (const [, specifier] of text.matchAll(/from "([^"]*base\.generated\.json)"/g)) {
-      if (specifier !== undefined) found.add(specifier);
-    }
-  }
-  return [...found];
 }
 
 /** What wrangler.toml may say of a consumer; the defaults are the platform's. */
@@ -188,7 +176,8 @@ function prune(): void {
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { config: { type: "string" } } });
+  const usage = "usage: npm run build [-- --config file.yaml]: builds dist/gateway, dist/ledger and dist/seats";
+  const { values } = readArguments(usage, { config: { type: "string" } });
   try {
     const build = await buildWorkers(values.config === undefined ? undefined : resolve(values.config), console.error);
     for (const [name, worker] of Object.entries(build.workers)) {

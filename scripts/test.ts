@@ -27,7 +27,7 @@ function step(title: string, command: string, args: readonly string[]): boolean 
 mkdirSync(join(root, ".dev"), { recursive: true });
 const checks: readonly (readonly [string, string, readonly string[]])[] = [
   ["format and lint", "biome", ["check", "--error-on-warnings", "."]],
-  ["config", "scripts/compile-config.ts", []],
+  ["config", "scripts/compile-config.ts", ["--out", "src/config/base.generated.json"]],
   ["types of the Workers", "tsc", ["-p", "tsconfig.json"]],
   ["types of tools and tests", "tsc", ["-p", "tsconfig.node.json"]],
 ];
