@@ -5,9 +5,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { startGuard } from "../dev/guard-handle.ts";
 import { startStack } from "../dev/stack.ts";
+import { readArguments } from "../scripts/arguments.ts";
 import { type Contender, gatewayContender, startFloors, translations } from "./contenders.ts";
 import type { LoadOrder } from "./load.ts";
 import { load } from "./loading.ts";
@@ -17,13 +17,20 @@ import { startPortkey } from "./peers/portkey.ts";
 import { type Figures, report } from "./report.ts";
 import { routingCost } from "./routing.ts";
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: "string", default: "5" },
-    quick: { type: "boolean", default: false },
-    "no-peers": { type: "boolean", default: false },
-    "no-memory": { type: "boolean", default: false },
-  },
+const USAGE = `usage: npm run bench [-- options]
+
+CPU, first byte and memory against floors and peers on the same machine; writes bench/results/.
+
+  --rounds <number>  default 5
+  --quick            a fifth of the requests
+  --no-peers         without Portkey and LiteLLM
+  --no-memory        without the slow readers`;
+
+const { values } = readArguments(USAGE, {
+  rounds: { type: "string", default: "5" },
+  quick: { type: "boolean", default: false },
+  "no-peers": { type: "boolean", default: false },
+  "no-memory": { type: "boolean", default: false },
 });
 const rounds = Number(values.rounds);
 const scale = values.quick ? 0.2 : 1;

@@ -2,25 +2,38 @@
  * `npm run chaos [-- --only redis,cut-fin --seed 7 --at-once 16 --sample 2 --json]`: the fault table × streamed or not × format × cache × client stays
  * or leaves, against the whole stack. Prints what was expected and what was seen as a matrix, and ends with 1 on any difference.
  */
-import { parseArgs } from "node:util";
-import { cellsOf, rowsOf, sampleOf } from "./plan.ts";
+import { readArguments, wrongUsage } from "../scripts/arguments.ts";
+import { cellsOf, namesUnknown, rowsOf, sampleOf } from "./plan.ts";
 import { matrix, totals } from "./report.ts";
 import { run } from "./run.ts";
 import { setStage } from "./stage.ts";
 
-const { values } = parseArgs({
-  options: {
-    /** Ids of faults or groups, joined by commas. */
-    only: { type: "string" },
-    seed: { type: "string", default: "1" },
-    "at-once": { type: "string", default: "16" },
-    /** So many cells of each row in place of all. */
-    sample: { type: "string" },
-    json: { type: "boolean", default: false },
-  },
+const USAGE = `usage: npm run chaos [-- options]
+
+Every fault, asked in every way, against the whole stack; prints a matrix of expected and seen (docs/chaos.md).
+
+  --only <list>      ids of faults or groups, joined by commas
+  --seed <number>    of the order, and of the sample; default 1
+  --at-once <number> requests at once; default 16
+  --sample <number>  so many cells of each row in place of all
+  --json             the outcome as JSON`;
+
+const { values } = readArguments(USAGE, {
+  only: { type: "string" },
+  seed: { type: "string", default: "1" },
+  "at-once": { type: "string", default: "16" },
+  sample: { type: "string" },
+  json: { type: "boolean", default: false },
 });
+const only = values.only?.split(",") ?? [];
+const unknown = namesUnknown(only);
+if (unknown !== undefined) wrongUsage(unknown, USAGE);
+for (const name of ["seed", "at-once", "sample"] as const) {
+  const number = values[name];
+  if (number !== undefined && !/^[0-9]{1,9}$/.test(number)) wrongUsage(`--${name} ${number}: give a number`, USAGE);
+}
 const seed = Number(values.seed);
-const rows = rowsOf(values.only?.split(",") ?? []);
+const rows = rowsOf(only);
 const cells = values.sample ? sampleOf(rows, seed, { perRow: Number(values.sample), alone: 1 }) : cellsOf(rows);
 const say = (line: string) => console.error(line);
 say(`${cells.length} cells, seed ${seed}`);

@@ -7,12 +7,18 @@ import type { Cell, Fault, Gap } from "./types.ts";
 /** Each row with its fields in the order of the columns. */
 export type Rows = ReadonlyMap<Fault, readonly (Cell | Gap)[]>;
 
-/** The rows whose id or group is named, all of them where none is. Throws where a name is none. */
-export function rowsOf(only: readonly string[] = []): Rows {
+/** What is to be said of names that are neither a fault's nor a group's; undefined where there are none. */
+export function namesUnknown(only: readonly string[]): string | undefined {
   const known = new Set(FAULTS.flatMap(({ id, group }) => [id, group]));
   const unknown = only.filter((name) => !known.has(name as Fault["group"]));
-  if (unknown.length > 0)
-    throw new Error(`no fault or group ${unknown.join(", ")}; there are: ${[...known].join(", ")}`);
+  if (unknown.length === 0) return undefined;
+  return `no fault or group ${unknown.join(", ")}; there are: ${[...known].join(", ")}`;
+}
+
+/** The rows whose id or group is named, all of them where none is. Throws where a name is none. */
+export function rowsOf(only: readonly string[] = []): Rows {
+  const unknown = namesUnknown(only);
+  if (unknown !== undefined) throw new Error(unknown);
   const chosen = FAULTS.filter(({ id, group }) => only.length === 0 || only.includes(id) || only.includes(group));
   const run = randomBytes(8).toString("hex");
   let number = 0;

@@ -5,8 +5,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { startStack } from "../../dev/stack.ts";
+import { readArguments } from "../../scripts/arguments.ts";
 import { load } from "../loading.ts";
 import { machineLine, median, quantile } from "../machine.ts";
 import { playBackends, SITUATIONS, type Situation } from "./backends.ts";
@@ -27,8 +27,16 @@ interface Row {
   readonly delayed: number;
 }
 
-const { values } = parseArgs({
-  options: { quick: { type: "boolean", default: false }, "no-peers": { type: "boolean", default: false } },
+const USAGE = `usage: npm run bench:outage [-- options]
+
+What callers notice of a backend that is down, here and at peers; writes bench/results/.
+
+  --quick     a tenth of the requests
+  --no-peers  without Portkey and LiteLLM`;
+
+const { values } = readArguments(USAGE, {
+  quick: { type: "boolean", default: false },
+  "no-peers": { type: "boolean", default: false },
 });
 const REQUESTS = values.quick ? 100 : 1_000;
 const workDir = mkdtempSync(join(tmpdir(), "llm-gateway-outage-"));

@@ -19,6 +19,7 @@ function findDatabase(): string {
 
 /** Runs one query in a transaction that can change nothing, and shows its rows. */
 async function main(query: string | undefined): Promise<void> {
+  if (query === "--help" || query === "-h") return console.log(USAGE);
   if (query === undefined) throw new Error(USAGE);
   const [, rows = []] = await runBatch({ connectionString: findDatabase() }, [
     { query: "set transaction read only" },
