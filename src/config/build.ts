@@ -196,7 +196,7 @@ function buildRoute(route: RouteFile, alias: string, file: ConfigFile): Route {
     ...(route.description !== undefined && { description: route.description }),
     targets: route.targets.map(target),
     fallbacks: (route.fallbacks ?? []).map(target),
-    ...(route.rules && { rules: readRules(route.rules, targetNames(route.targets)).rules }),
+    ...(route.rules && { rules: readRules(route.rules, targetNames(route.targets), file.tiers).rules }),
     ...defined({ choose: route.choose === undefined ? undefined : readChoice(route.choose).choice }),
     maxOutputTokens: mostOutputTokens(route),
     maxInputTokens: route.maxInputTokens ?? DEFAULT_ROUTE.maxInputTokens,

@@ -13,7 +13,6 @@ import { checkChain, warnOfChain } from "./chain-checks.ts";
 import { DEFAULT_ROUTE } from "./defaults.ts";
 import { checkDegradation } from "./degradation.ts";
 import type { Finding } from "./finding.ts";
-import { PRESETS } from "./presets.ts";
 import { readChoice, readRules, targetNames } from "./route-rules.ts";
 import type { BackendFile, ConfigFile, RouteFile } from "./schema.ts";
 import { checkSeats } from "./seats-checks.ts";
@@ -49,8 +48,6 @@ function checkTiers(file: ConfigFile): Finding[] {
 function checkBackend(name: string, backend: BackendFile): Finding[] {
   const findings: Finding[] = [];
   const at = ["backends", name];
-  if (backend.preset !== undefined && !Object.hasOwn(PRESETS, backend.preset))
-    findings.push({ path: [...at, "preset"], reason: missing("preset", backend.preset, PRESETS) });
   backend.formats.forEach((format, index) => {
     const first = formatFor(backend, OPERATION_OF[format]);
     if (backend.formats.indexOf(format) < index || (first !== undefined && first !== format)) {
@@ -166,7 +163,7 @@ function checkRoute(alias: string, route: RouteFile, file: ConfigFile): Finding[
     findings.push(...checkContext([...at, "maxOutputTokens"], route, name, contextOf(candidate, backend)));
     findings.push(...checkReach(at, route, candidate.list, candidates.length, backend));
   }
-  findings.push(...checkRules(at, route), ...checkDegradation(at, route));
+  findings.push(...checkRules(at, route, file.tiers), ...checkDegradation(at, route));
   if (operation !== "chat" && route.validateStructured !== undefined)
     findings.push({
       path: [...at, "validateStructured"],
@@ -239,7 +236,7 @@ function canGoOn(backend: BackendFile | undefined): boolean {
   return backend?.quirks?.some((quirk) => quirk === "vllm" || quirk === "assistant-prefill") === true;
 }
 
-function checkRules(at: Path, { targets, rules, choose }: RouteFile): Finding[] {
+function checkRules(at: Path, { targets, rules, choose }: RouteFile, tiers: ConfigFile["tiers"]): Finding[] {
   const names = targets.flatMap(({ name }) => (name === undefined ? [] : [name]));
   const twice = names.filter((name, index) => names.indexOf(name) !== index);
   const unnamed = targets.flatMap(({ name, weight }, index) =>
@@ -257,7 +254,7 @@ function checkRules(at: Path, { targets, rules, choose }: RouteFile): Finding[] 
     ...twice.map((name) => ({ path: [...at, "targets"], reason: `two targets are named "${name}"` })),
     ...unnamed,
     ...(unused ? [{ path: [...at, "targets"], reason: "need a weight above 0, one of them at least" }] : []),
-    ...(rules ? readRules(rules, targetNames(targets)).problems : []).map(({ path, reason }) => ({
+    ...(rules ? readRules(rules, targetNames(targets), tiers).problems : []).map(({ path, reason }) => ({
       path: [...at, "rules", ...path],
       reason,
     })),

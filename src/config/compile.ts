@@ -3,7 +3,7 @@ import type { BaseConfig } from "../core/config.ts";
 import { build } from "./build.ts";
 import { crossCheck, crossWarn, type Finding } from "./checks.ts";
 import { canonicalJson, fingerprint } from "./fingerprint.ts";
-import { withPresets } from "./presets.ts";
+import { unknownPresets, withPresets } from "./presets.ts";
 import { fileSchema } from "./schema.ts";
 import { suggest } from "./suggest.ts";
 import { type Path, readYaml } from "./yaml-source.ts";
@@ -36,9 +36,14 @@ export function compileConfig(yamlText: string, fileName: string): Compiled {
   // What contains itself cannot be walked.
   const value = forbidden.length === 0 ? withPresets(source.value) : source.value;
   const parsed = fileSchema.safeParse(value);
+  const presets = forbidden.length === 0 ? unknownPresets(source.value) : [];
   const findings = [
     ...forbidden,
-    ...(parsed.success ? crossCheck(parsed.data) : parsed.error.issues.flatMap((issue) => findingsOf(issue, value))),
+    ...presets,
+    ...(parsed.success
+      ? crossCheck(parsed.data)
+      : parsed.error.issues.flatMap((issue) => findingsOf(issue, value))
+    ).filter(({ path, reason }) => reason !== IS_MISSING || !presets.some((preset) => preset.path[1] === path[1])),
   ];
   const told = (found: readonly Finding[]) =>
     found
@@ -49,6 +54,9 @@ export function compileConfig(yamlText: string, fileName: string): Compiled {
   const config = { version: fingerprint(canonicalJson(built)), ...built };
   return { ok: true, config, warnings: told(crossWarn(parsed.data)) };
 }
+
+/** Of what is not there and must be. */
+const IS_MISSING = "is missing";
 
 function problem(fileName: string, path: string, reason: string, line: number | undefined): ConfigProblem {
   const place = line === undefined ? fileName : `${fileName}:${line}`;
@@ -80,7 +88,7 @@ function findingsOf(issue: z.core.$ZodIssue, value: unknown): Finding[] {
     case "invalid_key":
       return [{ path, reason: `as a name, ${issue.issues[0]?.message ?? "is not allowed"}` }];
     case "invalid_type":
-      if (valueAt(value, path) === undefined) return [{ path, reason: "is missing" }];
+      if (valueAt(value, path) === undefined) return [{ path, reason: IS_MISSING }];
       return [
         {
           path,
@@ -88,7 +96,7 @@ function findingsOf(issue: z.core.$ZodIssue, value: unknown): Finding[] {
         },
       ];
     case "invalid_value":
-      if (valueAt(value, path) === undefined) return [{ path, reason: "is missing" }];
+      if (valueAt(value, path) === undefined) return [{ path, reason: IS_MISSING }];
       return [{ path, reason: issue.message }];
     default:
       return [{ path, reason: issue.message }];

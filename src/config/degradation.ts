@@ -3,6 +3,7 @@ import { DEFAULT_DEGRADATION, defined } from "./defaults.ts";
 import type { Finding } from "./finding.ts";
 import { targetNames } from "./route-rules.ts";
 import type { RouteFile } from "./schema.ts";
+import { missing } from "./suggest.ts";
 import type { Path } from "./yaml-source.ts";
 
 /** Defaults filled in; undefined where the route says nothing. The file has been checked. */
@@ -30,7 +31,10 @@ export function checkDegradation(at: Path, { degradation, targets, operation = "
     if (!known.has(name))
       findings.push({
         path: [...path, "reduced", "use", index],
-        reason: `must be one of ${[...known].join(", ") || "none: no target has a name"}`,
+        reason:
+          known.size > 0
+            ? missing("target", name, known)
+            : "no target of this route has a name, by which a level could use it",
       });
   }
   const own = targets.filter(({ weight }) => weight !== 0);

@@ -1,4 +1,6 @@
+import type { Finding } from "./finding.ts";
 import type { BackendFile } from "./schema.ts";
+import { missing } from "./suggest.ts";
 
 /**
  * Servers and providers by name: what an entry with `preset:` says where it is silent. Data only; every member can be overridden, and
@@ -103,6 +105,16 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
 };
 
 const MERGED = ["headers", "deadlines"];
+
+/** Presets that do not exist. What their backends lack is no finding of its own: the preset would have it. */
+export function unknownPresets(file: unknown): readonly Finding[] {
+  if (!isMap(file) || !isMap(file.backends)) return [];
+  return Object.entries(file.backends).flatMap(([name, entry]) => {
+    const preset = isMap(entry) ? entry.preset : undefined;
+    if (typeof preset !== "string" || Object.hasOwn(PRESETS, preset)) return [];
+    return [{ path: ["backends", name, "preset"], reason: missing("preset", preset, PRESETS) }];
+  });
+}
 
 /** The file's value with presets filled in. What has no right shape passes as it is: the schema says what is wrong with it. */
 export function withPresets(file: unknown): unknown {

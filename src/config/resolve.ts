@@ -16,11 +16,18 @@ import { isJsonObject } from "../core/json.ts";
 import type { Price } from "../core/money.ts";
 import { canonicalJson, fingerprint } from "./fingerprint.ts";
 import { type RuleProblem, readChoice, readRules, targetNames } from "./route-rules.ts";
+import { missing } from "./suggest.ts";
 
 export interface Resolved {
   readonly config: Config;
-  /** Entries of the overlay that do not fit this base, by path (`weights.home`): they change nothing. */
-  readonly ignored: readonly string[];
+  /** Entries of the overlay that do not fit this base: they change nothing. */
+  readonly ignored: readonly Misfit[];
+}
+
+/** Where in the overlay (`weights.home`), and why not. */
+export interface Misfit {
+  readonly path: string;
+  readonly reason: string;
 }
 
 /**
@@ -35,11 +42,12 @@ export function resolve(base: BaseConfig, overlay: Overlay | undefined): Resolve
     breakersByHand: new Map<string, BreakerByHand>(),
   };
   if (overlay === undefined) return { config: plain, ignored: [] };
-  if (!isCount(overlay.version)) return { config: plain, ignored: ["version"] };
-  const ignored: string[] = [];
+  if (!isCount(overlay.version))
+    return { config: plain, ignored: [{ path: "version", reason: "must be a whole number from 0 on" }] };
+  const ignored: Misfit[] = [];
   const held = withLevels(base.routes, overlay.degradation, ignored);
   const weighted = withWeights(held, overlay.weights, ignored);
-  const routes = withPrices(withRules(weighted, overlay, ignored), base, overlay.prices, ignored);
+  const routes = withPrices(withRules(weighted, base.tiers, overlay, ignored), base, overlay.prices, ignored);
   const config = {
     ...base,
     routes,
@@ -75,12 +83,18 @@ const isCount = (value: unknown): value is number => Number.isSafeInteger(value)
 const isAmount = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;
 const entriesOf = (value: unknown): [string, unknown][] => (isJsonObject(value) ? Object.entries(value) : []);
 
-function withWeights(routes: Routes, weights: unknown, ignored: string[]): Routes {
+function withWeights(routes: Routes, weights: unknown, ignored: Misfit[]): Routes {
   const changed: Record<string, Route> = {};
   for (const [alias, list] of entriesOf(weights)) {
     const route = Object.hasOwn(routes, alias) ? routes[alias] : undefined;
     const fits = Array.isArray(list) && list.length === route?.targets.length && list.every(isAmount);
-    if (route === undefined || !fits || !list.some((weight) => weight > 0)) ignored.push(`weights.${alias}`);
+    const path = `weights.${alias}`;
+    if (route === undefined) ignored.push({ path, reason: missing("route", alias, routes) });
+    else if (!fits || !list.some((weight) => weight > 0))
+      ignored.push({
+        path,
+        reason: `must be as many numbers as targets (${route.targets.length}), one above 0 at least`,
+      });
     else
       changed[alias] = {
         ...route,
@@ -103,7 +117,7 @@ function meaningOf({
 const ALL_ROUTES = "*";
 
 /** The levels that operators hold routes at: a route's own word before the one for all. A level that a route does not have is none for it. */
-function withLevels(routes: Routes, levels: unknown, ignored: string[]): Routes {
+function withLevels(routes: Routes, levels: unknown, ignored: Misfit[]): Routes {
   const changed: Record<string, Route> = {};
   const entries = entriesOf(levels);
   for (const [alias, word] of [...entries].sort(([a], [b]) => Number(b === ALL_ROUTES) - Number(a === ALL_ROUTES))) {
@@ -112,10 +126,16 @@ function withLevels(routes: Routes, levels: unknown, ignored: string[]): Routes 
     const fitting = (alias === ALL_ROUTES ? Object.values(routes) : named).flatMap((route) =>
       route && level && hasLevel(route, level) ? [{ ...route, levelByHand: level }] : [],
     );
-    if (fitting.length === 0) ignored.push(`degradation.${alias}`);
+    if (fitting.length === 0) ignored.push({ path: `degradation.${alias}`, reason: noLevel(routes, alias, named[0]) });
     for (const route of fitting) changed[route.alias] = route;
   }
   return { ...routes, ...changed };
+}
+
+function noLevel(routes: Routes, alias: string, route: Route | undefined): string {
+  if (alias === ALL_ROUTES) return `must be a level that some route has: ${DEGRADATION_LEVELS.join(", ")}`;
+  if (route === undefined) return missing("route", alias, routes);
+  return `must be a level that the route has: ${DEGRADATION_LEVELS.filter((level) => hasLevel(route, level)).join(", ")}`;
 }
 
 /** An emergency needs nothing of a route: it is a cached answer or 503. */
@@ -124,51 +144,64 @@ function hasLevel({ degradation }: Route, level: DegradationLevel): boolean {
 }
 
 /** Rules and choices in place of the base's; those of an alias whole, or not at all. */
-function withRules(routes: Routes, { rules, choose }: Overlay, ignored: string[]): Routes {
+function withRules(routes: Routes, tiers: BaseConfig["tiers"], { rules, choose }: Overlay, ignored: Misfit[]): Routes {
   const changed: Record<string, Route> = {};
   const routeOf = (alias: string) => changed[alias] ?? (Object.hasOwn(routes, alias) ? routes[alias] : undefined);
   for (const [alias, list] of entriesOf(rules)) {
     const route = routeOf(alias);
-    const read = route && readRules(list, targetNames(route.targets));
-    if (!route || !read || read.problems.length > 0) ignored.push(placeOf(`rules.${alias}`, read?.problems));
+    const read = route && readRules(list, targetNames(route.targets), tiers);
+    if (!route || !read) ignored.push({ path: `rules.${alias}`, reason: missing("route", alias, routes) });
+    else if (read.problems.length > 0) ignored.push(...misfitsOf(`rules.${alias}`, read.problems));
     else changed[alias] = { ...route, rules: read.rules };
   }
   for (const [alias, value] of entriesOf(choose)) {
     const route = routeOf(alias);
     const read = readChoice(value);
-    if (!route || !read.choice) ignored.push(placeOf(`choose.${alias}`, route && read.problems));
+    if (!route) ignored.push({ path: `choose.${alias}`, reason: missing("route", alias, routes) });
+    else if (!read.choice) ignored.push(...misfitsOf(`choose.${alias}`, read.problems));
     else changed[alias] = { ...route, choose: read.choice };
   }
   return { ...routes, ...changed };
 }
 
-const placeOf = (at: string, problems: readonly RuleProblem[] = []): string =>
-  [at, ...(problems[0]?.path ?? [])].join(".");
+/** The first of them. */
+const misfitsOf = (at: string, problems: readonly RuleProblem[]): readonly Misfit[] =>
+  problems.slice(0, 1).map(({ path, reason }) => ({ path: [at, ...path].join("."), reason }));
 
-function disabled(base: BaseConfig, names: unknown, ignored: string[]): ReadonlySet<string> {
+function disabled(base: BaseConfig, names: unknown, ignored: Misfit[]): ReadonlySet<string> {
   const known = new Set<string>();
   for (const name of Array.isArray(names) ? names : []) {
     if (typeof name === "string" && Object.hasOwn(base.backends, name)) known.add(name);
-    else ignored.push(`disabledBackends.${String(name)}`);
+    else
+      ignored.push({
+        path: `disabledBackends.${String(name)}`,
+        reason: missing("backend", String(name), base.backends),
+      });
   }
   return known;
 }
 
 /** Of a backend, or of a model that a route asks it for. */
-function heldBreakers(base: BaseConfig, held: unknown, ignored: string[]): Config["breakersByHand"] {
+function heldBreakers(base: BaseConfig, held: unknown, ignored: Misfit[]): Config["breakersByHand"] {
   const known = new Map<string, BreakerByHand>();
   const entries = entriesOf(held);
   if (entries.length === 0) return known;
   const names = targetsByBreaker(base);
   for (const [name, state] of entries) {
     const exists = names.has(name) || Object.hasOwn(base.backends, name);
-    if (exists && (state === "open" || state === "closed")) known.set(name, state);
-    else ignored.push(`breakers.${name}`);
+    const path = `breakers.${name}`;
+    if (!exists) ignored.push({ path, reason: missing("breaker", name, breakerNames(base, names)) });
+    else if (state === "open" || state === "closed") known.set(name, state);
+    else ignored.push({ path, reason: "must be open or closed" });
   }
   return known;
 }
 
-function withPrices(routes: Routes, base: BaseConfig, prices: unknown, ignored: string[]): Routes {
+/** Of backends, then of their models. */
+const breakerNames = (base: BaseConfig, names: ReadonlyMap<string, unknown>): ReadonlySet<string> =>
+  new Set([...Object.keys(base.backends), ...names.keys()]);
+
+function withPrices(routes: Routes, base: BaseConfig, prices: unknown, ignored: Misfit[]): Routes {
   const known = new Map<string, Price>();
   const used = new Set(
     Object.values(routes).flatMap((route) =>
@@ -179,8 +212,12 @@ function withPrices(routes: Routes, base: BaseConfig, prices: unknown, ignored: 
     for (const [model, value] of entriesOf(models)) {
       const price = readPrice(value);
       const key = priceKey(backend, model);
-      if (price === undefined || !Object.hasOwn(base.backends, backend) || !used.has(key))
-        ignored.push(`prices.${backend}.${model}`);
+      const path = `prices.${backend}.${model}`;
+      if (!Object.hasOwn(base.backends, backend))
+        ignored.push({ path, reason: missing("backend", backend, base.backends) });
+      else if (!used.has(key)) ignored.push({ path, reason: `no route asks ${backend} for this model` });
+      else if (price === undefined)
+        ignored.push({ path, reason: "needs inputPerMillion and outputPerMillion, dollars from 0 on" });
       else known.set(key, price);
     }
   }
@@ -209,27 +246,29 @@ function readPrice(value: unknown): Price | undefined {
   return { inputPerMillion, outputPerMillion, ...Object.fromEntries(given) };
 }
 
-function withTiers(tiers: BaseConfig["tiers"], changes: unknown, ignored: string[]): BaseConfig["tiers"] {
+function withTiers(tiers: BaseConfig["tiers"], changes: unknown, ignored: Misfit[]): BaseConfig["tiers"] {
   const changed: Record<string, Tier> = {};
   for (const [name, levels] of entriesOf(changes)) {
     const tier = Object.hasOwn(tiers, name) ? tiers[name] : undefined;
-    if (tier === undefined) ignored.push(`tiers.${name}`);
+    if (tier === undefined) ignored.push({ path: `tiers.${name}`, reason: missing("tier", name, tiers) });
     else changed[name] = { ...tier, limits: mergeLimits(tier.limits, readLimits(levels, `tiers.${name}`, ignored)) };
   }
   return { ...tiers, ...changed };
 }
 
-function readLimits(levels: unknown, path: string, ignored: string[]): Limits {
+function readLimits(levels: unknown, path: string, ignored: Misfit[]): Limits {
   const limits: { -readonly [Level in keyof Limits]: Limits[Level] } = {};
   for (const [name, units] of entriesOf(levels)) {
     const level = LEVELS.find((known) => known === name);
-    if (level === undefined) ignored.push(`${path}.${name}`);
+    if (level === undefined) ignored.push({ path: `${path}.${name}`, reason: `must be one of ${LEVELS.join(", ")}` });
     else limits[level] = readUnits(units, `${path}.${name}`, ignored);
   }
   return limits;
 }
 
-function readUnits(units: unknown, path: string, ignored: string[]): LevelLimits {
+const NO_UNIT = `must be one of ${COUNTS.join(", ")}, or a budget of limitNanoUsd and a period (day, month, total)`;
+
+function readUnits(units: unknown, path: string, ignored: Misfit[]): LevelLimits {
   const read: { -readonly [Unit in keyof LevelLimits]: LevelLimits[Unit] } = {};
   for (const [name, value] of entriesOf(units)) {
     const unit = COUNTS.find((known) => known === name);
@@ -238,7 +277,7 @@ function readUnits(units: unknown, path: string, ignored: string[]): LevelLimits
     if (unit !== undefined && isCount(value) && value > 0) read[unit] = value;
     else if (budget && period && isCount(budget.limitNanoUsd))
       read.budget = { limitNanoUsd: budget.limitNanoUsd, period };
-    else ignored.push(`${path}.${name}`);
+    else ignored.push({ path: `${path}.${name}`, reason: unit ? "must be a whole number above 0" : NO_UNIT });
   }
   return read;
 }

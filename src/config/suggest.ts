@@ -1,7 +1,7 @@
-/** The candidate that `word` most likely meant, or undefined where none is near: at most a third of its letters differ. */
+/** The candidate that `word` most likely meant, or undefined where none is near: at most a third of its letters differ (two of a short one, never all). */
 export function suggest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
+  let bestDistance = Math.min(word.length - 1, Math.max(2, Math.floor(word.length / 3))) + 1;
   for (const candidate of candidates) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
@@ -36,8 +36,18 @@ export function editDistance(a: string, b: string): number {
   return previous[b.length] ?? a.length;
 }
 
-/** `"hom" does not exist; did you mean "home"?` */
-export function missing(kind: string, name: string, known: Readonly<Record<string, unknown>>): string {
-  const near = suggest(name, Object.keys(known));
-  return `no ${kind} is named "${name}"${near === undefined ? "" : `; did you mean "${near}"?`}`;
+/** Of names that are known, so many are listed. */
+const LISTED = 12;
+
+/** `no backend is named "hom"; did you mean "home"?`, or which there are. `known`: the names, or what is kept by them. */
+export function missing(
+  kind: string,
+  name: string,
+  known: ReadonlySet<string> | Readonly<Record<string, unknown>>,
+): string {
+  const names = known instanceof Set ? [...known] : Object.keys(known);
+  const near = suggest(name, names);
+  if (near !== undefined) return `no ${kind} is named "${name}"; did you mean "${near}"?`;
+  const more = names.length > LISTED ? `, … (${names.length})` : "";
+  return `no ${kind} is named "${name}"; ${names.length === 0 ? "there is none" : `known are ${names.slice(0, LISTED).join(", ")}${more}`}`;
 }

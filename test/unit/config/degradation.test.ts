@@ -36,7 +36,7 @@ test.each([
   [
     `{${TARGETS}, degradation: {reduced: {use: [smal]}}}`,
     "routes.chat.degradation.reduced.use[0]",
-    /must be one of large, small/,
+    /no target is named "smal"; did you mean "small"/,
   ],
   [
     `{${TARGETS}, degradation: {reduced: {use: [small, large]}}}`,

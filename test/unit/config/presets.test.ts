@@ -66,6 +66,21 @@ describe("presets", () => {
     ]);
   });
 
+  // planted: what the preset would have had named as missing, in its place or beside it
+  test("that do not exist are all that is said of a backend by its preset alone", () => {
+    const said = (entry: string) => {
+      const result = compileConfig(fileWith(entry), "x.yaml");
+      return result.ok ? [] : result.problems.map(({ text }) => text);
+    };
+    expect(said("preset: olama")).toEqual([
+      'x.yaml:3: backends.some.preset: no preset is named "olama"; did you mean "ollama"?',
+    ]);
+    expect(said("preset: zzz, quirks: [nope]")).toEqual([
+      expect.stringMatching(/no preset is named "zzz"; known are vllm, ollama, /),
+      expect.stringContaining("quirks[0]: must be one of"),
+    ]);
+  });
+
   test("a private server's images stay refused where no preset says so", () => {
     const plain = 'formats: [openai-chat], baseUrl: {url: "http://h.example"}';
     expect(backendOf(`${plain}, quirks: [vllm]`)?.imageUrls).toBe("refuse");

@@ -100,12 +100,35 @@ test.each<[string, unknown, string]>([
   ["a level that the route does not have", { version: 1, degradation: { chat: "reduced" } }, "degradation.chat"],
   ["a level that no route has", { version: 1, degradation: { "*": "reduced" } }, "degradation.*"],
   ["an overlay without a version", { weights: { chat: [0, 1] } }, "version"],
-])("%s is ignored and named", (_, overlay, path) => {
+])("%s is ignored and named: %o", (_, overlay, path) => {
   const { config, ignored } = resolve(base, overlay as Overlay);
-  expect(ignored).toEqual([path]);
+  expect(ignored.map((misfit) => misfit.path)).toEqual([path]);
   const { overlayVersion: _version, overlayMeaning: _meaning, disabledBackends, breakersByHand, ...rest } = config;
   expect(rest).toEqual(base);
   expect([disabledBackends.size, breakersByHand.size]).toEqual([0, 0]);
+});
+
+// planted: a reason each taken for another's
+test.each<[string, unknown, string | RegExp]>([
+  ["weights", { cat: [1] }, 'no route is named "cat"; did you mean "chat"?'],
+  ["weights", { chat: [1] }, "must be as many numbers as targets (2), one above 0 at least"],
+  ["disabledBackends", ["opnai"], 'no backend is named "opnai"; did you mean "openai"?'],
+  ["breakers", { aaaa: "open" }, /^no breaker is named "aaaa"; known are .*openai.*openai\/gpt/],
+  ["breakers", { openai: "ajar" }, "must be open or closed"],
+  ["rules", { chat: [{ name: "a", when: {}, use: ["home"] }] }, /^no target of this route has a name; .*`name: home`/],
+  ["rules", { chat: [{ name: "a", when: { tier: ["fre"] } }] }, 'no tier is named "fre"; did you mean "free"?'],
+  ["choose", { chat: { by: "magic" } }, "must be one of weight, hash, price, speed"],
+  ["degradation", { chat: "reduced" }, "must be a level that the route has: full, emergency"],
+  ["degradation", { "*": "reduced" }, /^must be a level that some route has/],
+  ["tiers", { fre: {} }, 'no tier is named "fre"; did you mean "free"?'],
+  ["tiers", { free: { kee: {} } }, "must be one of key, user, model, tenant"],
+  ["tiers", { free: { key: { concurrency: 0 } } }, "must be a whole number above 0"],
+  ["prices", { openai: { gpd: {} } }, "no route asks openai for this model"],
+  ["prices", { openai: { gpt: {} } }, "needs inputPerMillion and outputPerMillion, dollars from 0 on"],
+])("%s: %j says why it does not fit: %s", (part, value, says) => {
+  const [misfit] = resolve(base, { version: 1, [part]: value } as unknown as Overlay).ignored;
+  if (typeof says === "string") expect(misfit?.reason).toBe(says);
+  else expect(misfit?.reason).toMatch(says);
 });
 
 // planted: the last word counts; a route's rules lost where its level is set

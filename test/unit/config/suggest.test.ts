@@ -19,4 +19,5 @@ test("the nearest name is suggested, and none where nothing is near", () => {
   expect(suggest("MAXATTEMPTS", ["maxAttempts"])).toBe("maxAttempts");
   expect(suggest("temperature", ["targets", "fallbacks"])).toBeUndefined();
   expect(suggest("x", [])).toBeUndefined();
+  expect(suggest("of", ["by"])).toBeUndefined();
 });

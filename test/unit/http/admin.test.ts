@@ -268,8 +268,15 @@ describe("admin API: everything else", () => {
 
   // planted: the overlay was published without asking whether it fits
   it("refuses an overlay that does not fit the configuration, and says when Redis could not be told", async () => {
-    const misfit = await build({ misfits: () => ["weights.chat"] }).call("PUT", "/overlay", { version: 1 });
-    expect([misfit.status, await misfit.json()]).toMatchObject([400, { error: { param: "weights.chat" } }]);
+    const misfit = await build({ misfits: () => [{ path: "weights.chat", reason: "must be two numbers" }] }).call(
+      "PUT",
+      "/overlay",
+      { version: 1 },
+    );
+    expect([misfit.status, await misfit.json()]).toMatchObject([
+      400,
+      { error: { param: "weights.chat", message: expect.stringContaining(": must be two numbers.") } },
+    ]);
     const overlayAnnouncer = { publish: () => Promise.resolve(false) };
     const pending = await build({ overlayAnnouncer }).call("PUT", "/overlay", { version: 1 });
     expect([pending.status, await pending.json()]).toMatchObject([

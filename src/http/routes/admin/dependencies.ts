@@ -36,8 +36,8 @@ export interface AdminDependencies {
   readonly deadLetters: DeadLetterOffice;
   readonly overlay: OverlayAdministration;
   readonly overlayAnnouncer: OverlayAnnouncer;
-  /** Paths of an overlay that do not fit the base of this gateway (`weights.chat`). */
-  readonly misfits: (overlay: Overlay) => readonly string[];
+  /** What of an overlay does not fit the base of this gateway: where (`weights.chat`), and why not. */
+  readonly misfits: (overlay: Overlay) => readonly { readonly path: string; readonly reason: string }[];
 }
 
 /** Who did it, in audit rows: the admin API knows one operator. */

@@ -21,7 +21,8 @@ export async function publishOverlay(context: Context, admin: AdminDependencies)
   if (!body.ok) return refusal(body.failure);
   const [misfit] = admin.misfits(body.value);
   if (misfit !== undefined) {
-    return refusal(badRequest(`${misfit} does not fit the configuration of this gateway.`, misfit));
+    const { path, reason } = misfit;
+    return refusal(badRequest(`${path} does not fit the configuration of this gateway: ${reason}.`, path));
   }
   const published = await admin.overlay.publish(body.value, ACTOR);
   if (!published.ok) return refusal(published.failure);
