@@ -1,4 +1,5 @@
 import { relative } from "node:path";
+import { simulatedBy } from "./configured-names.ts";
 import { findNearbyServers } from "./nearby-models.ts";
 import type { Stack } from "./stack-types.ts";
 
@@ -15,7 +16,8 @@ export async function banner(stack: Stack, mode: "dev" | "serve"): Promise<strin
     `  API key   ${key}`,
     `  Redis     ${externals.redis ? "UPSTASH_REDIS_REST_URL" : `local, ${redis?.form}`}`,
     `  Postgres  ${externals.postgres ? "DATABASE_URL" : `local, ${postgres?.form}`}`,
-    `  Backends  ${backends(stack)}`,
+    `  Backends  ${backends(stack) || "none"}`,
+    ...stack.leftOut.lines.map((line) => `            ${line}`),
     `  Logs      ${relative(process.cwd(), stack.dataDir)}/logs`,
     "",
     "Try it:",
@@ -31,15 +33,21 @@ function requestBody(stack: Stack): string {
   return JSON.stringify({ model: stack.model, messages: [{ role: "user", content: "Say hello." }], stream: true });
 }
 
-function backends({ externals }: Stack): string {
-  const part = (name: string, isReal: boolean): string => `${name} ${isReal ? "is real" : "is simulated"}`;
-  return [part("vLLM", externals.vllm), part("OpenAI", externals.openai), part("Anthropic", externals.anthropic)].join(
-    ", ",
-  );
+/** Those of the configuration, and none besides. */
+function backends({ config, externals, leftOut }: Pick<Stack, "config" | "externals" | "leftOut">): string {
+  return Object.values(config.backends)
+    .flatMap((backend) => {
+      if (leftOut.backends.has(backend.name)) return [];
+      return [`${backend.name} is ${simulatedBy(backend, externals) === undefined ? "real" : "simulated"}`];
+    })
+    .join(", ");
 }
 
 async function mentions(stack: Stack, mode: string): Promise<readonly string[]> {
-  if (stack.externals.vllm) return [];
+  const isAsked = Object.values(stack.config.backends).some(
+    (backend) => simulatedBy(backend, stack.externals) === "home",
+  );
+  if (!isAsked) return [];
   const servers = await findNearbyServers();
   return servers.flatMap(({ product, baseUrl, model }) => [
     "",

@@ -50,7 +50,7 @@ export function fixedModelNames(
 }
 
 /** Which simulated backend stands in for this one; undefined where it is real. */
-function simulatedBy({ baseUrl }: Backend, externals: Externals): "home" | "cloud" | undefined {
+export function simulatedBy({ baseUrl }: Backend, externals: Externals): "home" | "cloud" | undefined {
   switch ("env" in baseUrl ? baseUrl.env : undefined) {
     case "VLLM_BASE_URL":
       return externals.vllm ? undefined : "home";

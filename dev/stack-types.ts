@@ -1,4 +1,5 @@
 import type { WorkerName } from "../scripts/wrangler.ts";
+import type { LeftOut } from "../src/config/left-out.ts";
 import type { BaseConfig } from "../src/core/config.ts";
 import type { Child } from "./child.ts";
 import type { RedisForm, ServiceReport } from "./local-services.ts";
@@ -56,6 +57,8 @@ export interface Stack {
   readonly dataDir: string;
   readonly secretsFile: string;
   readonly externals: Externals;
+  /** Backends of the configuration that lack a variable, and the routes that have no other. */
+  readonly leftOut: LeftOut;
   /** Local endpoints; undefined where the real thing is used. Redis and Postgres are controlled at `/__control`, backends at `controlUrl`. */
   readonly redis: (ServiceReport & { readonly gatewayToken: string; readonly ledgerToken: string }) | undefined;
   readonly postgres: (ServiceReport & { roleUrl(role?: string): string }) | undefined;

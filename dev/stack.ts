@@ -8,6 +8,8 @@ import { join, resolve } from "node:path";
 import { buildWorkers } from "../scripts/build.ts";
 import { compileFile, defaultConfigFile, writeBase } from "../scripts/compile-config.ts";
 import { projectRoot } from "../scripts/project.ts";
+import { parseEnvironment } from "../src/config/environment.ts";
+import { type LeftOut, leftOut } from "../src/config/left-out.ts";
 import type { BaseConfig } from "../src/core/config.ts";
 import type { ChildOptions } from "./child.ts";
 import { configuredNames, fixedModelNames, simulatedModelNames } from "./configured-names.ts";
@@ -140,6 +142,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       model,
       config,
       externals,
+      leftOut: lackingIn(environments.gateway, config),
       dataDir: dataDir.path,
       secretsFile: dataDir.secretsFile,
       redis: services.redis && {
@@ -175,6 +178,12 @@ async function prepareDatabase(
   const target = { connectionString: loginOf(), endpointUrl: services.postgres.ready.url };
   await migrate(target);
   await setRolePasswords(target);
+}
+
+/** Judged as the gateway does it; nothing where it does not start for other reasons, which it says itself. */
+function lackingIn(variables: Readonly<Record<string, string>>, config: BaseConfig): LeftOut {
+  const parsed = parseEnvironment(variables, config);
+  return parsed.ok ? leftOut(config, parsed.environment) : { backends: new Map(), routes: [], lines: [] };
 }
 
 function withOverrides(environments: WorkerEnvironments, options: StackOptions): WorkerEnvironments {

@@ -2,6 +2,7 @@ import type { Hono } from "hono";
 import { bindEnvironment } from "./config/bind.ts";
 import { type Environment, parseEnvironment } from "./config/environment.ts";
 import { holdConfig, type OverlayArchive } from "./config/hold.ts";
+import { type LeftOut, leftOut } from "./config/left-out.ts";
 import { readOverlay } from "./config/overlay.ts";
 import { resolve } from "./config/resolve.ts";
 import type { TenantAdministration } from "./core/admin.ts";
@@ -55,7 +56,7 @@ import { readLoads } from "./stores/upstash/loads.ts";
 import { UpstashMoney } from "./stores/upstash/money.ts";
 import { UpstashOrigins } from "./stores/upstash/origins.ts";
 import { UpstashOverlay } from "./stores/upstash/overlay.ts";
-import { bugLine, logLine } from "./telemetry/log-line.ts";
+import { bugLine, leftOutLine, logLine } from "./telemetry/log-line.ts";
 import { prometheusText } from "./telemetry/prometheus.ts";
 import { fetchTransport } from "./transports/fetch.ts";
 import { seatsOver } from "./transports/seats.ts";
@@ -87,6 +88,8 @@ function compose(env: WorkerEnvironment, base: BaseConfig): Pick<Hono, "fetch"> 
   if (!parsed.ok) return unconfigured(parsed.problems);
   const { environment } = parsed;
   const bound = bindEnvironment(base, environment);
+  const left = leftOut(bound, environment);
+  if (left.lines.length > 0) console.warn(leftOutLine(left.lines, clock.now()));
   const stores = openStores(environment, bound);
   const transport = composeTransport(environment, aiBindingOf(env));
   const logsAll = env.LOG_REQUESTS === "all";
@@ -101,7 +104,7 @@ function compose(env: WorkerEnvironment, base: BaseConfig): Pick<Hono, "fetch"> 
     gateway,
     origins: stores.origins,
     admin: composeAdmin(environment, bound, stores, gateway),
-    operations: composeOperations(environment, stores, gateway),
+    operations: composeOperations(environment, left, stores, gateway),
   });
 }
 
@@ -231,11 +234,17 @@ function composeAdmin(environment: Environment, base: BaseConfig, stores: Stores
   };
 }
 
-function composeOperations(environment: Environment, stores: Stores, gateway: LevelView): OperationsDependencies {
+function composeOperations(
+  environment: Environment,
+  left: LeftOut,
+  stores: Stores,
+  gateway: LevelView,
+): OperationsDependencies {
   const { metricsToken, adminKey } = environment;
   return {
     version: VERSION,
     tokens: metricsToken === undefined ? [adminKey] : [metricsToken, adminKey],
+    leftOut: left,
     async probe() {
       const startedAt = clock.now();
       const [redis, postgres] = await Promise.all([pingRedis(stores.link), pingNeon(stores.app)]);

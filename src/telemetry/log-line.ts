@@ -83,6 +83,11 @@ export function bugLine(bug: unknown, requestId: string, now: number): string {
   });
 }
 
+/** Once an isolate: what of the configuration its environment leaves out, by the names of variables. */
+export function leftOutLine(lines: readonly string[], now: number): string {
+  return JSON.stringify({ level: "warn", message: "left_out", time: new Date(now).toISOString(), warnings: lines });
+}
+
 /** Ours is an error, the backends' a warning, the callers' (and success) information. */
 function levelOf({ failure, outcome }: WideEvent): "info" | "warn" | "error" {
   if (failure?.startsWith("gateway_")) return "error";

@@ -93,7 +93,7 @@ describe("npm run serve", () => {
     const [curl] = await first.said(/^ {2}curl .*$/m);
     const ready = readReady(dataDir);
     expect(first.output()).toContain(ready.apiKey);
-    expect(first.output()).toMatch(/vLLM is simulated/);
+    expect(first.output()).toMatch(/home is simulated, openai is simulated/);
     expect(runPrintedCurl(curl)).toMatch(/^Simulated answer/);
     expect(await aliasesThatFail(ready)).toEqual([]);
     for (const file of ["secrets.json", "ready.json"]) expect(statSync(join(dataDir, file)).mode & 0o077).toBe(0);

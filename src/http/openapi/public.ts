@@ -257,9 +257,14 @@ export const PUBLIC_OPERATIONS: readonly Operation[] = [
     path: "/readyz",
     id: "readiness",
     tag: "operations",
-    summary: "Which dependency is unwell.",
+    summary:
+      "Which dependency is unwell, which backends are left out for want of a variable, and which routes have none.",
     security: "operator",
-    reply: { status: 200, description: "All dependencies are well." },
+    reply: {
+      status: 200,
+      description:
+        "All dependencies are well and each route has a backend; `warnings` name the backends that are left out.",
+    },
     errors: [401, 503],
   },
   {

@@ -14,6 +14,8 @@ export interface OperationsDependencies {
   /** Tokens that open `/readyz` and `/metrics`: the metrics token and the admin key. None: closed. */
   readonly tokens: readonly string[];
   readonly version: string;
+  /** What the environment leaves out of the configuration. */
+  readonly leftOut: { readonly routes: readonly string[]; readonly lines: readonly string[] };
   probe(): Promise<readonly DependencyHealth[]>;
   /** Prometheus text, or undefined where the counters' store is away. */
   metrics(): Promise<string | undefined>;
@@ -28,8 +30,13 @@ export function operations(app: Hono, dependencies: OperationsDependencies): voi
   app.get("/readyz", async (context) => {
     if (!mayLook(context.req.header("authorization"), dependencies.tokens)) return context.json(CLOSED, 401);
     const probed = await dependencies.probe();
-    const ready = probed.every(({ healthy }) => healthy);
-    return context.json({ status: ready ? "ready" : "unwell", dependencies: probed }, ready ? 200 : 503);
+    const { routes, lines } = dependencies.leftOut;
+    // A backend may be left out on purpose; a route that nobody can answer is none.
+    const ready = routes.length === 0 && probed.every(({ healthy }) => healthy);
+    return context.json(
+      { status: ready ? "ready" : "unwell", dependencies: probed, warnings: lines },
+      ready ? 200 : 503,
+    );
   });
   app.get("/metrics", async (context) => {
     if (!mayLook(context.req.header("authorization"), dependencies.tokens)) return context.json(CLOSED, 401);
