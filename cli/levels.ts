@@ -3,6 +3,8 @@ import { type HeldPart, hold, listHeld } from "./held.ts";
 
 const LEVELS: HeldPart = {
   part: "degradation",
+  kind: "level",
+  words: ["full", "reduced", "emergency"],
   title: "route",
   nothing: "none is held: each serves what its backends let it",
   heldAt: (level) => `is held at ${level}`,

@@ -4,7 +4,7 @@
  *     node cli/main.ts keys mint --tenant acme
  */
 import { Command } from "commander";
-import { holdBreaker, listHeldBreakers } from "./breakers.ts";
+import { holdBreaker, listBreakers, listHeldBreakers } from "./breakers.ts";
 import { callAdmin, findConnection, Trouble } from "./client.ts";
 import {
   type Admin,
@@ -109,11 +109,12 @@ program
 
 const breaker = program
   .command("breaker")
-  .description("breakers held open or closed by hand: of a backend, or of `backend/model`");
+  .description("breakers, and those held open or closed by hand: of a backend, or of `backend/model`");
 breaker
   .command("list")
-  .description("list those that are held")
-  .action(() => run(listHeldBreakers));
+  .description("list all: closed, open until when, or half-open, and what they are held at")
+  .option("--held", "only what is held by hand")
+  .action(({ held = false }: { held?: boolean }) => run(held ? listHeldBreakers : listBreakers));
 breaker
   .command("open <name>")
   .description("keep requests away from it")

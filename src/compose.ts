@@ -6,7 +6,7 @@ import { type LeftOut, leftOut } from "./config/left-out.ts";
 import { readOverlay } from "./config/overlay.ts";
 import { resolve } from "./config/resolve.ts";
 import type { TenantAdministration } from "./core/admin.ts";
-import { breakerRules, targetsByBreaker } from "./core/breaker.ts";
+import { breakerRules, CLOSED_BREAKER, targetsByBreaker } from "./core/breaker.ts";
 import type { BaseConfig } from "./core/config.ts";
 import type { KeySnapshot } from "./core/identity.ts";
 import type { Clock, EventQueue, Transport } from "./core/ports.ts";
@@ -221,6 +221,11 @@ function composeAdmin(environment: Environment, base: BaseConfig, stores: Stores
       defaultTier: base.defaultTier,
       aliases: new Set(Object.keys(gateway.config().routes)),
     }),
+    async breakers() {
+      const names = [...targetsByBreaker(base).keys()];
+      const states = await readBreakers(link, names);
+      return states && new Map(names.map((name, index) => [name, states[index] ?? CLOSED_BREAKER]));
+    },
     misfits: (overlay) => resolve(base, overlay).ignored,
     keys: new NeonKeyAdministration(admin),
     announcer: stores.keys,

@@ -106,6 +106,16 @@ export const ADMIN_OPERATIONS: readonly Operation[] = [
   {
     ...ADMIN,
     method: "get",
+    path: "/admin/v1/breakers",
+    id: "listBreakers",
+    summary:
+      "The breaker of each model that a route may ask for: closed, open (until when) or half-open, whether a request probes it just now, and what the overlay holds it at.",
+    reply: { status: 200, description: "The breakers." },
+    errors: [401, 403, 503],
+  },
+  {
+    ...ADMIN,
+    method: "get",
     path: "/admin/v1/overlay",
     id: "readOverlay",
     summary: "The overlay in force, null where there is none.",

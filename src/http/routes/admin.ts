@@ -2,6 +2,7 @@ import { type Context, Hono } from "hono";
 import type { Failure } from "../../core/failure.ts";
 import { constantTimeEqual } from "../../lib/hash.ts";
 import { lingering } from "../linger.ts";
+import { listBreakers } from "./admin/breakers.ts";
 import type { AdminDependencies } from "./admin/dependencies.ts";
 import { listKeys, mintKey, revokeKey } from "./admin/keys.ts";
 import { listDead, readRequest, readUsage, replayDead } from "./admin/ledger.ts";
@@ -22,6 +23,7 @@ export const ADMIN_ROUTES: Readonly<Record<string, Readonly<Partial<Record<Metho
   "/tenants/:id": { PATCH: changeTenant },
   "/usage": { GET: readUsage },
   "/requests/:id": { GET: readRequest },
+  "/breakers": { GET: listBreakers },
   "/overlay": { GET: readOverlay, PUT: publishOverlay },
   "/ledger/dead": { GET: listDead },
   "/ledger/replay": { POST: replayDead },

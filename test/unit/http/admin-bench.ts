@@ -65,6 +65,7 @@ export function build(overrides: Partial<AdminDependencies> = {}) {
       publish: (overlay) => Promise.resolve(ok(overlay)),
     },
     overlayAnnouncer: { publish: () => Promise.resolve(true) },
+    breakers: () => Promise.resolve(new Map()),
     misfits: () => [],
     ...overrides,
   };

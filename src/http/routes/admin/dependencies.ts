@@ -9,6 +9,7 @@ import type {
   TenantAdministration,
   UsageReader,
 } from "../../../core/admin.ts";
+import type { BreakerState } from "../../../core/breaker.ts";
 import type { Overlay } from "../../../core/config.ts";
 import type { Clock } from "../../../core/ports.ts";
 
@@ -36,6 +37,8 @@ export interface AdminDependencies {
   readonly deadLetters: DeadLetterOffice;
   readonly overlay: OverlayAdministration;
   readonly overlayAnnouncer: OverlayAnnouncer;
+  /** Those of all that routes may ask for, by name; undefined where Redis is away. */
+  readonly breakers: () => Promise<ReadonlyMap<string, BreakerState> | undefined>;
   /** What of an overlay does not fit the base of this gateway: where (`weights.chat`), and why not. */
   readonly misfits: (overlay: Overlay) => readonly { readonly path: string; readonly reason: string }[];
 }

@@ -113,6 +113,34 @@ const price = z.strictObject({
   perRequest: z.exactOptional(perMillion),
 });
 
+/** Their types; whether they fit the configuration, and what is meant by a key that is none, `resolve` says. Hence loose. */
+const texts = z.array(z.string());
+const range = z.looseObject({ atLeast: z.exactOptional(z.number()), atMost: z.exactOptional(z.number()) });
+const choice = z.looseObject({
+  by: z.enum(["weight", "hash", "price", "speed"]),
+  of: z.exactOptional(z.enum(["session", "user", "key", "tenant"])),
+  firstTokenMs: z.exactOptional(z.number()),
+  experiment: z.exactOptional(plainName),
+});
+const rule = z.looseObject({
+  name: plainName,
+  when: z.looseObject({
+    tenant: z.exactOptional(texts),
+    tier: z.exactOptional(texts),
+    scope: z.exactOptional(texts),
+    task: z.exactOptional(texts),
+    metadata: z.exactOptional(z.record(z.string(), texts)),
+    language: z.exactOptional(texts),
+    inputTokens: z.exactOptional(range),
+    complexity: z.exactOptional(range),
+    tools: z.exactOptional(z.boolean()),
+    images: z.exactOptional(z.boolean()),
+    stream: z.exactOptional(z.boolean()),
+  }),
+  use: z.exactOptional(texts),
+  choose: z.exactOptional(choice),
+});
+
 export const overlaySchema = z.strictObject({
   version: positive,
   weights: z.exactOptional(z.record(alias, z.array(z.number().check(z.minimum(0))))),
@@ -120,7 +148,7 @@ export const overlaySchema = z.strictObject({
   breakers: z.exactOptional(z.record(named(BREAKER_NAME), z.enum(["open", "closed"]))),
   tiers: z.exactOptional(z.record(plainName, limitsSchema)),
   prices: z.exactOptional(z.record(plainName, z.record(named(MODEL_NAME), price))),
-  rules: z.exactOptional(z.record(alias, z.array(z.looseObject({ name: plainName })))),
-  choose: z.exactOptional(z.record(alias, z.looseObject({ by: z.string() }))),
+  rules: z.exactOptional(z.record(alias, z.array(rule))),
+  choose: z.exactOptional(z.record(alias, choice)),
   degradation: z.exactOptional(z.record(z.union([alias, z.literal("*")]), z.enum(["full", "reduced", "emergency"]))),
 });
