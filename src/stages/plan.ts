@@ -5,6 +5,7 @@ import { wires } from "../wire/registry.ts";
 import type { Gateway } from "./gateway.ts";
 import type { PlannedAttempt } from "./running-attempt.ts";
 import { wellFirst } from "./standing.ts";
+import { stepName } from "./step-name.ts";
 
 /** The ordered attempts of this request, and in the notes why they are these. No I/O. */
 export function planAttempts(exchange: Admitted, gateway: Gateway): readonly PlannedAttempt[] {
@@ -32,10 +33,10 @@ export function planAttempts(exchange: Admitted, gateway: Gateway): readonly Pla
     noFallback: controls.noFallback,
     ...(exchange.drawn && { drawn: exchange.drawn }),
   });
-  for (const { backend, reason } of planned.attempts)
-    notes.decisions.push({ step: "plan", decision: backend.name, reason });
-  for (const { backend, reason } of planned.skipped) {
-    notes.decisions.push({ step: "plan", decision: "skip", reason: `${backend}:${reason}` });
+  for (const { backend, model, reason } of planned.attempts)
+    notes.decisions.push({ step: "plan", decision: stepName(route, backend.name, model), reason });
+  for (const { backend, model, reason } of planned.skipped) {
+    notes.decisions.push({ step: "plan", decision: "skip", reason: `${stepName(route, backend, model)}:${reason}` });
   }
   return planned.attempts.map(({ backend, wire, model, target, deadlines, chosenTarget }) => ({
     target,

@@ -1,5 +1,6 @@
 import { findRoute } from "../config/resolve.ts";
 import type { Route } from "../core/config.ts";
+import { maskCredentials } from "../core/credentials.ts";
 import { type Draft, isGenerative, type Operation, sequencesOf } from "../core/draft.ts";
 import type { CachePlan, Continued, Resolved } from "../core/exchange.ts";
 import { badRequest, type Failure } from "../core/failure.ts";
@@ -22,7 +23,11 @@ export function resolve(exchange: Continued, gateway: Gateway): Result<Resolved>
   const { draft, principal } = exchange;
   const config = gateway.config();
   const found = findRoute(config, draft.model);
-  if (!found) return fail(modelNotFound(draft.model));
+  if (!found) {
+    // Of the form of an alias by now, so at most 128 characters. The event's `alias` stays empty: it is a label of metrics.
+    exchange.notes.decisions.push({ step: "resolve", decision: "unknown_model", reason: maskCredentials(draft.model) });
+    return fail(modelNotFound(draft.model));
+  }
   if (!mayUse(principal, found.alias)) return fail(modelForbidden(found.alias));
   const route = routeFor(draft, found);
   if (!route) return fail(wrongOperation(found));

@@ -102,7 +102,7 @@ async function everythingThatHappens(): Promise<void> {
         for (const model of ["cloud", "claude"]) await ask(format, model, `[[leak:${leak}]]`, stream, key);
       await ask(format, "claude-cloud", "[[leak:status-500]]", stream, key);
       // Refusals, some of which hold what they should not.
-      await ask(format, "home", "", stream, key, { model: `no-${PROMPT}` });
+      await ask(format, "home", "", stream, key, { model: key });
       await ask(format, "home", "", stream, key, { messages: [{ role: PROMPT, content: PROMPT }] });
       await ask(format, "home", "", stream, key, { temperature: PROMPT, [`${PROMPT}-field`]: 1 });
       await ask(format, "home", "", stream, key, { n: 1_000, max_tokens: -1 });

@@ -4,6 +4,7 @@ import { resolve } from "../../../src/config/resolve.ts";
 import type { Config, Overlay } from "../../../src/core/config.ts";
 import type { ChatDraft } from "../../../src/core/draft.ts";
 import type { Continued, Controls } from "../../../src/core/exchange.ts";
+import type { WideEvent } from "../../../src/core/wide-event.ts";
 import type { Gateway } from "../../../src/stages/gateway.ts";
 import { questionOf } from "../../../src/stages/route-question.ts";
 import { speedometer } from "../../../src/stores/isolate/speeds.ts";
@@ -76,6 +77,33 @@ async function ask(
 }
 
 const task = { task: "code", metadata: { team: "tools" } };
+
+// planted: the backend's name alone; the model told of a backend that has one
+it("tells two models of one backend apart in its decisions, and only those", async () => {
+  const { decisions } = (await ask("Say hello.", { stream: true })).event;
+  const planned = decisions
+    .filter(({ step }) => step === "plan")
+    .map(({ decision, reason }) => `${decision} ${reason}`);
+  expect(planned).toEqual([
+    "home/small weighted-choice",
+    "cloud/spare fallback",
+    "skip home/code:no-weight",
+    "skip cloud/large:no-weight",
+  ]);
+});
+
+// planted: what was asked for left out, or not masked
+it.each([
+  ["gpt-9:nope", "gpt-9:nope"],
+  ["sk-abcdefghijklmnop1234", "[masked]"],
+])("says which model was asked for where there is none, %s, and makes no label of it", async (model, reason) => {
+  const told: WideEvent[] = [];
+  // Nothing is reserved, so nothing is settled.
+  const asked = ask("Say hello.", { more: { model } }, new Set(), { log: (event) => told.push(event) });
+  await expect(asked).rejects.toThrow("nothing was settled: 404");
+  expect(told).toMatchObject([{ alias: "", outcome: "refused" }]);
+  expect(told[0]?.decisions).toContainEqual({ step: "resolve", decision: "unknown_model", reason });
+});
 
 describe("a route with rules", () => {
   // planted: the second rule asked first; the rule's name not told
