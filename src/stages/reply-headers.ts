@@ -24,7 +24,12 @@ export function answerHeaders(exchange: Admitted, answer: LiveAnswer, gateway: G
   return {
     ...commonHeaders(exchange),
     ...exchange.wire.rateHeaders(exchange.rate),
-    "x-gateway-cache": origin.cached ? "HIT" : exchange.cache.key === undefined ? "BYPASS" : "MISS",
+    // A fixed answer is none that the cache could have had.
+    "x-gateway-cache": origin.cached
+      ? "HIT"
+      : exchange.cache.key === undefined || origin.backend === NOBODY
+        ? "BYPASS"
+        : "MISS",
     "x-gateway-backend": origin.backend,
     "x-gateway-model": origin.model,
     ...ageHeader(origin, gateway),

@@ -22,7 +22,12 @@ export async function publishOverlay(context: Context, admin: AdminDependencies)
   const [misfit] = admin.misfits(body.value);
   if (misfit !== undefined) {
     const { path, reason } = misfit;
-    return refusal(badRequest(`${path} does not fit the configuration of this gateway: ${reason}.`, path));
+    return refusal(
+      badRequest(
+        `${path} does not fit the configuration of this gateway: ${reason}${reason.endsWith("?") ? "" : "."}`,
+        path,
+      ),
+    );
   }
   const published = await admin.overlay.publish(body.value, ACTOR);
   if (!published.ok) return refusal(published.failure);
