@@ -53,6 +53,14 @@ describe("config/homelab.yaml", () => {
   });
 });
 
+// planted: the preset's URL given a default
+test("config/minimal.yaml needs the address of one vLLM, and nothing else", () => {
+  const base = compileFile("config/minimal.yaml");
+  const with_ = (variables: object) => parseEnvironment({ ...own, ...variables }, base);
+  expect(with_({ VLLM_BASE_URL: "http://gpu:8000" })).toMatchObject({ ok: true });
+  expect(with_({})).toMatchObject({ ok: false, problems: [{ name: "VLLM_BASE_URL" }] });
+});
+
 // planted: the budget of a tier at the level `user` taken out, in each
 test.each([
   ["homelab", ["free", "standard", "premium"]],
