@@ -8,38 +8,49 @@ export interface Field {
   readonly cell?: Cell;
 }
 
-const TITLE_WIDTH = 42;
-const EXPECTED_WIDTH = 34;
-const FIELD_WIDTH = 3;
+/** With them a line has 145 columns. The longest title, with a space behind it. */
+const TITLE_WIDTH = 43;
+const EXPECTED_WIDTH = 35;
+const FIELD_WIDTH = 2;
+const AS_EXPECTED = "✓";
 const SHORT: Readonly<Record<string, string>> = {
   "openai-chat": "OpenAI chat",
-  "anthropic-messages": "Anthropic messages",
-  "openai-responses": "OpenAI Responses",
+  "anthropic-messages": "Anthropic",
+  "openai-responses": "Responses",
   "openai-completions": "completions",
 };
 
-/** The matrix as text: a row a fault, a column a way of asking; `ok`, `—` where there is no such cell, or the number of a note below. */
+/** The matrix as text: a row a fault, a column a way of asking. The legend says what its marks mean. */
 export function matrix(rows: ReadonlyMap<Fault, readonly (Cell | Gap)[]>, { verdicts }: Outcome): string {
   const found = new Map(verdicts.map((verdict) => [verdict.cell, verdict]));
   const notes: string[] = [];
-  const lines = [...headings()];
+  const lines = [...LEGEND, "", ...headings()];
   let group: Fault["group"] | undefined;
+  const groups = new Set<Fault["group"]>();
   for (const [fault, fields] of rows) {
-    if (fault.group !== group) lines.push("", fault.group.toUpperCase());
+    // What empties Redis stands apart: it runs at the end, alone.
+    const isAgain = fault.group !== group && groups.has(fault.group);
+    if (fault.group !== group) lines.push("", `${fault.group.toUpperCase()}${isAgain ? ", emptied" : ""}`);
     group = fault.group;
+    groups.add(fault.group);
     const shown = fields.map((field) => {
       if ("why" in field) return "—";
       const verdict = found.get(field);
       if (!verdict) return "·";
-      if (verdict.instead === undefined) return "ok";
+      if (verdict.instead === undefined) return AS_EXPECTED;
       notes.push(noteOf(verdict, notes.length + 1));
-      return `#${notes.length}`;
+      return String(notes.length);
     });
-    const words = `${fault.title.padEnd(TITLE_WIDTH)}${expectation(fault).padEnd(EXPECTED_WIDTH)}`;
+    const words = `${fault.title.padEnd(TITLE_WIDTH - 1)} ${expectation(fault).padEnd(EXPECTED_WIDTH - 1)} `;
     lines.push(`${words}${spaced(shown)}`);
   }
   return [...lines, ...notes.flatMap((note, place) => (place === 0 ? ["", note] : [note]))].join("\n");
 }
+
+const LEGEND: readonly string[] = [
+  `${AS_EXPECTED} as expected   1, 2, … not: the note below   — there is no such cell (the reasons are counted below)   · left out of this run`,
+  "c with the cache on, – off   s the client stays, l it leaves   expected: what a client that stays sees; streamed · collected · whole JSON, where they differ",
+];
 
 /** The columns' names, from the outermost to the innermost. */
 function headings(): readonly string[] {
@@ -58,8 +69,8 @@ function headings(): readonly string[] {
   return [
     line(({ format }) => SHORT[format] ?? format),
     line(({ stream }) => (stream ? "stream" : "JSON")),
-    line(({ cache }) => (cache === "on" ? "cache" : "no c.")),
-    `${"fault".padEnd(TITLE_WIDTH)}${"expected".padEnd(EXPECTED_WIDTH)}${spaced(COLUMNS.map(({ client }) => (client === "stays" ? "st" : "lv")))}`,
+    line(({ cache }) => (cache === "on" ? "c" : "–")),
+    `${"fault".padEnd(TITLE_WIDTH)}${"expected".padEnd(EXPECTED_WIDTH)}${spaced(COLUMNS.map(({ client }) => (client === "stays" ? "s" : "l")))}`,
   ];
 }
 
