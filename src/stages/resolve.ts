@@ -122,7 +122,8 @@ const wrongOperation = ({ alias, operation }: Route): Failure =>
 
 export const modelNotFound = (alias: string): Failure => ({
   type: "caller_model_not_found",
-  message: `The model \`${alias}\` does not exist.`,
+  // Somebody may have put a key there.
+  message: `The model \`${maskCredentials(alias)}\` does not exist.`,
   param: "model",
   code: "model_not_found",
 });
