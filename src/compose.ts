@@ -2,17 +2,16 @@ import type { Hono } from "hono";
 import { bindEnvironment } from "./config/bind.ts";
 import { type Environment, parseEnvironment } from "./config/environment.ts";
 import { holdConfig, type OverlayArchive } from "./config/hold.ts";
-import { type LeftOut, leftOut } from "./config/left-out.ts";
+import { leftOut } from "./config/left-out.ts";
 import { readOverlay } from "./config/overlay.ts";
 import { resolve } from "./config/resolve.ts";
 import type { TenantAdministration } from "./core/admin.ts";
-import { breakerRules, CLOSED_BREAKER, targetsByBreaker } from "./core/breaker.ts";
+import { breakerRules, targetsByBreaker } from "./core/breaker.ts";
 import type { BaseConfig } from "./core/config.ts";
 import type { KeySnapshot } from "./core/identity.ts";
 import type { Clock, EventQueue, Transport } from "./core/ports.ts";
 import { createApp } from "./http/app.ts";
 import type { AdminDependencies } from "./http/routes/admin.ts";
-import type { OperationsDependencies } from "./http/routes/operations.ts";
 import { unconfigured } from "./http/unconfigured.ts";
 import { constantTimeEqual, hmacBase64Url, hmacKeyOf } from "./lib/hash.ts";
 import { policies } from "./policies/registry.ts";
@@ -54,6 +53,7 @@ import { UpstashLedger } from "./stores/upstash/ledger.ts";
 import { Link } from "./stores/upstash/link.ts";
 import { readLoads } from "./stores/upstash/loads.ts";
 import { UpstashMoney } from "./stores/upstash/money.ts";
+import { namedBreakers } from "./stores/upstash/named-breakers.ts";
 import { UpstashOrigins } from "./stores/upstash/origins.ts";
 import { UpstashOverlay } from "./stores/upstash/overlay.ts";
 import { bugLine, leftOutLine, logLine } from "./telemetry/log-line.ts";
@@ -104,7 +104,7 @@ function compose(env: WorkerEnvironment, base: BaseConfig): Pick<Hono, "fetch"> 
     gateway,
     origins: stores.origins,
     admin: composeAdmin(environment, bound, stores, gateway),
-    operations: composeOperations(environment, left, stores, gateway),
+    operations: { ...composeOperations(environment, stores, gateway), leftOut: left },
   });
 }
 
@@ -221,11 +221,7 @@ function composeAdmin(environment: Environment, base: BaseConfig, stores: Stores
       defaultTier: base.defaultTier,
       aliases: new Set(Object.keys(gateway.config().routes)),
     }),
-    async breakers() {
-      const names = [...targetsByBreaker(base).keys()];
-      const states = await readBreakers(link, names);
-      return states && new Map(names.map((name, index) => [name, states[index] ?? CLOSED_BREAKER]));
-    },
+    breakers: () => namedBreakers(link, [...targetsByBreaker(base).keys()]),
     misfits: (overlay) => resolve(base, overlay).ignored,
     keys: new NeonKeyAdministration(admin),
     announcer: stores.keys,
@@ -239,17 +235,11 @@ function composeAdmin(environment: Environment, base: BaseConfig, stores: Stores
   };
 }
 
-function composeOperations(
-  environment: Environment,
-  left: LeftOut,
-  stores: Stores,
-  gateway: LevelView,
-): OperationsDependencies {
+function composeOperations(environment: Environment, stores: Stores, gateway: LevelView) {
   const { metricsToken, adminKey } = environment;
   return {
     version: VERSION,
     tokens: metricsToken === undefined ? [adminKey] : [metricsToken, adminKey],
-    leftOut: left,
     async probe() {
       const startedAt = clock.now();
       const [redis, postgres] = await Promise.all([pingRedis(stores.link), pingNeon(stores.app)]);
