@@ -7,6 +7,8 @@ export interface LeftOut {
   readonly backends: ReadonlyMap<string, readonly string[]>;
   /** Routes whose every target and fallback is among them. */
   readonly routes: readonly string[];
+  /** Whether that is every route. */
+  readonly servesNothing: boolean;
   /** The same in a line each; none where nothing is left out. */
   readonly lines: readonly string[];
 }
@@ -15,12 +17,13 @@ export function leftOut(
   base: Pick<BaseConfig, "routes">,
   { availableBackends, absentBackends }: Pick<Environment, "availableBackends" | "absentBackends">,
 ): LeftOut {
-  const routes = Object.values(base.routes).flatMap(({ alias, targets, fallbacks }) =>
+  const all = Object.values(base.routes);
+  const routes = all.flatMap(({ alias, targets, fallbacks }) =>
     [...targets, ...fallbacks].some(({ backend }) => availableBackends.has(backend)) ? [] : [alias],
   );
   const lines = [
     ...[...absentBackends].map(([name, lacking]) => `the backend ${name} is left out: ${lacking.join(", ")} not set`),
     ...routes.map((alias) => `the route ${alias} has no backend`),
   ];
-  return { backends: absentBackends, routes, lines };
+  return { backends: absentBackends, routes, servesNothing: routes.length === all.length, lines };
 }

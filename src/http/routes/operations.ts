@@ -15,7 +15,7 @@ export interface OperationsDependencies {
   readonly tokens: readonly string[];
   readonly version: string;
   /** What the environment leaves out of the configuration. */
-  readonly leftOut: { readonly routes: readonly string[]; readonly lines: readonly string[] };
+  readonly leftOut: { readonly servesNothing: boolean; readonly lines: readonly string[] };
   probe(): Promise<readonly DependencyHealth[]>;
   /** Prometheus text, or undefined where the counters' store is away. */
   metrics(): Promise<string | undefined>;
@@ -30,9 +30,9 @@ export function operations(app: Hono, dependencies: OperationsDependencies): voi
   app.get("/readyz", async (context) => {
     if (!mayLook(context.req.header("authorization"), dependencies.tokens)) return context.json(CLOSED, 401);
     const probed = await dependencies.probe();
-    const { routes, lines } = dependencies.leftOut;
-    // A backend may be left out on purpose; a route that nobody can answer is none.
-    const ready = routes.length === 0 && probed.every(({ healthy }) => healthy);
+    const { servesNothing, lines } = dependencies.leftOut;
+    // A backend may be left out on purpose, and a route with it: a GPU at home alone serves its own. Only who can serve nothing is unwell for it.
+    const ready = !servesNothing && probed.every(({ healthy }) => healthy);
     return context.json(
       { status: ready ? "ready" : "unwell", dependencies: probed, warnings: lines },
       ready ? 200 : 503,

@@ -12,6 +12,7 @@ const of = (available: readonly string[], absent: Readonly<Record<string, readon
 test("what the environment leaves out is named with what it lacks, and so is a route that has nobody left", () => {
   expect(of(["claude"], { home: ["VLLM_BASE_URL"], openai: ["OPENAI_API_KEY", "X"] })).toMatchObject({
     routes: [],
+    servesNothing: false,
     lines: [
       "the backend home is left out: VLLM_BASE_URL not set",
       "the backend openai is left out: OPENAI_API_KEY, X not set",
@@ -21,8 +22,8 @@ test("what the environment leaves out is named with what it lacks, and so is a r
   expect(of(["home", "openai", "claude"], {}).lines).toEqual([]);
 });
 
-// planted: routes without a backend passed over by `ready`; warnings left out of the reply
-test("/readyz warns of backends that are left out, and is unwell where a route has none", async () => {
+// planted: one route without a backend is unwell; that there is none passed over; warnings left out of the reply
+test("/readyz warns of backends and routes that are left out, and is unwell where no route has a backend", async () => {
   const answer = async (left: ReturnType<typeof of>) => {
     const app = new Hono();
     operations(app, {
@@ -39,6 +40,7 @@ test("/readyz warns of backends that are left out, and is unwell where a route h
     200,
     { status: "ready", warnings: ["the backend openai is left out: OPENAI_API_KEY not set"] },
   ]);
+  expect(await answer({ ...of([], {}), servesNothing: false })).toMatchObject([200, { status: "ready" }]);
   expect(await answer(of([], {}))).toMatchObject([
     503,
     { status: "unwell", warnings: ["the route chat has no backend"] },
