@@ -10,6 +10,7 @@ import type { Trigger } from "../core/triggers.ts";
 import type { Usage } from "../core/usage.ts";
 import type { AttemptKind, AttemptRecord } from "../core/wide-event.ts";
 import type { Wire } from "../core/wire.ts";
+import { isMachineDown } from "./evidence.ts";
 import type { Gateway } from "./gateway.ts";
 
 /** One attempt as `plan` ordered it. */
@@ -105,9 +106,7 @@ export class RunningAttempt {
     this.#closed = true;
     this.#forget();
     const { backend, model, wire, price, kind } = this.planned;
-    if (this.#seat) this.#seat.release(outcome === "completed" ? "served" : isEvidence(failure) ? "failed" : "stopped");
-    else if (failure && backend.health && isEvidence(failure)) this.#suspect(backend.name);
-    this.exchange.notes.attempts.push({
+    const record: AttemptRecord = {
       ordinal: this.#ordinal,
       ...(kind && { kind }),
       backend: backend.name,
@@ -122,7 +121,11 @@ export class RunningAttempt {
       ...(used && { usage: used.usage }),
       estimated: used?.estimated ?? false,
       costNanoUsd: used ? costNanoUsd(price, used.usage) : 0,
-    });
+    };
+    this.exchange.notes.attempts.push(record);
+    const isDown = isMachineDown(record, backend, this.exchange.route);
+    if (this.#seat) this.#seat.release(outcome === "completed" ? "served" : isDown ? "failed" : "stopped");
+    else if (backend.health && isDown) this.#suspect(backend.name);
   }
 
   #suspect(backend: string): void {
@@ -144,13 +147,6 @@ export class RunningAttempt {
     this.close("failed", used, failure);
     return fail(failure);
   }
-}
-
-/** What may mean that the whole machine is down, and not only that this request met with trouble. */
-function isEvidence(failure: Failure | undefined): boolean {
-  return (
-    failure?.type === "backend_unavailable" || failure?.type === "backend_timeout" || failure?.type === "backend_cut"
-  );
 }
 
 export const CANCELLED: Failure = { type: "caller_cancelled", message: "The client closed the request." };

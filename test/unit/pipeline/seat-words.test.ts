@@ -1,0 +1,72 @@
+import { describe, expect, it } from "vitest";
+import type { Config, Route, SeatsConfig } from "../../../src/core/config.ts";
+import type { SeatReply } from "../../../src/core/ports.ts";
+import type { Gateway } from "../../../src/stages/gateway.ts";
+import { answers, ask, configOf, dawdles, hangs, refuses, waited } from "../../support/chain.ts";
+import { NOW } from "../../support/pipeline.ts";
+
+/** What a desk hears of the attempts that sat, and what its wait leaves of their deadlines. */
+
+const RULES: SeatsConfig = {
+  count: 2,
+  queue: 10,
+  maxWaitMs: 20_000,
+  spill: { afterMs: 20_000 },
+  lowerShare: 0.1,
+  tellFromMs: 60_000,
+  coldAfterMs: 60_000,
+};
+
+function seated(routes: string, more: Partial<Route> = {}): Config {
+  const config = configOf(routes);
+  const { a } = config.backends;
+  const { chat } = config.routes;
+  if (!a || !chat) throw new Error("not the config that was meant");
+  return {
+    ...config,
+    backends: { ...config.backends, a: { ...a, seats: RULES } },
+    routes: { chat: { ...chat, ...more } },
+  };
+}
+
+/** Replies after `waitsMs`; `words` are what it hears of the seat. */
+function desk(kind: SeatReply["kind"], waitsMs = 0, onGiven: () => void = () => undefined) {
+  const words: string[] = [];
+  const seat = { answered: () => words.push("answered"), release: (how: string) => words.push(how) };
+  const seats: NonNullable<Gateway["seats"]> = {
+    take: () => ({
+      outcome: waited(waitsMs).then((): SeatReply => {
+        if (kind === "unavailable") return { kind, detail: "connect" };
+        if (kind === "left") return { kind };
+        return {
+          kind: "seated",
+          get seat() {
+            onGiven();
+            return seat;
+          },
+        };
+      }),
+      leave: () => undefined,
+    }),
+  };
+  return { words, seats };
+}
+
+const ALONE = "\n  chat: {targets: [{backend: a, model: small}], fallbacks: [{backend: b, model: large}]}";
+
+describe("the word that a desk hears of an attempt", () => {
+  // planted: every timeout is the machine's; none is
+  it("is no failure where a route's haste ended it", async () => {
+    for (const [behaviour, delayBudgetMs, word] of [
+      [dawdles, 60, "stopped"],
+      [hangs, 60, "stopped"],
+      [dawdles, 10_000, "failed"],
+      [hangs, 10_000, "failed"],
+      [refuses, 60, "failed"],
+    ] as const) {
+      const { words, seats } = desk("seated");
+      const { event } = await ask(seated(ALONE, { delayBudgetMs }), { a: behaviour, b: answers("b") }, {}, { seats });
+      expect([event.attempts[0]?.outcome, words]).toEqual(["failed", [word]]);
+    }
+  });
+});
