@@ -70,3 +70,16 @@ describe("the word that a desk hears of an attempt", () => {
     }
   });
 });
+
+describe("what a wait for a seat has taken", () => {
+  // planted: the deadlines of before the wait, one by one in each of the three
+  it.each(["seated", "unavailable", "left"] as const)("is gone from the deadlines, if it was %s", async (kind) => {
+    const config = seated(ALONE, { delayBudgetMs: 1_000, deadlines: { connectMs: 900, firstTokenMs: 900 } });
+    const { seats } = desk(kind, 700);
+    const { event, asked } = await ask(config, { a: hangs, b: answers("b") }, {}, { seats });
+    const [first] = event.attempts;
+    expect([asked[0], first?.outcome, first?.detail]).toEqual(["a", "failed", "headers"]);
+    // 300 ms are left, where its own deadline would have been 900.
+    expect(first?.durationMs).toBeLessThan(700);
+  });
+});
