@@ -1,10 +1,11 @@
 import { type Answer, isText } from "../core/answer.ts";
 import type { Admitted, LiveAnswer } from "../core/exchange.ts";
-import type { Failure } from "../core/failure.ts";
+import { type Failure, INTERNAL } from "../core/failure.ts";
 import type { Json } from "../core/json.ts";
 import { refusedMediaUrl } from "../core/media-urls.ts";
+import type { Seat } from "../core/ports.ts";
 import { fail, ok, type Result } from "../core/result.ts";
-import type { AttemptRequest, FailedResponse } from "../core/wire.ts";
+import type { AttemptRequest, FailedResponse, WireRequest } from "../core/wire.ts";
 import { retryAfterMsOf } from "../lib/backoff.ts";
 import { toBase64 } from "../lib/hash.ts";
 import { readTextUpTo } from "../lib/read.ts";
@@ -64,32 +65,51 @@ export async function attempt(
     seat?.release("stopped");
     return fail(CANCELLED);
   }
-  const { deadlines } = seated;
-  const running = new RunningAttempt(seated, exchange, gateway, seat);
-  const call = {
-    backend,
-    request: encoded.value,
-    requestId: exchange.requestId,
-    traceparent: formatTraceparent(exchange.trace),
-    stream,
-  };
+  return send(seated, seat, encoded.value, stream, exchange, gateway);
+}
+
+/** The attempt behind its wait. A bug leaves a record, gives the seat back and stops the backend like any other end, and is thrown on. */
+async function send(
+  planned: PlannedAttempt,
+  seat: Seat | undefined,
+  request: WireRequest,
+  stream: boolean,
+  exchange: Admitted,
+  gateway: Gateway,
+): Promise<Result<LiveAnswer>> {
+  const { backend, deadlines } = planned;
+  let running: RunningAttempt | undefined;
   let late = false;
-  const inTime = exchange.alarm.after(stream ? deadlines.connectMs : deadlines.totalMs, () => {
-    late = true;
-    running.stop();
-  });
-  planned.onSent?.();
+  let inTime = (): void => undefined;
   try {
-    const sent = await gateway.transport.send(call, running.signal);
-    if (!sent.ok) return running.failed(late ? timedOut("headers") : sent.failure);
+    const begun = new RunningAttempt(planned, exchange, gateway, seat);
+    running = begun;
+    const call = {
+      backend,
+      request,
+      requestId: exchange.requestId,
+      traceparent: formatTraceparent(exchange.trace),
+      stream,
+    };
+    inTime = exchange.alarm.after(stream ? deadlines.connectMs : deadlines.totalMs, () => {
+      late = true;
+      begun.stop();
+    });
+    planned.onSent?.();
+    const sent = await gateway.transport.send(call, begun.signal);
+    if (!sent.ok) return begun.failed(late ? timedOut("headers") : sent.failure);
     const response = sent.value;
     const type = response.headers.get("content-type") ?? "";
-    if (!response.ok || response.status === 204) return running.failed(await failureOf(response, running));
+    if (!response.ok || response.status === 204) return begun.failed(await failureOf(response, begun));
     if (stream && type.includes("text/event-stream")) {
       inTime();
-      return await BackendStream.open(running, response);
+      return await BackendStream.open(begun, response);
     }
-    return await whole(running, response, type, () => late, stream);
+    return await whole(begun, response, type, () => late, stream);
+  } catch (bug) {
+    if (running) running.failed(INTERNAL);
+    else seat?.release("stopped");
+    throw bug;
   } finally {
     inTime();
   }

@@ -83,3 +83,44 @@ describe("what a wait for a seat has taken", () => {
     expect(first?.durationMs).toBeLessThan(700);
   });
 });
+
+describe("a bug in an attempt", () => {
+  const plain = seated(ALONE);
+
+  // planted: no catch at all
+  it("leaves a record, gives the seat back and stops the backend, before it is sent and behind that", async () => {
+    const early = desk("seated");
+    const broken = await ask(
+      plain,
+      {
+        a: () => {
+          throw new Error("a bug");
+        },
+      },
+      {},
+      { seats: early.seats },
+    );
+    expect([broken.status, broken.bugs.length, early.words, broken.stopped]).toEqual([500, 1, ["stopped"], ["a"]]);
+    expect(broken.event.attempts).toMatchObject([
+      { outcome: "failed", failure: "gateway_internal", backend: "a", costNanoUsd: 0 },
+    ]);
+    expect(broken.settlements[0]?.breakers).toEqual([]);
+  });
+
+  // planted: only what stands behind the first clock reading is caught
+  it("gives the seat back that was just given", async () => {
+    let armed = false;
+    const given = desk("seated", 0, () => {
+      armed = true;
+    });
+    const clock = {
+      now: () => {
+        if (!armed) return NOW;
+        armed = false;
+        throw new Error("a bug");
+      },
+    };
+    const { status, asked, bugs } = await ask(plain, {}, {}, { seats: given.seats, clock });
+    expect([status, asked, bugs.length, given.words]).toEqual([500, [], 1, ["stopped"]]);
+  });
+});
