@@ -137,6 +137,7 @@ const ROWS: readonly Row[] = [
     stays: { streamed: [ANSWER], collected: [ANSWER], whole: [FALLBACK] },
     except: [
       { where: { format: "anthropic-messages", cache: "off", stream: true }, stays: [told("backend_protocol")] },
+      { where: { format: "anthropic-messages", cache: "off", stream: false }, stays: [failed("backend_protocol")] },
       { where: { format: "openai-responses", cache: "off", stream: true }, stays: [told("backend_protocol")] },
     ],
   },

@@ -16,6 +16,7 @@ import { BackendStream } from "./backend-stream.ts";
 import type { Gateway } from "./gateway.ts";
 import { ownMembersOf, quirksOf } from "./own-members.ts";
 import { asAsked } from "./ranks.ts";
+import { isFollowed, type Patience, patienceForWhole } from "./relief.ts";
 import { CANCELLED, cut, type PlannedAttempt, protocol, RunningAttempt, timedOut } from "./running-attempt.ts";
 import { sit } from "./seat.ts";
 import { isStreamed } from "./streamed.ts";
@@ -36,7 +37,7 @@ export async function attempt(
   const { backend, wire } = planned;
   const { collectJson } = backend;
   const { totalMs } = planned.deadlines;
-  const stream = isStreamed({ streams: wire.streams, collectJson, totalMs }, exchange);
+  const stream = isStreamed({ streams: wire.streams, collectJson, totalMs, isFollowed: isFollowed(planned) }, exchange);
   const passing = wire.name === exchange.wire.name ? exchange.body : undefined;
   const refused = refusedMediaUrl(exchange.draft, backend.imageUrls, passing);
   if (refused) return fail(refused);
@@ -78,6 +79,7 @@ async function send(
   gateway: Gateway,
 ): Promise<Result<LiveAnswer>> {
   const { backend, deadlines } = planned;
+  const { ms, shared }: Patience = stream ? { ms: deadlines.connectMs } : patienceForWhole(planned, exchange.draft);
   let running: RunningAttempt | undefined;
   let late = false;
   let inTime = (): void => undefined;
@@ -91,13 +93,13 @@ async function send(
       traceparent: formatTraceparent(exchange.trace),
       stream,
     };
-    inTime = exchange.alarm.after(stream ? deadlines.connectMs : deadlines.totalMs, () => {
+    inTime = exchange.alarm.after(ms, () => {
       late = true;
       begun.stop();
     });
     planned.onSent?.();
     const sent = await gateway.transport.send(call, begun.signal);
-    if (!sent.ok) return begun.failed(late ? timedOut("headers") : sent.failure);
+    if (!sent.ok) return begun.failed(late ? timedOut(shared ?? "headers") : sent.failure);
     const response = sent.value;
     const type = response.headers.get("content-type") ?? "";
     if (!response.ok || response.status === 204) return begun.failed(await failureOf(response, begun));
@@ -105,7 +107,7 @@ async function send(
       inTime();
       return await BackendStream.open(begun, response);
     }
-    return await whole(begun, response, type, () => late, stream);
+    return await whole(begun, response, type, () => (late ? timedOut(shared ?? "total") : undefined), stream);
   } catch (bug) {
     if (running) running.failed(INTERNAL);
     else seat?.release("stopped");
@@ -119,24 +121,27 @@ async function whole(
   running: RunningAttempt,
   response: Response,
   contentType: string,
-  isLate: () => boolean,
+  lateness: () => Failure | undefined,
   streamWanted: boolean,
 ): Promise<Result<LiveAnswer>> {
   const { wire } = running.planned;
   const { inputTokens, draft } = running.exchange;
   const read = await readTextUpTo(response, ANSWER_MAX_BYTES);
-  /** A part of an answer was made, and is owed for, though nobody can use it. */
+  /**
+   * A part of an answer was made, and is owed for, though nobody can use it. Not where a stream was asked for and another step follows: what is left before
+   * its first token has nothing reserved.
+   */
   const partly = () => {
-    if (draft.operation === "tokenize") return undefined;
-    // As a stream before its first token: what comes behind may cost all that was reserved.
-    if (streamWanted && running.planned.hasNext?.("error") === true) return undefined;
+    if (draft.operation === "tokenize" || (streamWanted && isFollowed(running.planned))) return undefined;
     const outputTokens = Math.min(Math.ceil(read.bytes / 4), running.mostOutputTokens);
     return { usage: { inputTokens, outputTokens }, estimated: true };
   };
   if (!read.ok) {
-    const failure: Failure = isLate()
-      ? timedOut("total")
-      : { type: "backend_cut", message: "The backend's answer broke off.", detail: read.problem };
+    const failure = lateness() ?? {
+      type: "backend_cut",
+      message: "The backend's answer broke off.",
+      detail: read.problem,
+    };
     return running.failed(failure, contentType.includes("json") ? partly() : undefined);
   }
   if (!contentType.includes("json")) {

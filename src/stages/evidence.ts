@@ -12,9 +12,17 @@ type Ended = Pick<AttemptRecord, "failure" | "detail" | "durationMs">;
  * are shared by all routes, and one route's haste says nothing of a backend that is slow and well.
  */
 export function wasHurried({ detail, durationMs }: Ended, backend: Backend, route: Route): boolean {
-  if (detail !== "headers" && detail !== "first_token") return false;
-  const { connectMs, firstTokenMs } = { ...backend.deadlines, ...route.deadlines };
-  return durationMs < FAIR_SHARE * (detail === "headers" ? Math.min(connectMs, firstTokenMs) : firstTokenMs);
+  const { connectMs, firstTokenMs, totalMs } = { ...backend.deadlines, ...route.deadlines };
+  switch (detail) {
+    case "headers":
+      return durationMs < FAIR_SHARE * Math.min(connectMs, firstTokenMs);
+    case "first_token":
+      return durationMs < FAIR_SHARE * firstTokenMs;
+    case "share":
+      return durationMs < FAIR_SHARE * totalMs;
+    default:
+      return false;
+  }
 }
 
 /** What may mean that the whole machine is down, and not only that this request met with trouble. */

@@ -31,6 +31,8 @@ export interface PlannedAttempt {
   readonly ownMembers?: Readonly<Record<string, Json>>;
   /** Whether a step behind it stands in where this backend fails so. */
   readonly hasNext?: (trigger: Trigger) => boolean;
+  /** Whether another attempt may be made behind this one. */
+  readonly mayFollow?: boolean;
   /** What is left of the delay budget; absent where none counts. */
   readonly delayLeftMs?: number;
 }
@@ -157,7 +159,7 @@ export const protocol = (detail: string): Failure => ({
   detail,
 });
 
-export const timedOut = (phase: "headers" | "first_token" | "silence" | "total"): Failure => ({
+export const timedOut = (phase: "headers" | "first_token" | "silence" | "share" | "total"): Failure => ({
   type: "backend_timeout",
   message: phase === "silence" ? "The backend fell silent." : "The backend did not answer in time.",
   detail: phase,
