@@ -220,6 +220,32 @@ const CHECKS: Record<string, () => Promise<void>> = {
     expect(anthropic).not.toMatch(/"output_tokens":[1-9]/);
     expect(JSON.parse((await ask("zero-usage", "json")).body.toString()).usage.completion_tokens).toBe(0);
   },
+  "unknown-model": async () => {
+    const vllm = await ask("unknown-model");
+    expect(vllm.status).toBe(404);
+    expect(JSON.parse(vllm.body.toString()).error).toMatchObject({
+      message: "The model `simulated-small` does not exist.",
+      type: "NotFoundError",
+      param: "model",
+      code: 404,
+    });
+    const anthropic = await ask("unknown-model", "anthropic");
+    expect(JSON.parse(anthropic.body.toString()).error).toEqual({
+      type: "not_found_error",
+      message: "model: simulated-small",
+    });
+  },
+  "no-upstream": async () => {
+    const page = await ask("no-upstream");
+    expect([page.status, page.headers.get("content-type"), page.headers.has("retry-after")]).toEqual([
+      503,
+      "text/html",
+      false,
+    ]);
+    expect(page.body.toString()).toContain("<!DOCTYPE html>");
+    expect((await ask("no-upstream,as=text")).body.toString()).toBe("no healthy upstream");
+    expect(await ask("no-upstream,as=empty")).toMatchObject({ status: 503, body: Buffer.from("") });
+  },
   "queue-full": async () => expect(await ask("queue-full")).toMatchObject({ status: 503 }),
   "context-length": async () => {
     const answer = await ask("context-length,tokens=40000");
