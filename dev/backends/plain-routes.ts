@@ -52,8 +52,7 @@ function tokenize(bodyText: string, { options }: BackendState): Script {
       message: "[{'type': 'json_invalid', 'loc': ('body',), 'msg': 'JSON decode error'}]",
     });
   const maxModelLength = findModel(String(json.model ?? "simulated-small"), options.alsoServe)?.maxModelLength;
-  if (maxModelLength === undefined)
-    return errorScript("openai", unknownModel("openai", String(json.model)));
+  if (maxModelLength === undefined) return errorScript("openai", unknownModel("openai", String(json.model)));
   if (typeof json.prompt === "string") {
     const strings = splitIntoTokens(json.prompt);
     return jsonScript(200, {

@@ -110,6 +110,14 @@ const CHECKS: Record<string, () => Promise<void>> = {
     const json = await ask("malformed-frame", "json");
     expect(() => JSON.parse(json.body.toString("utf8"))).toThrow();
   },
+  "page-in-stream": async () => {
+    for (const way of ["stream", "anthropic"] as const) {
+      const { body, isWhole } = await ask("page-in-stream,after=2", way);
+      expect([isWhole, body.toString().endsWith("</body></html>\n\n\n")]).toEqual([true, true]);
+      expect(body.toString()).not.toMatch(/DONE|message_stop/);
+    }
+    expect(JSON.parse((await ask("page-in-stream", "json")).body.toString())).toHaveProperty("choices");
+  },
   "giant-frame": async () => {
     const answer = await ask("giant-frame,bytes=200000,after=2");
     const sizes = answer.body
@@ -287,6 +295,7 @@ const CHECKS: Record<string, () => Promise<void>> = {
   "sse-dialect": async () => {
     expect((await ask("sse-dialect")).body.toString()).toContain("\r\n\r\ndata: [DONE]\r\n\r\n");
     expect((await ask("sse-dialect,style=bom")).body.subarray(0, 3)).toEqual(Buffer.from([0xef, 0xbb, 0xbf]));
+    expect((await ask("sse-dialect,style=page")).body.toString()).toContain("</html>\ndata: [DONE]\n\n");
     expect((await ask("sse-dialect,style=no-space")).body.toString()).toContain("data:[DONE]");
   },
 };
