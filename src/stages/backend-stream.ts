@@ -5,8 +5,10 @@ import type { Failure } from "../core/failure.ts";
 import { ok, type Result } from "../core/result.ts";
 import type { FrameReader, Wire } from "../core/wire.ts";
 import { Meter } from "./meter.ts";
-import { CANCELLED, cut, type RunningAttempt, timedOut } from "./running-attempt.ts";
+import { CANCELLED, cut, protocol, type RunningAttempt, timedOut } from "./running-attempt.ts";
 
+/** What comes before the first token is held: roles, pings, a prefill's progress. More than this is no beginning of an answer. */
+const HELD_MAX_BYTES = 1_048_576;
 /** Once every choice has finished, usage and the closing frame may take this long; then the stream counts as complete without. */
 const AFTER_FINISH_MS = 5_000;
 /** Behind the closing frame the connection may take this long to end; then it is closed. */
@@ -68,6 +70,7 @@ export class BackendStream implements StreamingAnswer {
 
   /** What has been read and not been handed on: all that came up to the first token. */
   #held: Step[] = [];
+  #heldBytes = 0;
 
   /** The stream was over before its first token: the backend is stopped, whatever it still sends. */
   #unopened(step: Step | undefined): Result<never> {
@@ -107,6 +110,11 @@ export class BackendStream implements StreamingAnswer {
       }
       if (chunk === undefined) return this.#broken("end_of_stream");
       const frames = this.#take(this.#frames.push(chunk));
+      if (!this.#meter.started) {
+        this.#heldBytes += chunk.length;
+        if (this.#heldBytes > HELD_MAX_BYTES)
+          return { kind: "failure", failure: protocol("too_much_before_first_token") };
+      }
       if (frames.length > 0) return { kind: "frames", frames };
       if (this.#pending) {
         const step = this.#pending;
