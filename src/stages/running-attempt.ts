@@ -146,12 +146,24 @@ export class RunningAttempt {
       this.close("cancelled", used);
       return fail(CANCELLED);
     }
-    this.close("failed", used, failure);
+    this.close(outcomeOf(failure), used, failure);
     return fail(failure);
   }
 }
 
 export const CANCELLED: Failure = { type: "caller_cancelled", message: "The client closed the request." };
+
+/** The answer was there, and its time is over: nobody came for it. */
+export const UNREAD: Failure = {
+  type: "caller_cancelled",
+  message: "The answer was not read in time.",
+  detail: "unread",
+};
+
+/** How an attempt ended that this befell. */
+export function outcomeOf({ type }: Failure): AttemptRecord["outcome"] {
+  return type === "caller_cancelled" ? "cancelled" : "failed";
+}
 
 export const protocol = (detail: string): Failure => ({
   type: "backend_protocol",
