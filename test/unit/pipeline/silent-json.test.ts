@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Config, Route } from "../../../src/core/config.ts";
 import { ok } from "../../../src/core/result.ts";
-import { answers, ask, type Behaviour, breaksOff, configOf, hangs } from "../../support/chain.ts";
+import { answers, ask, type Behaviour, breaksOff, configOf, hangs, waited } from "../../support/chain.ts";
 
 /** A backend that keeps silent, and a caller who wants JSON: whoever may answer in its place is asked in time. */
 
@@ -110,8 +110,7 @@ describe("JSON that is asked for as JSON", () => {
   // planted: bounded by the delay budget though nobody follows
   it("has all of its own time where nobody follows", async () => {
     const slow: Behaviour = async (signal, call) => {
-      await new Promise((done) => setTimeout(done, 450));
-      return wholeJson(signal, call);
+      return (await waited(450, signal)) ? wholeJson(signal, call) : hangs(signal, call);
     };
     const quick = (config: Config): Config => {
       const { chat: route } = config.routes;

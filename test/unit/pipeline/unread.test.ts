@@ -36,7 +36,7 @@ function config(): Config {
 }
 
 /** A stream of a token for each pull, at once or one in 20 ms; what the desk heard of it, and a reader. */
-async function stream(everyMs: number) {
+async function stream(everyMs: number, isDeaf = false) {
   const words: string[] = [];
   const startedAt = Date.now();
   const hurried = config();
@@ -48,9 +48,11 @@ async function stream(everyMs: number) {
         new ReadableStream<Uint8Array>(
           {
             start(controller) {
-              signal.addEventListener("abort", () => controller.error(new Error("stopped")));
+              if (!isDeaf) signal.addEventListener("abort", () => controller.error(new Error("stopped")));
             },
             async pull(controller) {
+              // It says nothing more, and does not hear that it is to stop.
+              if (isDeaf && Date.now() - startedAt > 50) await new Promise(() => undefined);
               if (everyMs > 0) await new Promise((done) => setTimeout(done, everyMs));
               if (!signal.aborted) controller.enqueue(said("word "));
             },
@@ -119,4 +121,14 @@ it("a backend that is read all the while, and does not finish, fails", async () 
     ["failed"],
     true,
   ]);
+});
+
+// planted: whoever waits in vain called one who does not read
+it("a backend that does not even hear that it is to stop fails while somebody waits for it", async () => {
+  const { playing, words, rest } = await stream(20, true);
+  void rest();
+  await playing.settled();
+  const [settled] = playing.settlements;
+  expect(settled?.event).toMatchObject({ outcome: "failed", failure: "backend_timeout" });
+  expect([settled?.breakers.map(({ healthy }) => healthy), words]).toEqual([[false], ["failed"]]);
 });
