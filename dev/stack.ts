@@ -44,7 +44,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const ports = Array.from({ length: gateways }, (_, index) => (port === 0 ? 0 : port + index));
   const externals = readExternals(surroundings);
   const configFile = options.configFile === undefined ? defaultConfigFile() : resolve(options.configFile);
-  const config = compileFile(configFile, options.onNotice);
+  const config = compileFile(configFile);
   const folder = options.dataDir ?? join(projectRoot, ".dev");
   // A stack of the same folder is most likely what holds the port.
   requireNoStack(folder);

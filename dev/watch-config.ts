@@ -11,7 +11,7 @@ export function watchConfig(file: string, notice: (line: string) => void): () =>
   // By polling: editors replace files, and a watch on the file itself would stay with the old one.
   watchFile(file, { interval: POLL_MS }, () => {
     try {
-      writeBase(compileFile(file, notice), generatedBase);
+      writeBase(compileFile(file), generatedBase);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       notice(error.message);
