@@ -34,6 +34,7 @@ function desk(kind: SeatReply["kind"], waitsMs = 0, onGiven: () => void = () => 
   const words: string[] = [];
   const seat = { answered: () => words.push("answered"), release: (how: string) => words.push(how) };
   const seats: NonNullable<Gateway["seats"]> = {
+    suspect: async () => undefined,
     take: () => ({
       outcome: waited(waitsMs).then((): SeatReply => {
         if (kind === "unavailable") return { kind, detail: "connect" };

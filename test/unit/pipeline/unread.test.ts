@@ -65,6 +65,7 @@ async function stream(everyMs: number, isDeaf = false) {
       config: () => hurried,
       clock: { now: () => NOW + Date.now() - startedAt },
       seats: {
+        suspect: async () => undefined,
         take: () => ({ outcome: Promise.resolve<SeatReply>({ kind: "seated", seat }), leave: () => undefined }),
       },
     },
