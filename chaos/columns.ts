@@ -21,6 +21,9 @@ const NATIVE: Readonly<Record<AnyFormat, string>> = {
   "openai-completions": "cloud",
 };
 
+/** Backends that stream for callers of JSON too. */
+const COLLECTED: ReadonlySet<string> = new Set(["home", "claude"]);
+
 export const nameOf = ({ format, stream, cache, client }: Column): string =>
   `${format}, ${stream ? "streamed" : "JSON"}, cache ${cache}, client ${client}`;
 
@@ -30,7 +33,7 @@ export const operationOf = (format: AnyFormat): "chat" | "complete" =>
 /** A row's field in a column: a cell to run, or why there is none. */
 export function cellOf(fault: Fault, column: Column, run: string, number: number): Cell | Gap {
   const first = fault.first ?? (column.cache === "on" ? "home" : NATIVE[column.format]);
-  const mode: Mode = column.stream ? "streamed" : first === "home" ? "collected" : "whole";
+  const mode: Mode = column.stream ? "streamed" : COLLECTED.has(first) ? "collected" : "whole";
   const fits = ({ where }: { readonly where: Gap["where"] }) =>
     Object.entries(where).every(([name, value]) => ({ ...column, mode })[name as keyof Gap["where"]] === value);
   const gap = fault.gaps?.find(fits);

@@ -46,7 +46,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const ports = Array.from({ length: gateways }, (_, index) => (port === 0 ? 0 : port + index));
   const externals = readExternals(surroundings);
   const configFile = options.configFile === undefined ? defaultConfigFile() : resolve(options.configFile);
-  const config = compileFile(configFile, options.onNotice);
+  const config = compileFile(configFile);
   const folder = options.dataDir ?? join(projectRoot, ".dev");
   // A stack of the same folder is most likely what holds the port.
   requireNoStack(folder);
@@ -183,7 +183,7 @@ async function prepareDatabase(
 /** Judged as the gateway does it; nothing where it does not start for other reasons, which it says itself. */
 function lackingIn(variables: Readonly<Record<string, string>>, config: BaseConfig): LeftOut {
   const parsed = parseEnvironment(variables, config);
-  return parsed.ok ? leftOut(config, parsed.environment) : { backends: new Map(), routes: [], lines: [] };
+  return parsed.ok ? leftOut(config, parsed.environment) : { backends: new Map(), routes: [], servesNothing: false, lines: [] };
 }
 
 function withOverrides(environments: WorkerEnvironments, options: StackOptions): WorkerEnvironments {

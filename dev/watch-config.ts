@@ -12,7 +12,7 @@ export function watchConfig(file: string, base: string, notice: (line: string) =
   // By polling: editors replace files, and a watch on the file itself would stay with the old one.
   watchFile(file, { interval: POLL_MS }, () => {
     try {
-      writeBase(compileFile(file, notice), base);
+      writeBase(compileFile(file), base);
       if (isWrong) notice("the configuration is right again, and in force");
       isWrong = false;
     } catch (error) {

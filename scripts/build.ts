@@ -68,11 +68,8 @@ const buildsKept = 6;
 const DRAFT_ABANDONED_MS = 3_600_000;
 
 /** Builds what is not built yet. Throws a `ConfigError` for a configuration that cannot be used, an `Error` with wrangler's words for code. */
-export async function buildWorkers(
-  configFile: string = defaultConfigFile(),
-  warn?: (text: string) => void,
-): Promise<Build> {
-  const config = compileFile(configFile, warn);
+export async function buildWorkers(configFile: string = defaultConfigFile()): Promise<Build> {
+  const config = compileFile(configFile);
   const directory = join(outputRoot, "by-input", inputHash(config));
   await ensureBuilt(directory, config);
   // Used just now: not the first to be pruned.
@@ -179,7 +176,7 @@ if (import.meta.main) {
   const usage = "usage: npm run build [-- --config file.yaml]: builds dist/gateway, dist/ledger and dist/seats";
   const { values } = readArguments(usage, { config: { type: "string" } });
   try {
-    const build = await buildWorkers(values.config === undefined ? undefined : resolve(values.config), console.error);
+    const build = await buildWorkers(values.config === undefined ? undefined : resolve(values.config));
     for (const [name, worker] of Object.entries(build.workers)) {
       const target = join(outputRoot, name);
       rmSync(target, { recursive: true, force: true });

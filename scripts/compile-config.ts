@@ -3,8 +3,7 @@
  *
  *     node scripts/ensure.mjs scripts/compile-config.ts [file.yaml] [--out file.json]
  *
- * The file is the argument, else `GATEWAY_CONFIG`, else config/homelab.yaml. A wrong one ends with 1 and a line per problem; what is
- * allowed and seldom meant is a line beginning with `warning:`.
+ * The file is the argument, else `GATEWAY_CONFIG`, else config/homelab.yaml. A wrong one ends with 1 and a line per problem.
  */
 import { globSync, readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
@@ -27,8 +26,8 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-/** Reads and compiles a file. Throws a `ConfigError`. `warn` is told of what is allowed, and seldom meant. */
-export function compileFile(file: string, warn: (text: string) => void = () => undefined): BaseConfig {
+/** Reads and compiles a file. Throws a `ConfigError`. */
+export function compileFile(file: string): BaseConfig {
   const shown = relative(process.cwd(), file);
   let text: string;
   try {
@@ -38,7 +37,6 @@ export function compileFile(file: string, warn: (text: string) => void = () => u
   }
   const compiled = compileConfig(text, shown);
   if (!compiled.ok) throw new ConfigError(compiled.problems.map((problem) => problem.text).join("\n"));
-  for (const { text: warning } of compiled.warnings) warn(`warning: ${warning}`);
   return compiled.config;
 }
 
@@ -82,7 +80,7 @@ if (import.meta.main) {
   const { out } = asked.values;
   try {
     const file = named === undefined ? defaultConfigFile() : resolve(named);
-    const config = compileFile(file, console.error);
+    const config = compileFile(file);
     if (out !== undefined) writeBase(config, resolve(out));
     console.log(summaryOf(file, config));
   } catch (error) {

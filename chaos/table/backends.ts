@@ -117,6 +117,21 @@ const ROWS: readonly Row[] = [
     again: "as said",
   },
   {
+    id: "page",
+    title: "the tunnel's page in the middle",
+    backend: "page-in-stream,after={after}",
+    stays: midStream("backend_cut"),
+    again: "as said",
+    gaps: [NO_FRAMES],
+  },
+  {
+    id: "page-start",
+    title: "the tunnel's page in the place of frames",
+    backend: "page-in-stream,after=0",
+    stays: always(FALLBACK),
+    gaps: [NO_FRAMES],
+  },
+  {
     id: "no-finish",
     title: "[DONE] without a finish",
     backend: "no-finish",
@@ -137,6 +152,7 @@ const ROWS: readonly Row[] = [
     stays: { streamed: [ANSWER], collected: [ANSWER], whole: [FALLBACK] },
     except: [
       { where: { format: "anthropic-messages", cache: "off", stream: true }, stays: [told("backend_protocol")] },
+      { where: { format: "anthropic-messages", cache: "off", stream: false }, stays: [failed("backend_protocol")] },
       { where: { format: "openai-responses", cache: "off", stream: true }, stays: [told("backend_protocol")] },
     ],
   },
@@ -216,7 +232,7 @@ const ROWS: readonly Row[] = [
     stays: always(ANSWER),
     gaps: [NO_TOOLS],
   },
-  ...["crlf", "cr", "bom", "comments", "no-space", "fields"].map(
+  ...["crlf", "cr", "bom", "comments", "no-space", "page", "fields"].map(
     (style): Row => ({
       id: `dialect-${style}`,
       title: `event-stream dialect: ${style}`,

@@ -27,6 +27,10 @@ const INSTEAD: readonly {
   { id: "429-garbage", title: "429, garbage", backend: "rate-limited,retry=garbage", end: "backend_overloaded" },
   { id: "quota", title: "429, quota spent", backend: "quota-exhausted", end: "backend_unavailable" },
   { id: "503", title: "503, queue full", backend: "queue-full", end: "backend_overloaded" },
+  { id: "503-html", title: "503, nobody behind, HTML", backend: "no-upstream", end: "backend_unavailable" },
+  { id: "503-text", title: "503, nobody behind, text", backend: "no-upstream,as=text", end: "backend_unavailable" },
+  { id: "503-empty", title: "503 and nothing", backend: "no-upstream,as=empty", end: "backend_unavailable" },
+  { id: "404", title: "404: another model is served", backend: "unknown-model", end: "backend_unavailable" },
 ];
 
 const row = (fault: Omit<Fault, "group" | "stays" | "leaves">, ...sights: readonly Sight[]): Fault => ({

@@ -1,5 +1,5 @@
 import { messagesRequestProblem, promptOf } from "./formats/anthropic/read-messages.ts";
-import { errorScript, type WireError } from "./formats/errors.ts";
+import { errorScript, unknownModel } from "./formats/errors.ts";
 import { modelList } from "./formats/model-lists.ts";
 import { readChat } from "./formats/openai/read-chat.ts";
 import { isJsonObject, parseJson } from "./json.ts";
@@ -39,11 +39,7 @@ function oneModel(format: Format, path: string, state: BackendState): Script {
   const id = decodeURIComponent(path.slice(path.lastIndexOf("/") + 1));
   const found = modelListOf(format, state).data.find((model) => model.id === id);
   if (found !== undefined) return jsonScript(200, found);
-  const error: WireError =
-    format === "anthropic"
-      ? { status: 404, message: `model: ${id}` }
-      : { status: 404, message: `The model \`${id}\` does not exist.`, param: "model" };
-  return errorScript(format, error);
+  return errorScript(format, unknownModel(format, id));
 }
 
 /** vLLM's `/tokenize`, for a prompt or for messages, by the simulator's own rule. */
@@ -56,12 +52,7 @@ function tokenize(bodyText: string, { options }: BackendState): Script {
       message: "[{'type': 'json_invalid', 'loc': ('body',), 'msg': 'JSON decode error'}]",
     });
   const maxModelLength = findModel(String(json.model ?? "simulated-small"), options.alsoServe)?.maxModelLength;
-  if (maxModelLength === undefined)
-    return errorScript("openai", {
-      status: 404,
-      message: `The model \`${String(json.model)}\` does not exist.`,
-      param: "model",
-    });
+  if (maxModelLength === undefined) return errorScript("openai", unknownModel("openai", String(json.model)));
   if (typeof json.prompt === "string") {
     const strings = splitIntoTokens(json.prompt);
     return jsonScript(200, {

@@ -79,6 +79,20 @@ export function edgeErrorReply(error: EdgeError, form: EdgeForm): EdgeReply {
   };
 }
 
+/** A load balancer that has no healthy server behind it, as nginx (a page), Envoy (a line) and others (nothing) say it. */
+export function noUpstreamReply(form = "html"): EdgeReply {
+  if (form === "empty") return { status: 503, headers: {}, body: "" };
+  if (form === "text") {
+    return { status: 503, headers: { server: "envoy", "content-type": "text/plain" }, body: "no healthy upstream" };
+  }
+  const title = "503 Service Temporarily Unavailable";
+  return {
+    status: 503,
+    headers: { server: "nginx", "content-type": "text/html" },
+    body: `<!DOCTYPE html>\n<html><head><title>${title}</title></head><body><h1>${title}</h1></body></html>\n`,
+  };
+}
+
 /** The Access policy knows no such service token, and thinks of a person. */
 export function accessLoginReply(): EdgeReply {
   return {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { COLLECT_JSON } from "../core/config.ts";
 import { looksLikeCredential } from "../core/credentials.ts";
 import { QUIRK_NAMES, WIRE_NAMES } from "../core/formats.ts";
 import { breaker } from "./breaker-schema.ts";
@@ -76,9 +77,7 @@ export const backend = z.strictObject({
   quirks: z.array(z.enum(QUIRK_NAMES, { error: `must be one of ${QUIRK_NAMES.join(", ")}` })).optional(),
   imageUrls: z.enum(["pass", "https-only", "refuse"], { error: "must be one of pass, https-only, refuse" }).optional(),
   priorityScheduling: z.boolean({ error: "must be true or false" }).optional(),
-  collectJson: z
-    .enum(["always", "overDeadline", "never"], { error: "must be one of always, overDeadline, never" })
-    .optional(),
+  collectJson: z.enum(COLLECT_JSON, { error: `must be one of ${COLLECT_JSON.join(", ")}` }).optional(),
   deadlines: deadlines.optional(),
   breaker: breaker.optional(),
   seats: seats.optional(),

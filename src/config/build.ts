@@ -140,7 +140,7 @@ function buildBackend(backend: BackendFile, name: string): Backend {
     // A vLLM stands in a private network: what it fetches for a stranger is fetched from inside.
     imageUrls: backend.imageUrls ?? (backend.quirks?.includes("vllm") ? "refuse" : "https-only"),
     priorityScheduling: backend.priorityScheduling ?? false,
-    collectJson: backend.collectJson ?? "never",
+    collectJson: backend.collectJson ?? "whereFollowed",
     deadlines: deadlinesOf(backend),
     breaker: buildBreaker(backend.breaker),
     ...(backend.seats && { seats: buildSeats(backend.seats) }),

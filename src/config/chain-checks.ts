@@ -1,6 +1,6 @@
 import { isWithin, type Price } from "../core/money.ts";
-import { DEFAULT_TRIGGERS, type Trigger } from "../core/triggers.ts";
-import { candidatesOf, contextOf, deadlinesOf, priceOf } from "./build.ts";
+import { DEFAULT_TRIGGERS } from "../core/triggers.ts";
+import { candidatesOf, contextOf, priceOf } from "./build.ts";
 import { DEFAULT_ROUTE, defined } from "./defaults.ts";
 import type { Finding } from "./finding.ts";
 import type { ConfigFile, RouteFile } from "./schema.ts";
@@ -33,41 +33,14 @@ export function checkChain(at: Path, route: RouteFile, file: ConfigFile): Findin
   return [...findings, ...checkHedge([...at, "hedge"], route, delayBudgetMs)];
 }
 
-/**
- * JSON that a backend is not asked to stream has no first token to wait for: one that falls silent is waited for until `totalMs`. Where that is no less
- * than the delay budget, nobody stands in for it then. A backend that says `collectJson: never` in the file has been decided upon.
- */
-export function warnOfChain(at: Path, route: RouteFile, file: ConfigFile): Finding[] {
-  const { operation = "chat", hedge, delayBudgetMs = DEFAULT_ROUTE.delayBudgetMs } = route;
-  const streams = operation === "chat" || operation === "complete";
-  const candidates = candidatesOf(route);
-  return candidates.flatMap((candidate, place) => {
-    const backend = Object.hasOwn(file.backends, candidate.backend) ? file.backends[candidate.backend] : undefined;
-    const { totalMs } = deadlinesOf(backend, route);
-    const leadsOn = candidates.slice(place + 1).some((step) => leads(step, route, "first-token"));
-    const collectJson = backend?.collectJson ?? "unsaid";
-    const mayBeWhole = !streams || (!hedge && (collectJson === "unsaid" || collectJson === "overDeadline"));
-    if (!leadsOn || !mayBeWhole || totalMs < delayBudgetMs) return [];
-    const instead = streams
-      ? `, or say collectJson at "${candidate.backend}" (always: JSON has a first token too)`
-      : "";
-    const reason = `may be silent over JSON until totalMs (${totalMs}), and delayBudgetMs (${delayBudgetMs}) leaves no time for a fallback then; set a totalMs below that${instead}`;
-    return [{ path: [...at, candidate.list, candidate.index], reason }];
-  });
-}
-
-function leads({ on }: { readonly on?: readonly Trigger[] | undefined }, route: RouteFile, trigger: Trigger): boolean {
-  return (on ?? route.fallbackOn ?? DEFAULT_TRIGGERS).includes(trigger);
-}
-
 function checkHedge(path: Path, route: RouteFile, delayBudgetMs: number): Finding[] {
   const { hedge, operation = "chat" } = route;
   if (hedge === undefined) return [];
   const [, ...others] = candidatesOf(route);
-  const isLedTo = others.some((step) => leads(step, route, "first-token"));
+  const leads = others.some(({ on = route.fallbackOn ?? DEFAULT_TRIGGERS }) => on.includes("first-token"));
   if (operation !== "chat" && operation !== "complete")
     return [{ path, reason: `only answers that stream have a first token, not those of ${operation}` }];
-  if (!isLedTo) return [{ path, reason: "there is no second step that first-token leads to" }];
+  if (!leads) return [{ path, reason: "there is no second step that first-token leads to" }];
   if (hedge.afterMs < delayBudgetMs) return [];
   return [{ path: [...path, "afterMs"], reason: `is not less than delayBudgetMs (${delayBudgetMs})` }];
 }

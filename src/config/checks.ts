@@ -9,7 +9,7 @@ import {
   nameInFile,
   priceOf,
 } from "./build.ts";
-import { checkChain, warnOfChain } from "./chain-checks.ts";
+import { checkChain } from "./chain-checks.ts";
 import { DEFAULT_ROUTE } from "./defaults.ts";
 import { checkDegradation } from "./degradation.ts";
 import type { Finding } from "./finding.ts";
@@ -33,11 +33,6 @@ export function crossCheck(file: ConfigFile): readonly Finding[] {
     ...Object.entries(file.routes).flatMap(([alias, route]) => checkRoute(alias, route, file)),
     ...checkQuarantine(file),
   ];
-}
-
-/** What is allowed, and seldom meant. */
-export function crossWarn(file: ConfigFile): readonly Finding[] {
-  return Object.entries(file.routes).flatMap(([alias, route]) => warnOfChain(["routes", alias], route, file));
 }
 
 function checkTiers(file: ConfigFile): Finding[] {

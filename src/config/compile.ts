@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { BaseConfig } from "../core/config.ts";
 import { build } from "./build.ts";
-import { crossCheck, crossWarn, type Finding } from "./checks.ts";
+import { crossCheck, type Finding } from "./checks.ts";
 import { canonicalJson, fingerprint } from "./fingerprint.ts";
 import { unknownPresets, withPresets } from "./presets.ts";
 import { fileSchema } from "./schema.ts";
@@ -19,8 +19,7 @@ export interface ConfigProblem {
 }
 
 export type Compiled =
-  /** `warnings`: what is allowed, and seldom meant. */
-  | { readonly ok: true; readonly config: BaseConfig; readonly warnings: readonly ConfigProblem[] }
+  | { readonly ok: true; readonly config: BaseConfig }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
 /**
@@ -45,14 +44,12 @@ export function compileConfig(yamlText: string, fileName: string): Compiled {
       : parsed.error.issues.flatMap((issue) => findingsOf(issue, value))
     ).filter(({ path, reason }) => reason !== IS_MISSING || !presets.some((preset) => preset.path[1] === path[1])),
   ];
-  const told = (found: readonly Finding[]) =>
-    found
-      .map(({ path, reason }) => problem(fileName, pathText(path), reason, source.lineOf(path)))
-      .sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
-  if (findings.length > 0 || !parsed.success) return { ok: false, problems: told(findings) };
+  if (findings.length > 0 || !parsed.success) {
+    const problems = findings.map(({ path, reason }) => problem(fileName, pathText(path), reason, source.lineOf(path)));
+    return { ok: false, problems: problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)) };
+  }
   const built = build(parsed.data);
-  const config = { version: fingerprint(canonicalJson(built)), ...built };
-  return { ok: true, config, warnings: told(crossWarn(parsed.data)) };
+  return { ok: true, config: { version: fingerprint(canonicalJson(built)), ...built } };
 }
 
 /** Of what is not there and must be. */

@@ -22,7 +22,7 @@ const ownServer: Pick<Preset, "collectJson" | "imageUrls"> = { collectJson: "alw
 const hosted = (name: string, url: string): Pick<Preset, "baseUrl" | "auth" | "collectJson" | "imageUrls"> => ({
   baseUrl: { env: `${name}_BASE_URL`, default: url },
   auth: { scheme: "bearer", secret: `${name}_API_KEY` },
-  collectJson: "never",
+  collectJson: "whereFollowed",
   imageUrls: "https-only",
 });
 
@@ -92,7 +92,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   "workers-ai": {
     formats: ["workers-ai", "workers-ai-embeddings", "workers-ai-rerank"],
     transport: "workers-ai",
-    collectJson: "never",
+    collectJson: "whereFollowed",
     imageUrls: "https-only",
     deadlines: HEADERS_WITH_FIRST_TOKEN,
   },

@@ -69,6 +69,9 @@ export interface HealthConfig {
 }
 
 /** A place that answers. Everything that tells one backend from another is here, as data. */
+export const COLLECT_JSON = ["always", "overDeadline", "whereFollowed", "never"] as const;
+export type CollectJson = (typeof COLLECT_JSON)[number];
+
 export interface Backend {
   readonly name: string;
   /** The formats it speaks, one an operation. */
@@ -94,8 +97,11 @@ export interface Backend {
   readonly imageUrls: ImageUrls;
   /** True where vLLM runs `--scheduling-policy priority`; without it vLLM refuses any priority but 0. */
   readonly priorityScheduling: boolean;
-  /** When a caller wants JSON, whether the backend is asked to stream all the same. */
-  readonly collectJson: "always" | "overDeadline" | "never";
+  /**
+   * When a caller wants JSON, whether the backend is asked to stream all the same: `whereFollowed`, so that its silence is noticed in time, where another
+   * step may answer in its place; `overDeadline` also where the answer may be long.
+   */
+  readonly collectJson: CollectJson;
   readonly deadlines: Deadlines;
   /** Of each of its models one. */
   readonly breaker: BreakerConfig;

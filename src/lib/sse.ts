@@ -176,7 +176,7 @@ export function sseData(frame: Uint8Array): string | undefined {
 }
 
 /** `data:` and one line that ends in two line feeds: nearly every frame there is. */
-function isPlainDataLine(frame: Uint8Array): boolean {
+export function isPlainDataLine(frame: Uint8Array): boolean {
   const { length } = frame;
   const named = frame[0] === 0x64 && frame[1] === 0x61 && frame[2] === 0x74 && frame[3] === 0x61 && frame[4] === COLON;
   return named && frame[length - 1] === LF && frame.indexOf(LF) === length - 2 && frame.indexOf(CR) === -1;

@@ -44,7 +44,8 @@ for (const part of ["code", "reasoning", "demands"] as const) {
 const WORD = /[a-zà-ɏ]+/g;
 /** Fences, and lines that end as code does. */
 const CODE_MARKS = /```|=>|[{};]$/gm;
-const LIST_MARKS = /^\s*(?:[-*]|\d+[.)])\s/gm;
+/** Indented by what stands in its own line: line ends among the white space would be tried from each of them to the last. */
+export const LIST_MARKS: RegExp = /^[ \t]*(?:[-*]|\d+[.)])\s/gm;
 
 /**
  * How hard a request looks, by what can be seen without understanding it: its length, code, words that ask for reasoning, tools, and how much is demanded at

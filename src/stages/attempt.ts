@@ -1,10 +1,11 @@
 import { type Answer, isText } from "../core/answer.ts";
 import type { Admitted, LiveAnswer } from "../core/exchange.ts";
-import type { Failure } from "../core/failure.ts";
+import { type Failure, INTERNAL } from "../core/failure.ts";
 import type { Json } from "../core/json.ts";
 import { refusedMediaUrl } from "../core/media-urls.ts";
+import type { Seat } from "../core/ports.ts";
 import { fail, ok, type Result } from "../core/result.ts";
-import type { AttemptRequest, FailedResponse } from "../core/wire.ts";
+import type { AttemptRequest, FailedResponse, WireRequest } from "../core/wire.ts";
 import { retryAfterMsOf } from "../lib/backoff.ts";
 import { toBase64 } from "../lib/hash.ts";
 import { readTextUpTo } from "../lib/read.ts";
@@ -15,6 +16,7 @@ import { BackendStream } from "./backend-stream.ts";
 import type { Gateway } from "./gateway.ts";
 import { ownMembersOf, quirksOf } from "./own-members.ts";
 import { asAsked } from "./ranks.ts";
+import { isFollowed, type Patience, patienceForWhole } from "./relief.ts";
 import { CANCELLED, cut, type PlannedAttempt, protocol, RunningAttempt, timedOut } from "./running-attempt.ts";
 import { sit } from "./seat.ts";
 import { isStreamed } from "./streamed.ts";
@@ -35,7 +37,7 @@ export async function attempt(
   const { backend, wire } = planned;
   const { collectJson } = backend;
   const { totalMs } = planned.deadlines;
-  const stream = isStreamed({ streams: wire.streams, collectJson, totalMs }, exchange);
+  const stream = isStreamed({ streams: wire.streams, collectJson, totalMs, isFollowed: isFollowed(planned) }, exchange);
   const passing = wire.name === exchange.wire.name ? exchange.body : undefined;
   const refused = refusedMediaUrl(exchange.draft, backend.imageUrls, passing);
   if (refused) return fail(refused);
@@ -64,32 +66,52 @@ export async function attempt(
     seat?.release("stopped");
     return fail(CANCELLED);
   }
-  const { deadlines } = seated;
-  const running = new RunningAttempt(seated, exchange, gateway, seat);
-  const call = {
-    backend,
-    request: encoded.value,
-    requestId: exchange.requestId,
-    traceparent: formatTraceparent(exchange.trace),
-    stream,
-  };
+  return send(seated, seat, encoded.value, stream, exchange, gateway);
+}
+
+/** The attempt behind its wait. A bug leaves a record, gives the seat back and stops the backend like any other end, and is thrown on. */
+async function send(
+  planned: PlannedAttempt,
+  seat: Seat | undefined,
+  request: WireRequest,
+  stream: boolean,
+  exchange: Admitted,
+  gateway: Gateway,
+): Promise<Result<LiveAnswer>> {
+  const { backend, deadlines } = planned;
+  const { ms, shared }: Patience = stream ? { ms: deadlines.connectMs } : patienceForWhole(planned, exchange.draft);
+  let running: RunningAttempt | undefined;
   let late = false;
-  const inTime = exchange.alarm.after(stream ? deadlines.connectMs : deadlines.totalMs, () => {
-    late = true;
-    running.stop();
-  });
-  planned.onSent?.();
+  let inTime = (): void => undefined;
   try {
-    const sent = await gateway.transport.send(call, running.signal);
-    if (!sent.ok) return running.failed(late ? timedOut("headers") : sent.failure);
+    const begun = new RunningAttempt(planned, exchange, gateway, seat);
+    running = begun;
+    const call = {
+      backend,
+      request,
+      requestId: exchange.requestId,
+      traceparent: formatTraceparent(exchange.trace),
+      stream,
+    };
+    inTime = exchange.alarm.after(ms, () => {
+      late = true;
+      begun.stop();
+    });
+    planned.onSent?.();
+    const sent = await gateway.transport.send(call, begun.signal);
+    if (!sent.ok) return begun.failed(late ? timedOut(shared ?? "headers") : sent.failure);
     const response = sent.value;
     const type = response.headers.get("content-type") ?? "";
-    if (!response.ok || response.status === 204) return running.failed(await failureOf(response, running));
+    if (!response.ok || response.status === 204) return begun.failed(await failureOf(response, begun));
     if (stream && type.includes("text/event-stream")) {
       inTime();
-      return await BackendStream.open(running, response);
+      return await BackendStream.open(begun, response);
     }
-    return await whole(running, response, type, () => late, stream);
+    return await whole(begun, response, type, () => (late ? timedOut(shared ?? "total") : undefined), stream);
+  } catch (bug) {
+    if (running) running.failed(INTERNAL);
+    else seat?.release("stopped");
+    throw bug;
   } finally {
     inTime();
   }
@@ -99,24 +121,27 @@ async function whole(
   running: RunningAttempt,
   response: Response,
   contentType: string,
-  isLate: () => boolean,
+  lateness: () => Failure | undefined,
   streamWanted: boolean,
 ): Promise<Result<LiveAnswer>> {
   const { wire } = running.planned;
   const { inputTokens, draft } = running.exchange;
   const read = await readTextUpTo(response, ANSWER_MAX_BYTES);
-  /** A part of an answer was made, and is owed for, though nobody can use it. */
+  /**
+   * A part of an answer was made, and is owed for, though nobody can use it. Not where a stream was asked for and another step follows: what is left before
+   * its first token has nothing reserved.
+   */
   const partly = () => {
-    if (draft.operation === "tokenize") return undefined;
-    // As a stream before its first token: what comes behind may cost all that was reserved.
-    if (streamWanted && running.planned.hasNext?.("error") === true) return undefined;
+    if (draft.operation === "tokenize" || (streamWanted && isFollowed(running.planned))) return undefined;
     const outputTokens = Math.min(Math.ceil(read.bytes / 4), running.mostOutputTokens);
     return { usage: { inputTokens, outputTokens }, estimated: true };
   };
   if (!read.ok) {
-    const failure: Failure = isLate()
-      ? timedOut("total")
-      : { type: "backend_cut", message: "The backend's answer broke off.", detail: read.problem };
+    const failure = lateness() ?? {
+      type: "backend_cut",
+      message: "The backend's answer broke off.",
+      detail: read.problem,
+    };
     return running.failed(failure, contentType.includes("json") ? partly() : undefined);
   }
   if (!contentType.includes("json")) {

@@ -5,10 +5,14 @@ import type { Failure } from "../core/failure.ts";
 import { ok, type Result } from "../core/result.ts";
 import type { FrameReader, Wire } from "../core/wire.ts";
 import { Meter } from "./meter.ts";
-import { CANCELLED, cut, type RunningAttempt, timedOut } from "./running-attempt.ts";
+import { CANCELLED, cut, outcomeOf, protocol, type RunningAttempt, timedOut, UNREAD } from "./running-attempt.ts";
 
+/** What comes before the first token is held: roles, pings, a prefill's progress. More than this is no beginning of an answer. */
+const HELD_MAX_BYTES = 1_048_576;
 /** Once every choice has finished, usage and the closing frame may take this long; then the stream counts as complete without. */
 const AFTER_FINISH_MS = 5_000;
+/** A read that begins so long behind the stream's own end was not held up by the backend. */
+const UNREAD_MS = 100;
 /** Behind the closing frame the connection may take this long to end; then it is closed. */
 const RELEASE_MS = 250;
 
@@ -68,6 +72,7 @@ export class BackendStream implements StreamingAnswer {
 
   /** What has been read and not been handed on: all that came up to the first token. */
   #held: Step[] = [];
+  #heldBytes = 0;
 
   /** The stream was over before its first token: the backend is stopped, whatever it still sends. */
   #unopened(step: Step | undefined): Result<never> {
@@ -89,13 +94,15 @@ export class BackendStream implements StreamingAnswer {
   cancel(failure?: Failure): void {
     this.#running.stop();
     this.#disarm();
-    this.#running.close(failure ? "failed" : "cancelled", this.#used(), failure);
+    this.#running.close(failure ? outcomeOf(failure) : "cancelled", this.#used(), failure);
   }
 
   /** One read: the frames up to the end, an error frame or the closing frame, and what comes behind them as the pending step. */
   async #read(): Promise<Step> {
-    for (;;) {
-      this.#arm();
+    for (let isFirst = true; ; isFirst = false) {
+      const now = this.#arm();
+      // A read that was under way at the end was ended by it: whoever comes so much later was not reading.
+      if (isFirst && now >= this.expiresAt + UNREAD_MS && this.#isUnderWay) return { kind: "failure", failure: UNREAD };
       let chunk: Uint8Array | undefined;
       try {
         const { done, value } = await this.#reader.read();
@@ -107,6 +114,11 @@ export class BackendStream implements StreamingAnswer {
       }
       if (chunk === undefined) return this.#broken("end_of_stream");
       const frames = this.#take(this.#frames.push(chunk));
+      if (!this.#meter.started) {
+        this.#heldBytes += chunk.length;
+        if (this.#heldBytes > HELD_MAX_BYTES)
+          return { kind: "failure", failure: protocol("too_much_before_first_token") };
+      }
       if (frames.length > 0) return { kind: "frames", frames };
       if (this.#pending) {
         const step = this.#pending;
@@ -114,6 +126,11 @@ export class BackendStream implements StreamingAnswer {
         return step;
       }
     }
+  }
+
+  /** Between the first token and the last finish, and not stopped for its lateness. */
+  get #isUnderWay(): boolean {
+    return this.#meter.started && !this.#meter.complete && this.#late === undefined;
   }
 
   /** The frames that may pass; sets the pending step where the stream is over behind them. */
@@ -188,10 +205,11 @@ export class BackendStream implements StreamingAnswer {
    * One timer for all reads: it fires at the earliest deadline that it knew when it was set, and sets itself again if reads have
    * moved the deadline since. A frame costs an assignment, not a timer.
    */
-  #arm(): void {
+  #arm(): number {
     const now = this.#running.gateway.clock.now();
     this.#deadlineAt = this.#nextDeadline(now).at;
     if (this.#deadlineAt < this.#timerAt) this.#setTimer(now);
+    return now;
   }
 
   #nextDeadline(now: number): { readonly at: number; readonly kind: "first_token" | "silence" | "total" } {

@@ -4,10 +4,8 @@ import type { Admitted } from "../core/exchange.ts";
 import type { BreakerReport } from "../core/ports.ts";
 import type { AttemptRecord } from "../core/wide-event.ts";
 import { fieldOf } from "../telemetry/metrics.ts";
+import { wasHurried } from "./evidence.ts";
 import type { Gateway } from "./gateway.ts";
-
-/** A timeout says something about a backend that had at least this share of its time. */
-const FAIR_SHARE = 0.5;
 
 /**
  * What the attempts of a request say about the health of what they asked, for the isolate's view and for Redis. Each breaker's last word
@@ -41,14 +39,4 @@ function isUnwell(attempt: AttemptRecord, backend: Backend, route: Route): boole
   if (outcome !== "failed" || failure?.startsWith("backend_") !== true) return false;
   if (failure === "backend_overloaded" || failure === "backend_rejected") return false;
   return failure !== "backend_timeout" || !wasHurried(attempt, backend, route);
-}
-
-/**
- * Whether a delay budget, the step's or the route's, ended it before it had a fair share of the time that it has by itself: a breaker is shared by
- * all routes, and one route's haste says nothing of a backend that is slow and well.
- */
-function wasHurried({ detail, durationMs }: AttemptRecord, backend: Backend, route: Route): boolean {
-  if (detail !== "headers" && detail !== "first_token") return false;
-  const { connectMs, firstTokenMs } = { ...backend.deadlines, ...route.deadlines };
-  return durationMs < FAIR_SHARE * (detail === "headers" ? Math.min(connectMs, firstTokenMs) : firstTokenMs);
 }

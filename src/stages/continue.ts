@@ -66,6 +66,8 @@ class ContinuedStream implements StreamingAnswer {
   #writer: FrameWriter | undefined;
   /** What the attempts that broke off had written. */
   #outputTokens = 0;
+  /** What of all that the caller was not told, since it had it already: by its share of the text, for nobody counts it. */
+  #repeatedTokens = 0;
   #cancelled = false;
   #closed = false;
 
@@ -165,6 +167,8 @@ class ContinuedStream implements StreamingAnswer {
       const ioMs = this.#gateway.clock.now() - startedAt;
       if (tried.ok) {
         this.#note("continued", `${name}:at_${prefix.length}`, ioMs);
+        const share = overlap.length / this.#sent.length;
+        this.#repeatedTokens += Math.round((this.#outputTokens - this.#repeatedTokens) * share);
         this.#check = new SeamCheck(overlap);
         return tried.value.kind === "stream" ? tried.value : asStream(tried.value, this.expiresAt);
       }
@@ -229,9 +233,10 @@ class ContinuedStream implements StreamingAnswer {
     }
   }
 
-  /** All that was written for the caller: what it read twice for that is in the ledger. */
+  /** All that the caller was told: what was read and written twice for that is in the ledger. */
   #together(usage: Usage): Usage {
-    const outputTokens = usage.outputTokens === undefined ? undefined : usage.outputTokens + this.#outputTokens;
+    const before = this.#outputTokens - this.#repeatedTokens;
+    const outputTokens = usage.outputTokens === undefined ? undefined : usage.outputTokens + before;
     return { ...usage, inputTokens: this.#exchange.inputTokens, ...(outputTokens !== undefined && { outputTokens }) };
   }
 

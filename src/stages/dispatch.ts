@@ -203,9 +203,11 @@ class Walk {
       retries.deposit(name);
     }
     const delayLeftMs = endsAt - clock.now();
+    const { notes, route } = this.#exchange;
+    const mayFollow = notes.attemptsBegun + 1 - this.#begunBefore < route.maxAttempts;
     const at = this.#at;
     const hasNext = (trigger: Trigger) => this.#attempts.some((_, place) => this.#isBehind(at, place, trigger));
-    return { ...planned, deadlines: within(planned.deadlines, delayLeftMs), delayLeftMs, hasNext };
+    return { ...planned, deadlines: within(planned.deadlines, delayLeftMs), delayLeftMs, hasNext, mayFollow };
   }
 
   /** Whether the step at `place` is a later one that may be asked by `trigger`. */

@@ -10,6 +10,7 @@ import type { Trigger } from "../core/triggers.ts";
 import type { Usage } from "../core/usage.ts";
 import type { AttemptKind, AttemptRecord } from "../core/wide-event.ts";
 import type { Wire } from "../core/wire.ts";
+import { isMachineDown } from "./evidence.ts";
 import type { Gateway } from "./gateway.ts";
 
 /** One attempt as `plan` ordered it. */
@@ -30,6 +31,8 @@ export interface PlannedAttempt {
   readonly ownMembers?: Readonly<Record<string, Json>>;
   /** Whether a step behind it stands in where this backend fails so. */
   readonly hasNext?: (trigger: Trigger) => boolean;
+  /** Whether another attempt may be made behind this one. */
+  readonly mayFollow?: boolean;
   /** What is left of the delay budget; absent where none counts. */
   readonly delayLeftMs?: number;
 }
@@ -105,9 +108,7 @@ export class RunningAttempt {
     this.#closed = true;
     this.#forget();
     const { backend, model, wire, price, kind } = this.planned;
-    if (this.#seat) this.#seat.release(outcome === "completed" ? "served" : isEvidence(failure) ? "failed" : "stopped");
-    else if (failure && backend.health && isEvidence(failure)) this.#suspect(backend.name);
-    this.exchange.notes.attempts.push({
+    const record: AttemptRecord = {
       ordinal: this.#ordinal,
       ...(kind && { kind }),
       backend: backend.name,
@@ -122,7 +123,11 @@ export class RunningAttempt {
       ...(used && { usage: used.usage }),
       estimated: used?.estimated ?? false,
       costNanoUsd: used ? costNanoUsd(price, used.usage) : 0,
-    });
+    };
+    this.exchange.notes.attempts.push(record);
+    const isDown = isMachineDown(record, backend, this.exchange.route);
+    if (this.#seat) this.#seat.release(outcome === "completed" ? "served" : isDown ? "failed" : "stopped");
+    else if (backend.health && isDown) this.#suspect(backend.name);
   }
 
   #suspect(backend: string): void {
@@ -141,19 +146,24 @@ export class RunningAttempt {
       this.close("cancelled", used);
       return fail(CANCELLED);
     }
-    this.close("failed", used, failure);
+    this.close(outcomeOf(failure), used, failure);
     return fail(failure);
   }
 }
 
-/** What may mean that the whole machine is down, and not only that this request met with trouble. */
-function isEvidence(failure: Failure | undefined): boolean {
-  return (
-    failure?.type === "backend_unavailable" || failure?.type === "backend_timeout" || failure?.type === "backend_cut"
-  );
-}
-
 export const CANCELLED: Failure = { type: "caller_cancelled", message: "The client closed the request." };
+
+/** The answer was there, and its time is over: nobody came for it. */
+export const UNREAD: Failure = {
+  type: "caller_cancelled",
+  message: "The answer was not read in time.",
+  detail: "unread",
+};
+
+/** How an attempt ended that this befell. */
+export function outcomeOf({ type }: Failure): AttemptRecord["outcome"] {
+  return type === "caller_cancelled" ? "cancelled" : "failed";
+}
 
 export const protocol = (detail: string): Failure => ({
   type: "backend_protocol",
@@ -161,7 +171,7 @@ export const protocol = (detail: string): Failure => ({
   detail,
 });
 
-export const timedOut = (phase: "headers" | "first_token" | "silence" | "total"): Failure => ({
+export const timedOut = (phase: "headers" | "first_token" | "silence" | "share" | "total"): Failure => ({
   type: "backend_timeout",
   message: phase === "silence" ? "The backend fell silent." : "The backend did not answer in time.",
   detail: phase,

@@ -80,25 +80,25 @@ export async function sit(
   }
   const note = (decision: string, reason: string) =>
     notes.decisions.push({ step: "seat", decision, reason: `${backend.name}:${reason}`, ioMs: waitedMs() });
+  const leftMs = delayLeftMs === undefined ? undefined : delayLeftMs - waitedMs();
+  // However the wait ended: it took of the time until the first token.
+  const late =
+    leftMs === undefined ? planned : { ...planned, deadlines: within(deadlines, leftMs), delayLeftMs: leftMs };
   switch (reply.kind) {
     case "seated":
       gateway.loads.expectFree(backend.name, 0);
       note("seated", `place_${first?.place ?? 0}`);
-      return ok({
-        planned:
-          delayLeftMs === undefined ? planned : { ...planned, deadlines: within(deadlines, delayLeftMs - waitedMs()) },
-        seat: reply.seat,
-      });
+      return ok({ planned: late, seat: reply.seat });
     case "refused":
       gateway.loads.expectFree(backend.name, gateway.clock.now() + (reply.retryAfterMs ?? 0));
       note("refused", reply.why);
       return fail(refusal(reply, spills));
     case "unavailable":
       note("unseated", reply.detail);
-      return ok({ planned });
+      return ok({ planned: late });
     case "left":
       note("left", `place_${first?.place ?? 0}`);
-      return departure.gone || withdrawal?.gone === true ? fail(CANCELLED) : ok({ planned });
+      return departure.gone || withdrawal?.gone === true ? fail(CANCELLED) : ok({ planned: late });
   }
 }
 

@@ -90,6 +90,8 @@ function chainOf(route: Route, config: Config, availableBackends: ReadonlySet<st
       streams: wires[wire].streams,
       collectJson,
       totalMs: route.deadlines?.totalMs ?? deadlines.totalMs,
+      // Asked as the last of its chain it is JSON again, and then nobody is left to leave it for.
+      isFollowed: true,
     })),
   };
 }

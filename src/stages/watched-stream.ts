@@ -3,7 +3,7 @@ import type { Admitted, AnswerOrigin, StreamingAnswer, StreamStep } from "../cor
 import { type Failure, INTERNAL } from "../core/failure.ts";
 import type { Wire } from "../core/wire.ts";
 import type { Gateway } from "./gateway.ts";
-import { timedOut } from "./running-attempt.ts";
+import { timedOut, UNREAD } from "./running-attempt.ts";
 
 /** Behind the backend's own deadline, so that the one who reads is told by the reading itself. */
 const EXPIRY_GRACE_MS = 1_000;
@@ -30,6 +30,7 @@ export class WatchedStream implements StreamingAnswer {
   readonly #gateway: Gateway;
   readonly #listener: StreamListener;
   #reading: Promise<unknown> = Promise.resolve();
+  #isReading = false;
   #over = false;
   #draining = false;
   #expired: Failure | undefined;
@@ -72,7 +73,9 @@ export class WatchedStream implements StreamingAnswer {
   async #read(): Promise<StreamStep> {
     if (this.#expired) return { kind: "failure", failure: this.#expired };
     try {
+      this.#isReading = true;
       const step = await this.#answer.next();
+      this.#isReading = false;
       this.#listener.hear(step);
       if (step.kind !== "frames") this.#end();
       return step;
@@ -89,7 +92,8 @@ export class WatchedStream implements StreamingAnswer {
   }
 
   #expire(): void {
-    this.#expired = timedOut("total");
+    // The backend's time is over too where somebody waits for it; else it was held back by the one that does not read.
+    this.#expired = this.#isReading ? timedOut("total") : UNREAD;
     if (this.#over) return;
     this.#end();
     this.#answer.cancel(this.#expired);

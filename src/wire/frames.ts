@@ -3,6 +3,7 @@ import type { Failure } from "../core/failure.ts";
 import { isJsonObject, type JsonObject } from "../core/json.ts";
 import type { FrameReader } from "../core/wire.ts";
 import { SseSplitter } from "../lib/sse.ts";
+import { fieldsOnly } from "../lib/sse-lines.ts";
 import { PlainFrames } from "./plain-frames.ts";
 
 /** What one frame says. */
@@ -83,8 +84,8 @@ function isText(events: readonly StreamEvent[]): boolean {
 
 /**
  * Cuts a stream of server-sent events and tells plain frames from notable ones. Plain frames are recognised by their bytes (`PlainFrames`), and
- * those that lie side by side are handed on as one: nobody looks into them, and each would cost an object and a view. All others are
- * parsed at once, since whoever reads a stream has to look at them.
+ * those that lie side by side are handed on as one: nobody looks into them, and each would cost an object and a view. All others are cleaned of what is no
+ * field and parsed at once, since whoever reads a stream has to look at them. What holds no data is no frame.
  */
 export class SseFrameReader implements FrameReader {
   private readonly splitter = new SseSplitter();
@@ -119,8 +120,8 @@ export class SseFrameReader implements FrameReader {
         return;
       }
       flush();
-      const raw = bytes.subarray(start, end);
-      frames.push(new SseFrame(raw, this.format, this.parse(raw)));
+      const raw = fieldsOnly(bytes.subarray(start, end));
+      if (raw) frames.push(new SseFrame(raw, this.format, this.parse(raw)));
     });
     flush();
     if (this.splitter.overflowed) {

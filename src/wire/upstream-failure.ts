@@ -14,7 +14,7 @@ export interface UpstreamError {
 
 /**
  * A backend's reply that is no success, as a failure. Shared by all formats: `read` finds message, code and field in the format's own
- * error body. Only a refusal of the request (400, 404, 413, 422 with a JSON body) reaches the caller in the backend's words, masked; all else is told in
+ * error body. Only a refusal of the request (400, 413, 422 with a JSON body, a 404 of what the caller named) reaches the caller in the backend's words, masked; all else is told in
  * ours, and `detail` tells the operator which it was.
  */
 export function upstreamFailure(response: FailedResponse, read: (json: Json) => UpstreamError): Failure {
@@ -24,12 +24,11 @@ export function upstreamFailure(response: FailedResponse, read: (json: Json) => 
   const code = safeCode(error.code);
   const when = retryAfterMs === undefined ? {} : { retryAfterMs };
   const detail = code ? `status_${status}:${code}` : `status_${status}`;
-  if (isQuotaSpent(status, code, error.message)) return QUOTA_SPENT;
+  if (isQuotaSpent(status, code, error.message)) return misconfigured("backend_quota");
+  // A model server says in its own words, or at least for how long, that it is busy. A 503 that does neither is of a proxy that found nobody behind it.
+  const isBusy = status === 503 ? json !== undefined || retryAfterMs !== undefined : status === 429 || status === 529;
+  if (isBusy) return { type: "backend_overloaded", message: "The backend is busy.", ...when, detail };
   switch (status) {
-    case 429:
-    case 503:
-    case 529:
-      return { type: "backend_overloaded", message: "The backend is busy.", ...when, detail };
     case 408:
     case 504:
       return { type: "backend_timeout", message: "The backend did not answer in time.", ...when, detail };
@@ -45,8 +44,13 @@ export function upstreamFailure(response: FailedResponse, read: (json: Json) => 
     case 401:
     case 403:
       return { type: "backend_unauthorized", message: "The backend did not accept the gateway.", detail };
-    case 400:
     case 404:
+      return isModel(code, error)
+        ? misconfigured("model_not_found")
+        : isNamedByCaller(error)
+          ? rejected(status, error, code, detail)
+          : misconfigured(detail);
+    case 400:
     case 413:
     case 422:
       return rejected(status, error, code, detail);
@@ -55,13 +59,27 @@ export function upstreamFailure(response: FailedResponse, read: (json: Json) => 
   }
 }
 
-/** What the operator has to pay for: no wait of a caller's helps, another backend may. */
-const QUOTA_SPENT: Failure = {
-  type: "backend_unavailable",
-  message: "The backend cannot be used at the moment.",
-  retryable: false,
-  detail: "backend_quota",
-};
+/** What the operator has to mend, or to pay for: no wait of a caller's helps, another backend may. */
+function misconfigured(detail: string): Failure {
+  return {
+    type: "backend_unavailable",
+    message: "The backend cannot be used at the moment.",
+    retryable: false,
+    detail,
+  };
+}
+
+/** The path and the model are words of the configuration: a server that was started with another model says 404 to whatever it is asked. */
+function isModel(code: string | undefined, { message = "", param }: UpstreamError): boolean {
+  return code === "model_not_found" || param === "model" || /\bmodels?\b/i.test(message);
+}
+
+/** A thing that the caller named by its id. */
+function isNamedByCaller({ message = "", param }: UpstreamError): boolean {
+  return param !== undefined || NAMED.test(message);
+}
+
+const NAMED = /\b(?:file|cached ?content|response|container|vector ?store|conversation|prompt|item)s?\b/i;
 
 /**
  * OpenAI's 429 `insufficient_quota` ("Error codes" of its API guide), Anthropic's 402 `billing_error`, and the 400 by which Anthropic tells of

@@ -127,8 +127,16 @@ backends:
   json:
     formats: [openai-chat]
     baseUrl: {url: "http://127.0.0.1:2"}
+    collectJson: never
     deadlines: *quick
     price: {inputPerMillion: 1, outputPerMillion: 2}
+  # The same as long as nobody follows: the default.
+  hosted: &hosted
+    formats: [openai-chat, openai-embeddings]
+    baseUrl: {url: "http://127.0.0.1:2"}
+    deadlines: *quick
+    price: {inputPerMillion: 1, outputPerMillion: 2}
+  spare: *hosted
 tiers: {open: {}}
 defaultTier: open
 `;
@@ -149,6 +157,7 @@ export async function ask(
   more: Partial<Gateway> = {},
 ) {
   const asked: string[] = [];
+  const streamed: boolean[] = [];
   const stopped: string[] = [];
   const startedAt = Date.now();
   const played = await play(
@@ -163,6 +172,7 @@ export async function ask(
         send: (call, signal) => {
           const { name } = call.backend;
           asked.push(name);
+          streamed.push(call.stream);
           signal.addEventListener("abort", () => stopped.push(name));
           const behaviour = world[name];
           if (!behaviour) throw new Error(`${name} was not to be asked`);
@@ -181,6 +191,8 @@ export async function ask(
   return {
     ...played,
     asked,
+    /** Whether each was asked for a stream. */
+    streamed,
     stopped,
     tookMs: Date.now() - startedAt,
     steps: decided("dispatch"),

@@ -1,4 +1,5 @@
 import { crc32, deflateRawSync, constants as zlib } from "node:zlib";
+import { EDGE_ERRORS, edgeErrorReply } from "../../tunnel/edge-replies.ts";
 import { errorJson, errorScript } from "../formats/errors.ts";
 import { isJsonObject, parseJson } from "../json.ts";
 import { bodyLength, type Script, type Step } from "../script.ts";
@@ -117,12 +118,23 @@ function gzip(script: Script): Script {
 /** RFC 1952: magic, deflate, no flags, no time, no extra flags, Unix. */
 const GZIP_HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
 
+const pageOf = (): string => edgeErrorReply(EDGE_ERRORS.badGateway, "html").body;
+
+/** The tunnel's page in the midst of the stream, and nothing behind it. */
+function pageInStream(script: Script, context: FaultContext): Script {
+  if (!script.streamed) return script;
+  const kept = script.steps.slice(0, indexAfterTokens(script.steps, numberOf(context, "after") ?? 3));
+  return withSteps(script, [...kept, extraFrame(`${pageOf()}\n\n`)]);
+}
+
 const DIALECTS: Readonly<Record<string, (text: string, index: number) => string>> = {
   crlf: (text) => text.replaceAll("\n", "\r\n"),
   cr: (text) => text.replaceAll("\n", "\r"),
   bom: (text, index) => (index === 0 ? `\uFEFF${text}` : text),
   comments: (text) => `: simulated comment\n\n${text}`,
   "no-space": (text) => text.replaceAll("data: ", "data:").replaceAll("event: ", "event:"),
+  // A tunnel that broke for a moment: what it says runs into the frame behind it.
+  page: (text) => `${pageOf()}${text}`,
   fields: (text) => `id: 1\nretry: 1000\nunknown: field\n${text}`,
 };
 
@@ -164,6 +176,12 @@ export const CONTENT_FAULTS: Readonly<Record<string, Fault>> = {
     outcome: "failed",
     apply: errorFrame,
   },
+  "page-in-stream": {
+    summary: "the tunnel's page in the midst of the stream, and then its end; JSON is as ever",
+    parameters: { after: "tokens before it, 3 by default" },
+    outcome: "failed",
+    apply: pageInStream,
+  },
   gzip: {
     summary: "content-encoding gzip though nobody asked, frames still one by one",
     parameters: {},
@@ -195,7 +213,9 @@ export const CONTENT_FAULTS: Readonly<Record<string, Fault>> = {
   },
   "sse-dialect": {
     summary: "valid but unusual event-stream syntax",
-    parameters: { style: "crlf (default), cr, bom, comments, no-space or fields" },
+    parameters: {
+      style: "crlf (default), cr, bom, comments, no-space, page (a tunnel's, before each frame) or fields",
+    },
     outcome: "completed",
     apply: dialect,
   },

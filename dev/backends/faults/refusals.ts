@@ -1,4 +1,4 @@
-import { errorScript } from "../formats/errors.ts";
+import { errorScript, unknownModel } from "../formats/errors.ts";
 import { jsonScript, plainScript, type Script } from "../script.ts";
 import { type Fault, type FaultContext, numberOf } from "./parameters.ts";
 
@@ -124,6 +124,12 @@ export const REFUSAL_FAULTS: Readonly<Record<string, Fault>> = {
     parameters: { tokens: "the tokens that the message names" },
     outcome: "refused",
     apply: contextLength,
+  },
+  "unknown-model": {
+    summary: "404 as from a server that was started with another model",
+    parameters: {},
+    outcome: "refused",
+    apply: (_, { format, model }) => errorScript(format, unknownModel(format, model)),
   },
   "error-body-200": {
     summary: "status 200 and a JSON error as the body",

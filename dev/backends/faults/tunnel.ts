@@ -5,6 +5,7 @@ import {
   EDGE_FORMS,
   type EdgeReply,
   edgeErrorReply,
+  noUpstreamReply,
 } from "../../tunnel/edge-replies.ts";
 import { plainScript, type Script } from "../script.ts";
 import type { Fault } from "./parameters.ts";
@@ -31,6 +32,12 @@ export const TUNNEL_FAULTS: Readonly<Record<string, Fault>> = {
   "tunnel-bad-gateway": edgeFault("502: the tunnel is up, the backend behind it is not", EDGE_ERRORS.badGateway),
   "tunnel-down": edgeFault("530 with error 1033: no connector of the tunnel is connected", EDGE_ERRORS.tunnelDown),
   "tunnel-timeout": edgeFault("524: the backend kept silent for too long", EDGE_ERRORS.timeout),
+  "no-upstream": {
+    summary: "503 of a load balancer that has no healthy server behind it",
+    parameters: { as: "html (default), text or empty" },
+    outcome: "refused",
+    apply: (_, { parameters }) => scriptOf(noUpstreamReply(parameters.as)),
+  },
   "access-login": {
     summary: "302 to a login page: the Access policy does not know the service token",
     parameters: {},

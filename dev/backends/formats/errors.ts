@@ -57,6 +57,13 @@ export function errorJson(format: Format, error: WireError): Record<string, unkn
   };
 }
 
+/** What is said to a model that is not served. */
+export function unknownModel(format: Format, model: string): WireError {
+  return format === "anthropic"
+    ? { status: 404, message: `model: ${model}` }
+    : { status: 404, message: `The model \`${model}\` does not exist.`, param: "model" };
+}
+
 /** The error as a whole answer. */
 export function errorScript(format: Format, error: WireError, headers: Readonly<Record<string, string>> = {}): Script {
   const own = format === "anthropic" ? { "request-id": SIMULATED_ANTHROPIC_REQUEST_ID } : {};

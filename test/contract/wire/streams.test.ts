@@ -31,6 +31,11 @@ function read(fixture: StreamFixture, format: (typeof streaming)[number], cuts: 
 }
 
 const eventsOf = (frames: readonly Frame[]): StreamEvent[] => frames.flatMap((frame) => [...frame.events()]);
+/** What of a stream may reach a caller: all of it but its comments, with the blank line of those that stand alone. */
+const withoutComments = (bytes: Uint8Array) =>
+  Buffer.from(bytes)
+    .toString("latin1")
+    .replaceAll(/(?<=^|\n):[^\n]*\n(?:\r?\n)?/g, "");
 const textOf = (frames: readonly Frame[]) => Buffer.concat(frames.map((frame) => frame.raw)).toString("latin1");
 
 describe.each(streaming.map((wire) => [wire.name, wire] as const))("streams of %s", (name, wire) => {
@@ -55,13 +60,14 @@ describe.each(streaming.map((wire) => [wire.name, wire] as const))("streams of %
       );
     });
 
-    // planted: the tail of a chunk not carried over
+    // planted: the tail of a chunk not carried over; comments handed on
     it("means the same for every single cut, byte by byte, and (where short) every pair of cuts", () => {
       const { bytes, events } = fixture;
+      const told = withoutComments(bytes);
       for (let cut = 0; cut <= bytes.length; cut++) {
         const frames = read(fixture, wire, [cut]);
         expect(eventsOf(frames)).toEqual(events);
-        expect(textOf(frames)).toBe(Buffer.from(bytes).toString("latin1").slice(0, textOf(frames).length));
+        expect(textOf(frames)).toBe(told.slice(0, textOf(frames).length));
       }
       expect(eventsOf(read(fixture, wire, Array.from(bytes.keys())))).toEqual(events);
       if (bytes.length > SHORT_BYTES) return;
@@ -136,6 +142,6 @@ describe.each(streaming.map((wire) => [wire.name, wire] as const))("streams of %
   it("ignore comments and frames without data", () => {
     const reader = wire.decodeStream();
     const frames = reader.push(new TextEncoder().encode(": hello\n\nid: 7\n\nretry: 10\n\n"));
-    expect(eventsOf([...frames])).toEqual([]);
+    expect(frames).toEqual([]);
   });
 });

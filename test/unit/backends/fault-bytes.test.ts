@@ -110,6 +110,14 @@ const CHECKS: Record<string, () => Promise<void>> = {
     const json = await ask("malformed-frame", "json");
     expect(() => JSON.parse(json.body.toString("utf8"))).toThrow();
   },
+  "page-in-stream": async () => {
+    for (const way of ["stream", "anthropic"] as const) {
+      const { body, isWhole } = await ask("page-in-stream,after=2", way);
+      expect([isWhole, body.toString().endsWith("</body></html>\n\n\n")]).toEqual([true, true]);
+      expect(body.toString()).not.toMatch(/DONE|message_stop/);
+    }
+    expect(JSON.parse((await ask("page-in-stream", "json")).body.toString())).toHaveProperty("choices");
+  },
   "giant-frame": async () => {
     const answer = await ask("giant-frame,bytes=200000,after=2");
     const sizes = answer.body
@@ -220,6 +228,32 @@ const CHECKS: Record<string, () => Promise<void>> = {
     expect(anthropic).not.toMatch(/"output_tokens":[1-9]/);
     expect(JSON.parse((await ask("zero-usage", "json")).body.toString()).usage.completion_tokens).toBe(0);
   },
+  "unknown-model": async () => {
+    const vllm = await ask("unknown-model");
+    expect(vllm.status).toBe(404);
+    expect(JSON.parse(vllm.body.toString()).error).toMatchObject({
+      message: "The model `simulated-small` does not exist.",
+      type: "NotFoundError",
+      param: "model",
+      code: 404,
+    });
+    const anthropic = await ask("unknown-model", "anthropic");
+    expect(JSON.parse(anthropic.body.toString()).error).toEqual({
+      type: "not_found_error",
+      message: "model: simulated-small",
+    });
+  },
+  "no-upstream": async () => {
+    const page = await ask("no-upstream");
+    expect([page.status, page.headers.get("content-type"), page.headers.has("retry-after")]).toEqual([
+      503,
+      "text/html",
+      false,
+    ]);
+    expect(page.body.toString()).toContain("<!DOCTYPE html>");
+    expect((await ask("no-upstream,as=text")).body.toString()).toBe("no healthy upstream");
+    expect(await ask("no-upstream,as=empty")).toMatchObject({ status: 503, body: Buffer.from("") });
+  },
   "queue-full": async () => expect(await ask("queue-full")).toMatchObject({ status: 503 }),
   "context-length": async () => {
     const answer = await ask("context-length,tokens=40000");
@@ -261,6 +295,7 @@ const CHECKS: Record<string, () => Promise<void>> = {
   "sse-dialect": async () => {
     expect((await ask("sse-dialect")).body.toString()).toContain("\r\n\r\ndata: [DONE]\r\n\r\n");
     expect((await ask("sse-dialect,style=bom")).body.subarray(0, 3)).toEqual(Buffer.from([0xef, 0xbb, 0xbf]));
+    expect((await ask("sse-dialect,style=page")).body.toString()).toContain("</html>\ndata: [DONE]\n\n");
     expect((await ask("sse-dialect,style=no-space")).body.toString()).toContain("data:[DONE]");
   },
 };

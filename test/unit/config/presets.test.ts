@@ -32,7 +32,7 @@ describe("presets", () => {
       baseUrl: { env: "GROQ_BASE_URL", default: "https://api.groq.com/openai/v1" },
       auth: { scheme: "bearer", secret: "GROQ_API_KEY", optional: false },
       quirks: ["no-n", "no-logprobs", "no-names"],
-      collectJson: "never",
+      collectJson: "whereFollowed",
       imageUrls: "https-only",
     });
     for (const own of ["vllm", "ollama", "llama.cpp"]) {

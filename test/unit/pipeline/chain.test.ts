@@ -35,7 +35,9 @@ const FAULTS: readonly [string, Behaviour, Trigger][] = [
   ["429", says(429, { message: "slow down" }), "overloaded"],
   ["500", says(500, { message: "oops" }), "error"],
   ["an error frame", errorFrame, "error"],
+  ["a model that is not served", says(404, { message: "The model `small` does not exist.", param: "model" }), "error"],
   ["the tunnel", saysHtml(530), "tunnel"],
+  ["a proxy with nobody behind it", saysHtml(503), "tunnel"],
   ["a context that is too small", contextError, "context"],
 ];
 

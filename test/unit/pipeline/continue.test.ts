@@ -110,8 +110,10 @@ const kindsOf = ({ event }: Awaited<ReturnType<typeof ask>>) =>
 describe.each(CALLERS)("a stream that breaks off, told to a caller of %s", (caller) => {
   // planted: the overlap told twice; no overlap asked for; the closing frame of the second told as well; the prefix given without being marked as unfinished
   it("is one answer, whole and once, at whichever token the backend died", async () => {
-    for (let after = 1; after < TOKENS; after++) {
-      const asked = await ask(caller, marked(dies(after)));
+    // At last with every word said, and only the finish lost.
+    for (let after = 1; after <= TOKENS; after++) {
+      const fault = after < TOKENS ? dies(after) : "[[sim:fault=no-finish,only=first]]";
+      const asked = await ask(caller, marked(fault));
       const told = readStream(caller, asked.body);
       expect([after, told.text, told.finished, told.closed, told.error]).toEqual([after, TEXT, 1, true, undefined]);
       expect([asked.event.outcome, asked.bugs, kindsOf(asked)]).toEqual([
@@ -146,18 +148,22 @@ describe.each(CALLERS)("a stream that breaks off, told to a caller of %s", (call
     expect(ends.broken).toBeGreaterThan(TOKENS - 7);
   });
 
-  // planted: the answer's usage is the second's alone
+  // planted: the answer's usage is the second's alone; the sum of both, with what the second had to say again
   it("reports what was written altogether, and charges each by itself", async () => {
     const whole = await ask(caller, marked(""));
-    const { body, event, settlements } = await ask(caller, marked(dies(9)));
-    const outputs = event.attempts.map(({ usage }) => usage?.outputTokens ?? 0);
-    const { usage = {} } = readStream(caller, body);
-    const told = usage.completion_tokens ?? usage.output_tokens;
-    expect(outputs).toHaveLength(2);
-    expect(told).toBe(outputs.reduce((sum, tokens) => sum + tokens, 0));
-    expect(event.costNanoUsd).toBeGreaterThan(whole.event.costNanoUsd);
-    expect(event.costNanoUsd).toBeLessThanOrEqual(event.reservedNanoUsd);
-    expect(settlements.map(({ cacheWrite }) => cacheWrite)).toEqual([undefined]);
+    for (const after of [2, 9, 15, TOKENS - 1]) {
+      const { body, event, settlements } = await ask(caller, marked(dies(after)));
+      const outputs = event.attempts.map(({ usage }) => usage?.outputTokens ?? 0);
+      const { usage = {} } = readStream(caller, body);
+      const told = Number(usage.completion_tokens ?? usage.output_tokens);
+      expect(outputs).toHaveLength(2);
+      // What was said twice is known by its share of the text.
+      expect(Math.abs(told - TOKENS)).toBeLessThanOrEqual(1);
+      expect(outputs.reduce((sum, tokens) => sum + tokens, 0)).toBeGreaterThan(TOKENS + 1);
+      expect(event.costNanoUsd).toBeGreaterThan(whole.event.costNanoUsd);
+      expect(event.costNanoUsd).toBeLessThanOrEqual(event.reservedNanoUsd);
+      expect(settlements.map(({ cacheWrite }) => cacheWrite)).toEqual([undefined]);
+    }
   });
 });
 

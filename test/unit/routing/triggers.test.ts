@@ -35,7 +35,8 @@ test.each<[string, FailedResponse, Trigger | undefined]>([
   ["OpenAI's policy", said(400, { code: "content_policy_violation", message: "no" }), "filter"],
   ["a filter without a code", said(400, { message: "Output blocked by content filtering policy" }), "filter"],
   ["a bad request", said(400, { message: "temperature must be a number" }), undefined],
-  ["an unknown model", said(404, { code: "model_not_found", message: "no such model" }), undefined],
+  ["an unknown model", said(404, { code: "model_not_found", message: "no such model" }), "error"],
+  ["an unknown file", said(404, { message: "No such File object: file-abc" }), undefined],
 ])("%s", (_, response, trigger) => {
   expect(triggerOf(wires["openai-chat"].decodeFailure(response))).toBe(trigger);
 });

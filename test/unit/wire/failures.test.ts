@@ -143,3 +143,70 @@ describe("Anthropic's error body", () => {
     expect(body("`top_k` must be an integer").error.message).toBe("`top_k` must be an integer");
   });
 });
+
+describe("a backend's 404", () => {
+  const reply = (body: unknown) => ({ status: 404, contentType: "application/json", body: JSON.stringify(body) });
+  const openAi = (message: string, more = {}) => chat.decodeFailure(reply({ error: { message, ...more } }));
+  const anthropic = (message: string) =>
+    messages.decodeFailure(reply({ type: "error", error: { type: "not_found_error", message } }));
+
+  // planted: read like any other refusal of the request
+  it("is ours to mend: the model and the path are the configuration's words, not the caller's", () => {
+    const ours = [
+      openAi("The model `qwen-old` does not exist.", { type: "NotFoundError", param: "model", code: 404 }),
+      openAi("The model `gpt-9` does not exist or you do not have access to it.", { code: "model_not_found" }),
+      openAi("models/gemini-9 is not found for API version v1beta, or is not supported for generateContent."),
+      openAi("The model `response-of-file` does not exist."),
+      anthropic("model: claude-9"),
+    ];
+    for (const failure of ours) {
+      expect(failure).toMatchObject({ type: "backend_unavailable", detail: "model_not_found" });
+      for (const wire of [chat, messages]) {
+        const told = wire.encodeFailure(failure, "req_1");
+        expect([told.status, told.headers["x-should-retry"]]).toEqual([503, "false"]);
+        expect(told.body).not.toMatch(/model|qwen|gpt|gemini|claude|exist/);
+      }
+    }
+    expect(chat.decodeFailure(reply({ detail: "Not Found" }))).toMatchObject({
+      type: "backend_unavailable",
+      detail: "status_404",
+    });
+  });
+
+  // planted: every 404 taken for ours
+  it("is the caller's where it named what is not there", () => {
+    const theirs = [
+      openAi("Previous response with id 'resp_123' not found.", { param: "previous_response_id" }),
+      openAi("No such File object: file-abc123", { param: "file_id" }),
+      openAi("CachedContent not found (or permission denied)"),
+      openAi("Container cntr_1 not found."),
+      openAi("Conversation with id 'conv_1' not found."),
+      anthropic("File not found: file_011CNha8iCJcU1wXNR6q4V8w"),
+    ];
+    for (const failure of theirs) expect(failure).toMatchObject({ type: "backend_rejected", status: 404 });
+  });
+});
+
+describe("a backend's 503", () => {
+  const reply = (contentType: string, body: string, retryAfterMs?: number) =>
+    chat.decodeFailure({ status: 503, contentType, body, ...(retryAfterMs !== undefined && { retryAfterMs }) });
+
+  // planted: every 503 taken for a busy model server
+  it("is an overload where the model server says it, and else a proxy with nobody behind it", () => {
+    expect(reply("application/json", '{"error":{"message":"queue full"}}').type).toBe("backend_overloaded");
+    expect(reply("text/html", "<html></html>", 5_000)).toMatchObject({
+      type: "backend_overloaded",
+      retryAfterMs: 5_000,
+    });
+    for (const [type, body] of [
+      ["text/html", "<html><h1>503 Service Temporarily Unavailable</h1></html>"],
+      ["text/plain", "no healthy upstream"],
+      ["", ""],
+    ] as const) {
+      const failure = reply(type, body);
+      expect(failure).toMatchObject({ type: "backend_unavailable", detail: "unexpected_content_type:503" });
+      expect(chat.encodeFailure(failure, "r").body).not.toMatch(/html|upstream/);
+    }
+    expect(reply("application/json", "{").detail).toBe("malformed_json");
+  });
+});
