@@ -13,7 +13,8 @@ interface Level {
 /**
  * How many retries an isolate may send to a backend: one in ten of its first calls, so that retries never multiply an outage. Each first call
  * deposits a tenth, each retry takes a whole one. One may be borrowed where none was sent for 30 s: a lone fault is mended at once, and a
- * storm pays it back before it gets the next. Counts all models of a backend together. Holds an entry per backend of the configuration.
+ * storm pays it back before it gets the next. Counts all models of a backend together. Routes that hedge have one each for that, by the same rule and
+ * under a name of their own. Holds an entry per backend and route of the configuration, never more.
  */
 export class RetryBudget {
   readonly #levels = new Map<string, Level>();

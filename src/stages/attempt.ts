@@ -83,6 +83,7 @@ export async function attempt(
     const sent = await gateway.transport.send(call, running.signal);
     if (!sent.ok) return running.failed(late ? timedOut("headers") : sent.failure);
     const response = sent.value;
+    running.begun = true;
     const type = response.headers.get("content-type") ?? "";
     if (!response.ok || response.status === 204) return running.failed(await failureOf(response, running));
     if (stream && type.includes("text/event-stream")) {

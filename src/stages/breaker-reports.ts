@@ -11,7 +11,8 @@ const FAIR_SHARE = 0.5;
 
 /**
  * What the attempts of a request say about the health of what they asked, for the isolate's view and for Redis. Each breaker's last word
- * counts. A client's departure, overload (the backend's or our own) and the caller's own mistakes say nothing.
+ * counts. A client's departure, overload (the backend's or our own) and the caller's own mistakes say nothing; that another was quicker says nothing
+ * of one that had less than its fair share of time.
  */
 export function breakerReports(exchange: Admitted, gateway: Gateway): readonly BreakerReport[] {
   const { config, route, notes, draft, shared, requestId } = exchange;
@@ -37,14 +38,17 @@ export function breakerReports(exchange: Admitted, gateway: Gateway): readonly B
 }
 
 function isUnwell(attempt: AttemptRecord, backend: Backend, route: Route): boolean {
-  const { outcome, failure } = attempt;
+  const { outcome, failure, detail } = attempt;
+  // Lost to another while it was silent: as good as a timeout, where it had the time.
+  if (outcome === "cancelled" && failure === undefined && detail !== undefined)
+    return !wasHurried(attempt, backend, route);
   if (outcome !== "failed" || failure?.startsWith("backend_") !== true) return false;
   if (failure === "backend_overloaded" || failure === "backend_rejected") return false;
   return failure !== "backend_timeout" || !wasHurried(attempt, backend, route);
 }
 
 /**
- * Whether a delay budget, the step's or the route's, ended it before it had a fair share of the time that it has by itself: a breaker is shared by
+ * Whether a delay budget, the step's or the route's, or the other of two that were asked ended it before it had a fair share of the time that it has by itself: a breaker is shared by
  * all routes, and one route's haste says nothing of a backend that is slow and well.
  */
 function wasHurried({ detail, durationMs }: AttemptRecord, backend: Backend, route: Route): boolean {

@@ -1,4 +1,5 @@
 import { breakerOf, byHand } from "../core/breaker.ts";
+import type { Route } from "../core/config.ts";
 import { isGenerative } from "../core/draft.ts";
 import type { Admitted, LiveAnswer, WholeAnswer } from "../core/exchange.ts";
 import type { Failure, FailureType } from "../core/failure.ts";
@@ -43,6 +44,8 @@ type DispatchDecision =
   | "retry-refused"
   /** Asked beside a first that is slow. */
   | "hedge"
+  /** It would have been asked beside it, and the route's hedges are spent (`hedge-budget`). */
+  | "hedge-refused"
   /** Stopped because the other had its first token. */
   | "hedge-lost"
   /** A content filter's finish before any word: kept, in case no other step answers. */
@@ -68,6 +71,7 @@ class Walk {
   #last: Failure = NOBODY;
   #filtered: WholeAnswer | undefined;
   #isHedged = false;
+  #earnedHedge = false;
   /** The hedge, where a filter ended it and the first was still to say its word. */
   #filteredHedge: PlannedAttempt | undefined;
 
@@ -142,6 +146,8 @@ class Walk {
     this.#filteredHedge = undefined;
     if (!route.hedge || !isGenerative(draft))
       return { planned, result: await attempt(planned, this.#exchange, this.#gateway) };
+    if (!this.#earnedHedge) this.#gateway.retries.deposit(hedgesOf(route));
+    this.#earnedHedge = true;
     const ended = await race(
       {
         first: planned,
@@ -170,7 +176,11 @@ class Walk {
     return trigger !== "filter" || leadsTo(other.target, trigger);
   }
 
-  /** The step that a slow first token leads to, once a request: at a backend that is well and was not asked yet. */
+  /**
+   * The step that a slow first token leads to, once a request: at a backend that is well and was not asked yet. One request in ten of the route may have
+   * one, as with retries: two that are slow and hedge to each other must not get twice the load for it, and the others give the first its whole time, so
+   * that its breaker hears of one that is dead.
+   */
   #hedge(): PlannedAttempt | undefined {
     if (this.#isHedged || this.#exchange.departure.gone || this.#exhausted()) return undefined;
     const { breakers, clock } = this.#gateway;
@@ -184,6 +194,10 @@ class Walk {
     const step = this.#attempts[index];
     if (!step) return undefined;
     this.#isHedged = true;
+    if (!this.#gateway.retries.take(hedgesOf(this.#exchange.route), clock.now())) {
+      this.#note("hedge-refused", `${step.backend.name}:hedge-budget`);
+      return undefined;
+    }
     this.#at = index;
     this.#note("hedge", `${step.backend.name}:first-token`);
     return { ...this.#ready(step, this.#endOf(step)), kind: "hedge" };
@@ -288,6 +302,9 @@ class Walk {
     });
   }
 }
+
+/** Under which a route's hedges are counted beside the backends' retries: no backend has such a name. */
+const hedgesOf = ({ alias }: Route): string => `hedge of ${alias}`;
 
 function pause(delayMs: number, { alarm, departure }: Admitted): Promise<void> {
   return new Promise((resolve) => {

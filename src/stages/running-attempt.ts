@@ -45,6 +45,8 @@ export class RunningAttempt {
   readonly #forget: () => void;
   readonly #seat: Seat | undefined;
   firstTokenMs: number | undefined;
+  /** The backend has sent its headers: it took the request, and may have read it. */
+  begun = false;
   #closed = false;
 
   constructor(planned: PlannedAttempt, exchange: Admitted, gateway: Gateway, seat?: Seat) {
@@ -84,14 +86,19 @@ export class RunningAttempt {
   }
 
   /**
-   * Stopped before its first token, and booked at once: the request may be settled before the connection has noticed. What the backend read is owed
-   * for, though it never says how much, unless the client left: then no attempt is charged that has said nothing, one as little as two.
-   * A completed or failed attempt has its record already.
+   * Stopped before its first token, and booked at once: the request may be settled before the connection has noticed. A backend that had begun to
+   * answer is owed for what it read, though it never says how much; one that sent no header never said that it read anything. Where the client left
+   * no attempt is charged that has said nothing, one as little as two. A completed or failed attempt has its record already.
    */
   #withdraw(): void {
     this.stop();
+    if (this.abandoned) {
+      this.close("cancelled");
+      return;
+    }
     const read = { usage: { inputTokens: this.exchange.inputTokens, outputTokens: 0 }, estimated: true };
-    this.close("cancelled", this.abandoned ? undefined : read);
+    // What it was silent with: its breaker may hear of that.
+    this.close("cancelled", this.begun ? read : undefined, { detail: this.begun ? "first_token" : "headers" });
   }
 
   sawFirstToken(): void {
@@ -100,7 +107,11 @@ export class RunningAttempt {
   }
 
   /** The attempt's record, written once; later calls are ignored. */
-  close(outcome: AttemptRecord["outcome"], used?: { usage: Usage; estimated: boolean }, failure?: Failure): void {
+  close(
+    outcome: AttemptRecord["outcome"],
+    used?: { usage: Usage; estimated: boolean },
+    failure?: Partial<Pick<Failure, "type" | "detail">>,
+  ): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#forget();
@@ -114,7 +125,7 @@ export class RunningAttempt {
       model,
       wire: wire.name,
       outcome,
-      ...(failure && { failure: failure.type }),
+      ...(failure?.type && { failure: failure.type }),
       ...(failure?.detail !== undefined && { detail: failure.detail }),
       startedAt: this.#startedAt,
       durationMs: this.gateway.clock.now() - this.#startedAt,
@@ -147,7 +158,7 @@ export class RunningAttempt {
 }
 
 /** What may mean that the whole machine is down, and not only that this request met with trouble. */
-function isEvidence(failure: Failure | undefined): boolean {
+function isEvidence(failure: Partial<Pick<Failure, "type">> | undefined): boolean {
   return (
     failure?.type === "backend_unavailable" || failure?.type === "backend_timeout" || failure?.type === "backend_cut"
   );
