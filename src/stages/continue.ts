@@ -12,6 +12,7 @@ import { attempt } from "./attempt.ts";
 import { isContinuable, withAppended } from "./conversation.ts";
 import type { Gateway } from "./gateway.ts";
 import { isPassedOn } from "./passed-on.ts";
+import { takeProbe } from "./probe.ts";
 import { writerContext } from "./reply.ts";
 import type { PlannedAttempt } from "./running-attempt.ts";
 import { mayFollow, membersToGoOn, successorsOf } from "./successors.ts";
@@ -153,6 +154,10 @@ class ContinuedStream implements StreamingAnswer {
       const { name } = planned.backend;
       if (!mayFollow(planned, this.origin, trigger, notes)) {
         this.#note("passed_over", `${name}:${trigger ?? failure.type}`);
+        continue;
+      }
+      if (planned.isProbe && !(await takeProbe(planned, this.#exchange, this.#gateway))) {
+        this.#note("passed_over", `${name}:probe-taken`);
         continue;
       }
       // One more call to a backend that is in trouble is a retry.

@@ -1,8 +1,7 @@
 import { breakerOf, byHand } from "../core/breaker.ts";
-import type { Route } from "../core/config.ts";
 import { isGenerative } from "../core/draft.ts";
 import type { Admitted, LiveAnswer, WholeAnswer } from "../core/exchange.ts";
-import type { Failure, FailureType } from "../core/failure.ts";
+import type { Failure } from "../core/failure.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import type { Trigger } from "../core/triggers.ts";
 import { phaseOf } from "../routing/breaker.ts";
@@ -10,9 +9,13 @@ import { within } from "../routing/plan.ts";
 import { retryDelayMs } from "../routing/retry.ts";
 import { isOutage, isRoomier, leadsTo, triggerOf } from "../routing/triggers.ts";
 import { attempt } from "./attempt.ts";
+import { leaveProbe } from "./breaker-reports.ts";
+import type { DispatchDecision } from "./dispatch-decision.ts";
 import { isFilteredAnswer, letGo } from "./filtered.ts";
 import type { Gateway } from "./gateway.ts";
-import { type Ended, type RaceEnd, race } from "./hedge.ts";
+import { type Ended, hedgeBudgetOf, type RaceEnd, race } from "./hedge.ts";
+import { pause } from "./pause.ts";
+import { takeProbe } from "./probe.ts";
 import { CANCELLED, type PlannedAttempt } from "./running-attempt.ts";
 import { isRefusal, moreTelling, NOBODY } from "./telling.ts";
 
@@ -29,30 +32,6 @@ export function dispatch(
   return new Walk(exchange, attempts, gateway).run();
 }
 
-/** What dispatch decided, each word with the backend and, behind a colon, why. A closed list. */
-type DispatchDecision =
-  | "answered"
-  /** How an attempt failed. */
-  | FailureType
-  /** The chain goes on, by this trigger. */
-  | "next"
-  /** A step that this trigger does not lead to, or a backend that may get no more retries (`retry-budget`). */
-  | "passed-over"
-  /** The same backend once more. */
-  | "retry"
-  /** It would have been asked once more, and its retry budget is spent. */
-  | "retry-refused"
-  /** Asked beside a first that is slow. */
-  | "hedge"
-  /** It would have been asked beside it, and the route's hedges are spent (`hedge-budget`). */
-  | "hedge-refused"
-  /** Stopped because the other had its first token. */
-  | "hedge-lost"
-  /** A content filter's finish before any word: kept, in case no other step answers. */
-  | "filtered"
-  /** The walk ends although a step was left: `delay-budget` or `max-attempts`. */
-  | "stopped";
-
 /** Why the walk goes on from a step, and from where. */
 interface Onward {
   readonly trigger: Trigger;
@@ -67,7 +46,9 @@ class Walk {
   readonly #begunBefore: number;
   readonly #called = new Set<string>();
   /** The furthest step of the chain that was begun. */
-  #at = 0;
+  #at = -1;
+  /** The first that was passed over because another request probes it. */
+  #taken: PlannedAttempt | undefined;
   #last: Failure = NOBODY;
   #filtered: WholeAnswer | undefined;
   #isHedged = false;
@@ -84,12 +65,28 @@ class Walk {
   }
 
   async run(): Promise<Result<LiveAnswer>> {
-    for (let planned = this.#attempts[0]; planned; ) {
+    for (let planned = await this.#first(); planned; ) {
       const ended = await this.#step(planned);
       if ("ok" in ended) return this.#over(ended);
-      planned = this.#next(ended);
+      planned = await this.#next(ended);
     }
     return this.#over(fail(this.#last));
+  }
+
+  /** The chain's first step, or in its place another where somebody else probes it. Where nobody else can be had, it is tried all the same. */
+  #first(): PlannedAttempt | undefined | Promise<PlannedAttempt | undefined> {
+    const first = this.#attempts[++this.#at];
+    if (!first?.isProbe) return first;
+    return this.#mayAsk(first).then(async (isFree) =>
+      isFree ? first : ((await this.#next(undefined)) ?? this.#taken),
+    );
+  }
+
+  async #mayAsk(planned: PlannedAttempt): Promise<boolean> {
+    if (!planned.isProbe || (await takeProbe(planned, this.#exchange, this.#gateway))) return true;
+    this.#note("passed-over", `${planned.backend.name}:probe-taken`);
+    this.#taken ??= planned;
+    return false;
   }
 
   /** One backend, as often as it may be tried. A result ends the walk. */
@@ -113,6 +110,8 @@ class Walk {
         return onward;
       }
       if (departure.gone) return fail(CANCELLED);
+      // It may not have come to be asked: no seat.
+      if (planned.isProbe) leaveProbe(planned, this.#exchange, this.#gateway);
       const { failure } = result;
       this.#failed(from, failure, ioMs);
       const trigger = triggerOf(failure);
@@ -137,6 +136,7 @@ class Walk {
       this.#note(isGranted ? "retry" : "retry-refused", `${planned.backend.name}:${trigger}`);
       if (!isGranted) return onward;
       await pause(delayMs, this.#exchange);
+      if (planned.isProbe && planned !== this.#taken && !(await this.#mayAsk(planned))) return onward;
     }
   }
 
@@ -146,7 +146,7 @@ class Walk {
     this.#filteredHedge = undefined;
     if (!route.hedge || !isGenerative(draft))
       return { planned, result: await attempt(planned, this.#exchange, this.#gateway) };
-    if (!this.#earnedHedge) this.#gateway.retries.deposit(hedgesOf(route));
+    if (!this.#earnedHedge) this.#gateway.retries.deposit(hedgeBudgetOf(route));
     this.#earnedHedge = true;
     const ended = await race(
       {
@@ -194,7 +194,7 @@ class Walk {
     const step = this.#attempts[index];
     if (!step) return undefined;
     this.#isHedged = true;
-    if (!this.#gateway.retries.take(hedgesOf(this.#exchange.route), clock.now())) {
+    if (!this.#gateway.retries.take(hedgeBudgetOf(this.#exchange.route), clock.now())) {
       this.#note("hedge-refused", `${step.backend.name}:hedge-budget`);
       return undefined;
     }
@@ -243,24 +243,31 @@ class Walk {
     return this.#attempts.some((step, place) => place > this.#at && this.#isLedTo(step, onward));
   }
 
-  #next(onward: Onward): PlannedAttempt | undefined {
+  /** Undefined: nobody was asked yet, as with steps that the plan leaves out. */
+  async #next(onward: Onward | undefined): Promise<PlannedAttempt | undefined> {
     const stopped = this.#exhausted();
     if (stopped) {
-      if (this.#leadsOn(onward)) this.#note("stopped", stopped);
+      if (onward && this.#leadsOn(onward)) this.#note("stopped", stopped);
       return undefined;
     }
+    const trigger = onward?.trigger ?? "unavailable";
     for (let step = this.#attempts[++this.#at]; step; step = this.#attempts[++this.#at]) {
       const { name } = step.backend;
-      const isLed = this.#isLedTo(step, onward);
+      const isLed = onward ? this.#isLedTo(step, onward) : this.#mayBegin(step);
       // One more call to a backend that is in trouble is a retry, whatever the model.
-      const isRetry = isLed && isOutage(onward.trigger) && this.#called.has(name);
+      const isRetry = isLed && isOutage(trigger) && this.#called.has(name);
       if (isLed && (!isRetry || this.#gateway.retries.take(name, this.#gateway.clock.now()))) {
-        this.#note("next", `${name}:${onward.trigger}`);
+        if (!(await this.#mayAsk(step))) continue;
+        this.#note("next", `${name}:${trigger}`);
         return step;
       }
-      this.#note("passed-over", `${name}:${isRetry ? "retry-budget" : onward.trigger}`);
+      this.#note("passed-over", `${name}:${isRetry ? "retry-budget" : trigger}`);
     }
     return undefined;
+  }
+
+  #mayBegin({ target }: PlannedAttempt): boolean {
+    return this.#exchange.route.targets.includes(target) || leadsTo(target, "unavailable");
   }
 
   #exhausted(): "delay-budget" | "max-attempts" | undefined {
@@ -301,15 +308,4 @@ class Walk {
       ...(ioMs !== undefined && { ioMs }),
     });
   }
-}
-
-/** Under which a route's hedges are counted beside the backends' retries: no backend has such a name. */
-const hedgesOf = ({ alias }: Route): string => `hedge of ${alias}`;
-
-function pause(delayMs: number, { alarm, departure }: Admitted): Promise<void> {
-  return new Promise((resolve) => {
-    alarm.after(delayMs, resolve);
-    // Resolving twice is harmless.
-    departure.onGone(resolve);
-  });
 }

@@ -12,6 +12,7 @@ import type {
   Clock,
   KeptAnswers,
   KeyDirectory,
+  Probes,
   Seats,
   SharedState,
   Transport,
@@ -38,6 +39,7 @@ export interface Gateway {
   readonly addressGuard: AddressGuard;
   readonly strangers: StrangerList;
   readonly admission: AdmissionStore;
+  readonly probes: Probes;
   readonly keptAnswers: KeptAnswers;
   readonly localLimits: LocalLimits;
   readonly refusals: RefusalTally;
@@ -91,10 +93,10 @@ export interface RefusalTally {
 
 /** The isolate's view of the breakers: Redis' word, and what it has seen since. */
 export interface BreakerView {
-  learn(shared: SharedState): void;
+  learn(shared: Pick<SharedState, "breakers">): void;
   state(name: string): BreakerState | undefined;
   /** Where Redis said nothing: the state, and with it the one probe of an opening that is over. */
-  claim(name: string, requestId: string): BreakerState | undefined;
+  claim(name: string, requestId: string, lastsMs: number): BreakerState | undefined;
   /** Of a request that claimed and learnt nothing. */
   giveBack(requestId: string): void;
   /** The successes that Redis should hear of with this; undefined where it need hear nothing. */

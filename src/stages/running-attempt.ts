@@ -10,6 +10,7 @@ import type { Trigger } from "../core/triggers.ts";
 import type { Usage } from "../core/usage.ts";
 import type { AttemptKind, AttemptRecord } from "../core/wide-event.ts";
 import type { Wire } from "../core/wire.ts";
+import { answerProbe, wordOf } from "./breaker-reports.ts";
 import type { Gateway } from "./gateway.ts";
 
 /** One attempt as `plan` ordered it. */
@@ -21,6 +22,8 @@ export interface PlannedAttempt {
   readonly price: Price;
   readonly deadlines: Deadlines;
   readonly chosenTarget: boolean;
+  /** Its breaker's opening is over: it is asked by one request at a time. */
+  readonly isProbe?: boolean;
   /** Told where another attempt won, and nobody waits for this one any more. */
   readonly withdrawal?: Departure;
   /** Told when it goes out to the backend, its wait for a seat over. */
@@ -104,6 +107,10 @@ export class RunningAttempt {
   sawFirstToken(): void {
     this.firstTokenMs = this.gateway.clock.now() - this.#startedAt;
     this.#seat?.answered();
+    // A long answer must not keep a backend closed that is well again.
+    const { backend, model } = this.planned;
+    const began = { ordinal: this.#ordinal, backend: backend.name, model, startedAt: this.#startedAt };
+    answerProbe(began, true, this.exchange, this.gateway);
   }
 
   /** The attempt's record, written once; later calls are ignored. */
@@ -118,7 +125,7 @@ export class RunningAttempt {
     const { backend, model, wire, price, kind } = this.planned;
     if (this.#seat) this.#seat.release(outcome === "completed" ? "served" : isEvidence(failure) ? "failed" : "stopped");
     else if (failure && backend.health && isEvidence(failure)) this.#suspect(backend.name);
-    this.exchange.notes.attempts.push({
+    const record: AttemptRecord = {
       ordinal: this.#ordinal,
       ...(kind && { kind }),
       backend: backend.name,
@@ -133,7 +140,9 @@ export class RunningAttempt {
       ...(used && { usage: used.usage }),
       estimated: used?.estimated ?? false,
       costNanoUsd: used ? costNanoUsd(price, used.usage) : 0,
-    });
+    };
+    this.exchange.notes.attempts.push(record);
+    answerProbe(record, wordOf(record, backend, this.exchange.route), this.exchange, this.gateway);
   }
 
   #suspect(backend: string): void {

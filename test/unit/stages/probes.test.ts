@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type BreakerState, CLOSED_BREAKER } from "../../../src/core/breaker.ts";
-import type { AdmissionReply, SharedState } from "../../../src/core/ports.ts";
+import type { AdmissionReply, BreakerReport, Probes, SharedState } from "../../../src/core/ports.ts";
 import { BreakerView } from "../../../src/routing/breaker-view.ts";
 import type { Gateway } from "../../../src/stages/gateway.ts";
 import { type Answering, begin, PLAYED_CONFIG } from "../../support/pipeline.ts";
@@ -23,47 +23,118 @@ const admitting = (shared: SharedState, cached?: string) => {
   return async () => reply;
 };
 
-/** What a request that holds the probe of `openai` says of it when it is settled. */
-async function saidOf(answering: Answering, cached?: string) {
-  const settlements: { reported: unknown[]; unused: readonly string[] | undefined }[] = [];
-  const breakers = new BreakerView(
-    () => undefined,
+/** Redis' side: hands each breaker's probe to the first that asks, and keeps what it is told on the way. */
+function probesAt(closed: readonly string[] = []) {
+  const claims: string[] = [];
+  const words: (readonly [string, boolean | undefined])[] = [];
+  const held = new Map<string, string>();
+  const probes: Probes = {
+    claim: async ({ name, requestId }) => {
+      claims.push(name);
+      if (closed.includes(name)) return { kind: "closed" };
+      if (held.has(name)) return { kind: "taken" };
+      held.set(name, requestId);
+      return { kind: "mine" };
+    },
+    answer: async ({ name, report }: { name: string; report?: BreakerReport }) => {
+      words.push([name, report?.healthy]);
+      held.delete(name);
+    },
+  };
+  return { claims, words, probes };
+}
+
+const view = () =>
+  new BreakerView(
+    () => PLAYED_CONFIG.backends.openai?.breaker,
     () => NOW,
   );
+
+/** What a request that holds the probe of `openai` says of it, on its way and when it is settled. */
+async function saidOf(answering: Answering, cached?: string) {
+  const { words, probes } = probesAt();
+  const settled: unknown[] = [];
   const playing = begin(REQUEST, answering, {
-    breakers,
+    probes,
     admission: {
       admit: admitting({ breakers: { [NAME]: HALF_OPEN }, probes: [NAME] }, cached),
-      settle: async (settlement) => {
-        const reported = settlement.breakers.map(({ name, healthy }) => [name, healthy]);
-        settlements.push({ reported, unused: settlement.unusedProbes });
+      settle: async ({ breakers, unusedProbes }) => {
+        settled.push([breakers.map(({ name, healthy }) => [name, healthy]), unusedProbes]);
         return { kind: "settled", ioMs: 0 };
       },
     },
   });
   await playing.reply;
   await playing.settled();
-  return settlements;
+  return { words, settled };
 }
 
 describe("the probe that a request holds", () => {
-  // planted: success is told only where the isolate's own view has failures
-  it("is reported where the backend answered, well or not", async () => {
-    expect(await saidOf(answers(200))).toEqual([{ reported: [[NAME, true]], unused: undefined }]);
-    expect(await saidOf(answers(500))).toEqual([{ reported: [[NAME, false]], unused: undefined }]);
+  // planted: success is told only where the isolate's own view has failures; told twice; told when the request is settled
+  it("is answered as soon as its attempt is over, well or not, and the settlement gives back what may not have been heard", async () => {
+    const told = (healthy: boolean) => ({ words: [[NAME, healthy]], settled: [[[], [NAME]]] });
+    expect(await saidOf(answers(200))).toEqual(told(true));
+    expect(await saidOf(answers(500))).toEqual(told(false));
   });
 
-  // planted: the settlement names no probe
+  // planted: the settlement names no probe; what says nothing is kept until then
   it("is given back where the answer came from the cache, or said nothing of the backend's health", async () => {
     const answer = { operation: "chat", id: "c", model: "m", createdAt: 1, choices: [] };
     const entry = { v: 1, answer, wire: "openai-chat", backend: "openai", model: "m", storedAt: 1 };
     const unasked: Answering = () => {
       throw new Error("the backend was asked");
     };
-    expect(await saidOf(unasked, JSON.stringify(entry))).toEqual([{ reported: [], unused: [NAME] }]);
-    expect(await saidOf(answers(429))).toEqual([{ reported: [], unused: [NAME] }]);
-    expect(await saidOf(answers(400))).toEqual([{ reported: [], unused: [NAME] }]);
+    expect(await saidOf(unasked, JSON.stringify(entry))).toEqual({ words: [], settled: [[[], [NAME]]] });
+    const nothing = { words: [[NAME, undefined]], settled: [[[], [NAME]]] };
+    expect(await saidOf(answers(429))).toEqual(nothing);
+    expect(await saidOf(answers(400))).toEqual(nothing);
   });
+
+  // planted: told with the settlement, when the whole answer is over (this is how it was found); a cut behind the first token not told
+  it.each([true, false])(
+    "is answered by the first token of a stream, whose end comes later; cut off: %s",
+    async (isCut) => {
+      const { words, probes } = probesAt();
+      const settled: unknown[] = [];
+      let end = () => {};
+      const ended = new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      const frame = (delta: unknown, finish: string | null) =>
+        new TextEncoder().encode(
+          `data: ${JSON.stringify({ id: "c", model: "m", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`,
+        );
+      const long: Answering = () =>
+        new Response(
+          new ReadableStream<Uint8Array>({
+            async start(controller) {
+              controller.enqueue(frame({ role: "assistant", content: "Yes" }, null));
+              await ended;
+              if (!isCut) controller.enqueue(frame({}, "stop"));
+              controller.close();
+            },
+          }),
+          { headers: { "content-type": "text/event-stream" } },
+        );
+      const playing = begin({ ...REQUEST, stream: true }, long, {
+        probes,
+        breakers: view(),
+        admission: {
+          admit: admitting({ breakers: { [NAME]: HALF_OPEN }, probes: [NAME] }),
+          settle: async ({ breakers, unusedProbes }) => {
+            settled.push([breakers.map(({ name, healthy }) => [name, healthy]), unusedProbes]);
+            return { kind: "settled", ioMs: 0 };
+          },
+        },
+      });
+      const { body } = await playing.reply;
+      expect([words, settled]).toEqual([[[NAME, true]], []]);
+      end();
+      await new Response(body).text();
+      await playing.settled();
+      expect([words, settled]).toEqual([[[NAME, true]], [isCut ? [[[NAME, false]], undefined] : [[], [NAME]]]]);
+    },
+  );
 
   // planted: the plan reads the isolate's view, where another request has left its probe
   it("is made by no other request of the isolate", async () => {
@@ -113,28 +184,17 @@ describe("the probe that a request holds", () => {
     ]);
   });
 
-  // planted: the fallback's is asked for in any case; in none; one that is switched off counts as well
-  it("is asked for of a fallback where the step before it is not well, and only then", async () => {
+  // planted: those of all steps are asked for with admission, where the first is not well
+  it("is asked for with admission of the first step alone, whatever is known of it", async () => {
     const asked: unknown[] = [];
-    const gone = { availableBackends: new Set(["claude"]) };
-    const cases: [BreakerState, object][] = [
-      [CLOSED_BREAKER, {}],
-      [OPEN, {}],
-      [HALF_OPEN, {}],
-      [CLOSED_BREAKER, gone],
-    ];
-    for (const [state, more] of cases) {
-      const breakers = new BreakerView(
-        () => PLAYED_CONFIG.backends.openai?.breaker,
-        () => NOW,
-      );
-      breakers.learn({ breakers: { [NAME]: state } });
+    for (const state of [CLOSED_BREAKER, OPEN, HALF_OPEN]) {
+      const breakers = view();
+      breakers.learn({ breakers: { [NAME]: state, [SPARE]: HALF_OPEN } });
       const playing = begin({ ...REQUEST, alias: "spare" }, answers(400), {
         breakers,
-        ...more,
         admission: {
           admit: (request) => {
-            asked.push([request.breakers.length, request.behind?.length]);
+            asked.push([request.breakers, request.behind]);
             return admitting({ breakers: {} })();
           },
           settle: async () => ({ kind: "settled", ioMs: 0 }),
@@ -143,38 +203,93 @@ describe("the probe that a request holds", () => {
       await playing.reply;
       await playing.settled();
     }
-    expect(asked).toEqual([
-      [1, 1],
-      [2, undefined],
-      [2, undefined],
-      [2, undefined],
-    ]);
+    expect(asked).toEqual(Array(3).fill([[NAME], [SPARE]]));
+  });
+});
+
+/** Requests to `openai`, and behind it `claude`, whose opening is over: all under way together, and the backends that each asked. */
+async function together(
+  count: number,
+  status: (backend: string) => number,
+  shared: SharedState | undefined,
+  probes: Probes,
+) {
+  const breakers = view();
+  breakers.learn({ breakers: { [SPARE]: HALF_OPEN } });
+  const unused: unknown[] = [];
+  const begun = Array.from({ length: count }, (_, place) => {
+    const asked: string[] = [];
+    const playing = begin(
+      { ...REQUEST, alias: "spare", requestId: `req_${place}` },
+      (call, signal) => {
+        asked.push(call.backend.name);
+        return answers(status(call.backend.name))(call, signal);
+      },
+      {
+        breakers,
+        probes,
+        admission: {
+          admit: shared ? admitting(shared) : async () => ({ kind: "unavailable", detail: "timeout", ioMs: 0 }),
+          settle: async ({ unusedProbes, event }) => {
+            unused.push([
+              unusedProbes,
+              event.decisions.filter(({ reason }) => reason?.endsWith(":probe-taken")).length,
+            ]);
+            return { kind: "settled", ioMs: 0 };
+          },
+        },
+      },
+    );
+    return { asked, playing };
+  });
+  const statuses = await Promise.all(begun.map(async ({ playing }) => (await playing.reply).status));
+  for (const { playing } of begun) await playing.settled();
+  return { asked: begun.map(({ asked }) => asked.join("+")), statuses, unused };
+}
+
+describe("a step behind one that is well", () => {
+  const behind = { breakers: { [NAME]: CLOSED_BREAKER, [SPARE]: HALF_OPEN } };
+
+  // planted: whoever gets there by a failure asks (this is how it was found); the probe asked for again where it is held
+  it("is asked by one request at a time once its opening is over, and passed over by the others", async () => {
+    const { claims, words, probes } = probesAt();
+    const { asked, unused } = await together(5, (backend) => (backend === "openai" ? 429 : 500), behind, probes);
+    expect([...asked].sort()).toEqual([...Array(4).fill("openai"), "openai+claude"]);
+    expect(claims).toEqual(Array(5).fill(SPARE));
+    expect(words).toEqual([[SPARE, false]]);
+    expect([...unused].sort()).toEqual([...Array(4).fill([undefined, 1]), [[SPARE], 0]].sort());
   });
 
-  // planted: without Redis the fallback's probe is taken behind a first step that is well
-  it("leaves the fallback to whoever needs it, without Redis too", async () => {
-    const breakers = new BreakerView(
-      () => PLAYED_CONFIG.backends.openai?.breaker,
-      () => NOW,
+  // planted: refused as if it were still open
+  it("is asked by all where it has closed since", async () => {
+    const { words, probes } = probesAt([SPARE]);
+    const { asked } = await together(3, (backend) => (backend === "openai" ? 500 : 429), behind, probes);
+    expect([asked, words]).toEqual([Array(3).fill("openai+claude"), []]);
+  });
+
+  // planted: without Redis each that gets there probes
+  it.each([
+    ["from admission on", undefined],
+    ["since", behind],
+  ])("is asked by one of the isolate's requests at a time where Redis is away %s", async (_, shared) => {
+    const probes: Probes = { claim: async () => ({ kind: "unavailable" }), answer: async () => undefined };
+    const { asked } = await together(4, (backend) => (backend === "openai" ? 429 : 500), shared, probes);
+    expect([...asked].sort()).toEqual([...Array(3).fill("openai"), "openai+claude"]);
+  });
+
+  // planted: nobody is asked, and the caller told that nobody can be had; the next step by its own list of failures
+  it("is tried all the same by who could ask nobody else", async () => {
+    const { claims, probes } = probesAt();
+    const both = { breakers: { [NAME]: HALF_OPEN, [SPARE]: OPEN } };
+    const { asked, statuses } = await together(2, () => 200, both, probes);
+    expect([asked, statuses, claims]).toEqual([Array(2).fill("openai"), [200, 200], [NAME, NAME]]);
+    const other = probesAt();
+    const led = await together(
+      2,
+      () => 200,
+      { breakers: { [NAME]: HALF_OPEN, [SPARE]: CLOSED_BREAKER } },
+      other.probes,
     );
-    breakers.learn({ breakers: { [SPARE]: HALF_OPEN } });
-    const begun = ["one", "two"].map((says) => {
-      const asked: string[] = [];
-      const fails: Answering = ({ backend }) => {
-        asked.push(backend.name);
-        return Response.json({}, { status: 500 });
-      };
-      const playing = begin({ ...REQUEST, alias: "spare", says }, fails, {
-        breakers,
-        admission: {
-          admit: async () => ({ kind: "unavailable", detail: "timeout", ioMs: 0 }),
-          settle: async () => ({ kind: "settled", ioMs: 0 }),
-        },
-      });
-      return { asked, playing };
-    });
-    for (const { playing } of begun) await playing.reply;
-    expect(begun.map(({ asked }) => asked[1])).toEqual(["claude", "claude"]);
-    for (const { playing } of begun) await playing.settled();
+    expect(led.asked).toEqual(["openai", "claude"]);
   });
 });
