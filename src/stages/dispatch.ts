@@ -146,7 +146,7 @@ class Walk {
     this.#filteredHedge = undefined;
     if (!route.hedge || !isGenerative(draft))
       return { planned, result: await attempt(planned, this.#exchange, this.#gateway) };
-    if (!this.#earnedHedge) this.#gateway.retries.deposit(hedgeBudgetOf(route));
+    if (!this.#earnedHedge) this.#gateway.retries.deposit(hedgeBudgetOf(route), route.hedge.share);
     this.#earnedHedge = true;
     const ended = await race(
       {
@@ -177,8 +177,8 @@ class Walk {
   }
 
   /**
-   * The step that a slow first token leads to, once a request: at a backend that is well and was not asked yet. One request in ten of the route may have
-   * one, as with retries: two that are slow and hedge to each other must not get twice the load for it, and the others give the first its whole time, so
+   * The step that a slow first token leads to, once a request: at a backend that is well and was not asked yet. A share of the route's requests may
+   * have one, by the rule of retries: two that are slow and hedge to each other must not get twice the load for it, and the others give the first its whole time, so
    * that its breaker hears of one that is dead.
    */
   #hedge(): PlannedAttempt | undefined {
@@ -194,7 +194,8 @@ class Walk {
     const step = this.#attempts[index];
     if (!step) return undefined;
     this.#isHedged = true;
-    if (!this.#gateway.retries.take(hedgeBudgetOf(this.#exchange.route), clock.now())) {
+    const { route } = this.#exchange;
+    if (route.hedge?.share !== 1 && !this.#gateway.retries.take(hedgeBudgetOf(route), clock.now())) {
       this.#note("hedge-refused", `${step.backend.name}:hedge-budget`);
       return undefined;
     }

@@ -123,7 +123,7 @@ export interface Speeds {
 
 /** How many retries the isolate may send to a backend, by what it sends to it at all. */
 export interface RetryBudget {
-  deposit(backend: string): void;
+  deposit(backend: string, share?: number): void;
   take(backend: string, now: number): boolean;
 }
 

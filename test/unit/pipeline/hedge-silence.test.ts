@@ -95,6 +95,24 @@ describe("a route that hedges", () => {
     expect(decided.filter((decision) => decision === "hedge-refused").length).toBe(3);
   });
 
+  // planted: the share not looked at
+  it("may say another share, or all", async () => {
+    for (const [share, most] of [
+      [0.5, 6],
+      [1, 10],
+    ] as const) {
+      const retries = new RetryBudget();
+      const config = configOf(route(20).replace("afterMs: 20", `afterMs: 20, share: ${share}`));
+      let hedges = 0;
+      for (let request = 0; request < 10; request++) {
+        const { asked } = await ask(config, { a: answers("a", 40), b: dawdles }, {}, { retries });
+        hedges += asked.length - 1;
+      }
+      expect(hedges).toBeGreaterThanOrEqual(most - 2);
+      expect(hedges).toBeLessThanOrEqual(most);
+    }
+  });
+
   // planted: the hedge is not paid for; each backend pays for its own, so that two that hedge to each other are asked twice as often
   it("hedges one in ten of its requests, and one more an isolate", async () => {
     const retries = new RetryBudget();
