@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type BreakerState, CLOSED_BREAKER } from "../../../src/core/breaker.ts";
+import type { Config, SeatsConfig } from "../../../src/core/config.ts";
 import type { AdmissionReply, BreakerReport, Probes, SharedState } from "../../../src/core/ports.ts";
 import { BreakerView } from "../../../src/routing/breaker-view.ts";
 import type { Gateway } from "../../../src/stages/gateway.ts";
@@ -135,6 +136,37 @@ describe("the probe that a request holds", () => {
       expect([words, settled]).toEqual([[[NAME, true]], [isCut ? [[[NAME, false]], undefined] : [[], [NAME]]]]);
     },
   );
+
+  // planted: kept until the request is over, which another's long answer may be minutes later
+  it("is given back at once where there is no seat", async () => {
+    const { openai } = PLAYED_CONFIG.backends;
+    if (!openai) throw new Error("no backend");
+    const seats: SeatsConfig = {
+      count: 1,
+      queue: 1,
+      maxWaitMs: 1_000,
+      spill: { afterMs: 0 },
+      lowerShare: 0.1,
+      tellFromMs: 1_000,
+      coldAfterMs: 1_000,
+    };
+    const crowded: Config = { ...PLAYED_CONFIG, backends: { ...PLAYED_CONFIG.backends, openai: { ...openai, seats } } };
+    const { words, probes } = probesAt();
+    const full = Promise.resolve({ kind: "refused", why: "full" } as const);
+    const playing = begin({ ...REQUEST, alias: "spare" }, answers(500), {
+      config: () => crowded,
+      seats: { take: () => ({ outcome: full, leave: () => undefined }) },
+      probes,
+      breakers: view(),
+      admission: {
+        admit: admitting({ breakers: { [NAME]: HALF_OPEN }, probes: [NAME] }),
+        settle: async () => ({ kind: "settled", ioMs: 0 }),
+      },
+    });
+    await playing.reply;
+    await playing.settled();
+    expect([words, playing.calls.map(({ backend }) => backend.name)]).toEqual([[[NAME, undefined]], ["claude"]]);
+  });
 
   // planted: the plan reads the isolate's view, where another request has left its probe
   it("is made by no other request of the isolate", async () => {
