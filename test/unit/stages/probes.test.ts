@@ -1,55 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { type BreakerState, CLOSED_BREAKER } from "../../../src/core/breaker.ts";
+import { CLOSED_BREAKER } from "../../../src/core/breaker.ts";
 import type { Config, SeatsConfig } from "../../../src/core/config.ts";
-import type { AdmissionReply, BreakerReport, Probes, SharedState } from "../../../src/core/ports.ts";
-import { BreakerView } from "../../../src/routing/breaker-view.ts";
 import type { Gateway } from "../../../src/stages/gateway.ts";
 import { type Answering, begin, PLAYED_CONFIG } from "../../support/pipeline.ts";
-
-const REQUEST = { caller: "openai-chat", backend: "openai-chat", stream: false } as const;
-const NOW = Date.UTC(2026, 10, 21, 12);
-const NAME = "openai/played";
-const SPARE = "claude/played";
-const HALF_OPEN: BreakerState = { ...CLOSED_BREAKER, failures: 3, openUntil: NOW - 1, openMs: 1_000 };
-const OPEN: BreakerState = { ...HALF_OPEN, openUntil: NOW + 5_000 };
-
-const answers = (status: number): Answering => {
-  const body = { id: "c", model: "m", choices: [{ index: 0, message: { content: "Yes" }, finish_reason: "stop" }] };
-  return () => Response.json(status === 200 ? body : {}, { status });
-};
-
-/** An admission store that admits with these breakers. */
-const admitting = (shared: SharedState, cached?: string) => {
-  const reply: AdmissionReply = { kind: "admitted", ioMs: 0, rate: {}, shared, ...(cached && { cached }) };
-  return async () => reply;
-};
-
-/** Redis' side: hands each breaker's probe to the first that asks, and keeps what it is told on the way. */
-function probesAt(closed: readonly string[] = []) {
-  const claims: string[] = [];
-  const words: (readonly [string, boolean | undefined])[] = [];
-  const held = new Map<string, string>();
-  const probes: Probes = {
-    claim: async ({ name, requestId }) => {
-      claims.push(name);
-      if (closed.includes(name)) return { kind: "closed" };
-      if (held.has(name)) return { kind: "taken" };
-      held.set(name, requestId);
-      return { kind: "mine" };
-    },
-    answer: async ({ name, report }: { name: string; report?: BreakerReport }) => {
-      words.push([name, report?.healthy]);
-      held.delete(name);
-    },
-  };
-  return { claims, words, probes };
-}
-
-const view = () =>
-  new BreakerView(
-    () => PLAYED_CONFIG.backends.openai?.breaker,
-    () => NOW,
-  );
+import { admitting, answers, HALF_OPEN, NAME, OPEN, probesAt, REQUEST, SPARE, view } from "../../support/probes.ts";
 
 /** What a request that holds the probe of `openai` says of it, on its way and when it is settled. */
 async function saidOf(answering: Answering, cached?: string) {
@@ -236,92 +190,5 @@ describe("the probe that a request holds", () => {
       await playing.settled();
     }
     expect(asked).toEqual(Array(3).fill([[NAME], [SPARE]]));
-  });
-});
-
-/** Requests to `openai`, and behind it `claude`, whose opening is over: all under way together, and the backends that each asked. */
-async function together(
-  count: number,
-  status: (backend: string) => number,
-  shared: SharedState | undefined,
-  probes: Probes,
-) {
-  const breakers = view();
-  breakers.learn({ breakers: { [SPARE]: HALF_OPEN } });
-  const unused: unknown[] = [];
-  const begun = Array.from({ length: count }, (_, place) => {
-    const asked: string[] = [];
-    const playing = begin(
-      { ...REQUEST, alias: "spare", requestId: `req_${place}` },
-      (call, signal) => {
-        asked.push(call.backend.name);
-        return answers(status(call.backend.name))(call, signal);
-      },
-      {
-        breakers,
-        probes,
-        admission: {
-          admit: shared ? admitting(shared) : async () => ({ kind: "unavailable", detail: "timeout", ioMs: 0 }),
-          settle: async ({ unusedProbes, event }) => {
-            unused.push([
-              unusedProbes,
-              event.decisions.filter(({ reason }) => reason?.endsWith(":probe-taken")).length,
-            ]);
-            return { kind: "settled", ioMs: 0 };
-          },
-        },
-      },
-    );
-    return { asked, playing };
-  });
-  const statuses = await Promise.all(begun.map(async ({ playing }) => (await playing.reply).status));
-  for (const { playing } of begun) await playing.settled();
-  return { asked: begun.map(({ asked }) => asked.join("+")), statuses, unused };
-}
-
-describe("a step behind one that is well", () => {
-  const behind = { breakers: { [NAME]: CLOSED_BREAKER, [SPARE]: HALF_OPEN } };
-
-  // planted: whoever gets there by a failure asks (this is how it was found); the probe asked for again where it is held
-  it("is asked by one request at a time once its opening is over, and passed over by the others", async () => {
-    const { claims, words, probes } = probesAt();
-    const { asked, unused } = await together(5, (backend) => (backend === "openai" ? 429 : 500), behind, probes);
-    expect([...asked].sort()).toEqual([...Array(4).fill("openai"), "openai+claude"]);
-    expect(claims).toEqual(Array(5).fill(SPARE));
-    expect(words).toEqual([[SPARE, false]]);
-    expect([...unused].sort()).toEqual([...Array(4).fill([undefined, 1]), [[SPARE], 0]].sort());
-  });
-
-  // planted: refused as if it were still open
-  it("is asked by all where it has closed since", async () => {
-    const { words, probes } = probesAt([SPARE]);
-    const { asked } = await together(3, (backend) => (backend === "openai" ? 500 : 429), behind, probes);
-    expect([asked, words]).toEqual([Array(3).fill("openai+claude"), []]);
-  });
-
-  // planted: without Redis each that gets there probes
-  it.each([
-    ["from admission on", undefined],
-    ["since", behind],
-  ])("is asked by one of the isolate's requests at a time where Redis is away %s", async (_, shared) => {
-    const probes: Probes = { claim: async () => ({ kind: "unavailable" }), answer: async () => undefined };
-    const { asked } = await together(4, (backend) => (backend === "openai" ? 429 : 500), shared, probes);
-    expect([...asked].sort()).toEqual([...Array(3).fill("openai"), "openai+claude"]);
-  });
-
-  // planted: nobody is asked, and the caller told that nobody can be had; the next step by its own list of failures
-  it("is tried all the same by who could ask nobody else", async () => {
-    const { claims, probes } = probesAt();
-    const both = { breakers: { [NAME]: HALF_OPEN, [SPARE]: OPEN } };
-    const { asked, statuses } = await together(2, () => 200, both, probes);
-    expect([asked, statuses, claims]).toEqual([Array(2).fill("openai"), [200, 200], [NAME, NAME]]);
-    const other = probesAt();
-    const led = await together(
-      2,
-      () => 200,
-      { breakers: { [NAME]: HALF_OPEN, [SPARE]: CLOSED_BREAKER } },
-      other.probes,
-    );
-    expect(led.asked).toEqual(["openai", "claude"]);
   });
 });
