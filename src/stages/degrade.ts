@@ -112,7 +112,11 @@ export function healthOf(route: Route, config: Config, gateway: HealthView): Omi
 }
 
 /** As far as this isolate knows; whoever is tried by another just now is not. */
-export function mayBeAsked(target: Target, config: Config, { breakers, clock, loads }: Gateway): boolean {
+export function mayBeAsked(
+  target: Target,
+  config: Config,
+  { breakers, clock, loads }: Pick<Gateway, "breakers" | "clock" | "loads">,
+): boolean {
   const { backend } = target;
   const [now, hand] = [clock.now(), byHand(config, target)];
   if (phaseOf(breakers.state(breakerOf(target)), now, hand) === "open") return false;

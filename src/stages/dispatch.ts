@@ -7,13 +7,14 @@ import type { Trigger } from "../core/triggers.ts";
 import { phaseOf } from "../routing/breaker.ts";
 import { within } from "../routing/plan.ts";
 import { retryDelayMs } from "../routing/retry.ts";
-import { isOutage, isRoomier, leadsTo, triggerOf } from "../routing/triggers.ts";
+import { isOutage, leadsTo, triggerOf } from "../routing/triggers.ts";
 import { attempt } from "./attempt.ts";
 import { leaveProbe } from "./breaker-reports.ts";
 import type { DispatchDecision } from "./dispatch-decision.ts";
 import { isFilteredAnswer, letGo } from "./filtered.ts";
 import type { Gateway } from "./gateway.ts";
 import { type Ended, hedgeBudgetOf, type RaceEnd, race } from "./hedge.ts";
+import { isConsented, isLedTo, mayBegin, type Onward } from "./onward.ts";
 import { pause } from "./pause.ts";
 import { takeProbe } from "./probe.ts";
 import { CANCELLED, type PlannedAttempt } from "./running-attempt.ts";
@@ -30,12 +31,6 @@ export function dispatch(
   gateway: Gateway,
 ): Promise<Result<LiveAnswer>> {
   return new Walk(exchange, attempts, gateway).run();
-}
-
-/** Why the walk goes on from a step, and from where. */
-interface Onward {
-  readonly trigger: Trigger;
-  readonly from: PlannedAttempt;
 }
 
 class Walk {
@@ -226,22 +221,12 @@ class Walk {
   /** Whether the step at `place` is a later one that may be asked by `trigger`. */
   #isBehind(at: number, place: number, trigger: Trigger): boolean {
     const step = this.#attempts[place];
-    return place > at && step !== undefined && leadsTo(step.target, trigger) && this.#isConsented(step);
-  }
-
-  /** Once a filter has had its say, only steps that stand for that may answer, whatever became of those between. */
-  #isConsented({ target }: PlannedAttempt): boolean {
-    return this.#exchange.notes.filtered !== true || leadsTo(target, "filter");
-  }
-
-  #isLedTo(step: PlannedAttempt, { trigger, from }: Onward): boolean {
-    if (!leadsTo(step.target, trigger) || !this.#isConsented(step)) return false;
-    return trigger !== "context" || isRoomier(step.target, from.target);
+    return place > at && step !== undefined && leadsTo(step.target, trigger) && isConsented(step, this.#exchange);
   }
 
   /** Whether a later step stands for it, whatever the budgets say. */
   #leadsOn(onward: Onward): boolean {
-    return this.#attempts.some((step, place) => place > this.#at && this.#isLedTo(step, onward));
+    return this.#attempts.some((step, place) => place > this.#at && isLedTo(step, onward, this.#exchange));
   }
 
   /** Undefined: nobody was asked yet, as with steps that the plan leaves out. */
@@ -254,7 +239,7 @@ class Walk {
     const trigger = onward?.trigger ?? "unavailable";
     for (let step = this.#attempts[++this.#at]; step; step = this.#attempts[++this.#at]) {
       const { name } = step.backend;
-      const isLed = onward ? this.#isLedTo(step, onward) : this.#mayBegin(step);
+      const isLed = onward ? isLedTo(step, onward, this.#exchange) : mayBegin(step, this.#exchange);
       // One more call to a backend that is in trouble is a retry, whatever the model.
       const isRetry = isLed && isOutage(trigger) && this.#called.has(name);
       if (isLed && (!isRetry || this.#gateway.retries.take(name, this.#gateway.clock.now()))) {
@@ -265,10 +250,6 @@ class Walk {
       this.#note("passed-over", `${name}:${isRetry ? "retry-budget" : trigger}`);
     }
     return undefined;
-  }
-
-  #mayBegin({ target }: PlannedAttempt): boolean {
-    return this.#exchange.route.targets.includes(target) || leadsTo(target, "unavailable");
   }
 
   #exhausted(): "delay-budget" | "max-attempts" | undefined {

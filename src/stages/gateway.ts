@@ -12,11 +12,11 @@ import type {
   Clock,
   KeptAnswers,
   KeyDirectory,
-  Probes,
   Seats,
   SharedState,
   Transport,
 } from "../core/ports.ts";
+import type { Probes } from "../core/probes.ts";
 import type { Speed } from "../core/speed.ts";
 import type { UnrecordedRefusals, WideEvent } from "../core/wide-event.ts";
 import type { Ended } from "../routing/breaker.ts";

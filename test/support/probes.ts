@@ -1,5 +1,6 @@
 import { type BreakerState, CLOSED_BREAKER } from "../../src/core/breaker.ts";
-import type { AdmissionReply, BreakerReport, Probes, SharedState } from "../../src/core/ports.ts";
+import type { AdmissionReply, BreakerReport, SharedState } from "../../src/core/ports.ts";
+import type { Probes } from "../../src/core/probes.ts";
 import { BreakerView } from "../../src/routing/breaker-view.ts";
 import { type Answering, NOW, PLAYED_CONFIG } from "./pipeline.ts";
 

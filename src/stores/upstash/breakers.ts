@@ -1,5 +1,6 @@
 import { type BreakerState, CLOSED_BREAKER } from "../../core/breaker.ts";
-import type { BreakerReport, Clock, Probes } from "../../core/ports.ts";
+import type { BreakerReport, Clock } from "../../core/ports.ts";
+import type { Probes } from "../../core/probes.ts";
 import { breakerKey, COUNTERS, recordKey } from "./keys.ts";
 import type { Call, CommandReply, Link } from "./link.ts";
 import { scripts } from "./scripts.ts";

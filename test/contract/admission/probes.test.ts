@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { CLOSED_BREAKER } from "../../../src/core/breaker.ts";
-import type { ProbeReply } from "../../../src/core/ports.ts";
+import type { ProbeReply } from "../../../src/core/probes.ts";
 import { breakerSetting as setting, wait } from "./breaker-support.ts";
 import { onBothForms } from "./support.ts";
 

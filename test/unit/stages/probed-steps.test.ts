@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CLOSED_BREAKER } from "../../../src/core/breaker.ts";
-import type { Probes, SharedState } from "../../../src/core/ports.ts";
+import type { SharedState } from "../../../src/core/ports.ts";
+import type { Probes } from "../../../src/core/probes.ts";
 import { begin } from "../../support/pipeline.ts";
 import { admitting, answers, HALF_OPEN, NAME, OPEN, probesAt, REQUEST, SPARE, view } from "../../support/probes.ts";
 

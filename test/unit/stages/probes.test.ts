@@ -109,7 +109,7 @@ describe("the probe that a request holds", () => {
     const full = Promise.resolve({ kind: "refused", why: "full" } as const);
     const playing = begin({ ...REQUEST, alias: "spare" }, answers(500), {
       config: () => crowded,
-      seats: { take: () => ({ outcome: full, leave: () => undefined }) },
+      seats: { take: () => ({ outcome: full, leave: () => undefined }), suspect: () => undefined },
       probes,
       breakers: view(),
       admission: {
