@@ -53,7 +53,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     },
   },
   // A second is asked where this one is slow.
-  hedging: { process: "home", route: { hedge: { afterMs: 300 } }, is: vllm("VLLM") },
+  hedging: { process: "home", route: { hedge: { afterMs: 300, share: 1 } }, is: vllm("VLLM") },
   // As many at once as it has seats; the others wait, longer than a desk that starts anew looks for those who sit.
   seated: {
     process: "home",

@@ -183,7 +183,9 @@ async function prepareDatabase(
 /** Judged as the gateway does it; nothing where it does not start for other reasons, which it says itself. */
 function lackingIn(variables: Readonly<Record<string, string>>, config: BaseConfig): LeftOut {
   const parsed = parseEnvironment(variables, config);
-  return parsed.ok ? leftOut(config, parsed.environment) : { backends: new Map(), routes: [], servesNothing: false, lines: [] };
+  return parsed.ok
+    ? leftOut(config, parsed.environment)
+    : { backends: new Map(), routes: [], servesNothing: false, lines: [] };
 }
 
 function withOverrides(environments: WorkerEnvironments, options: StackOptions): WorkerEnvironments {

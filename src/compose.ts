@@ -45,7 +45,7 @@ import { NeonTenantAdministration } from "./stores/neon/tenants.ts";
 import { NeonUsage } from "./stores/neon/usage.ts";
 import { UpstashAddressGuard } from "./stores/upstash/address-guard.ts";
 import { UpstashAdmission } from "./stores/upstash/admission.ts";
-import { readBreakers } from "./stores/upstash/breakers.ts";
+import { readBreakers, upstashProbes } from "./stores/upstash/breakers.ts";
 import { pingRedis } from "./stores/upstash/health.ts";
 import { UpstashKeptAnswers } from "./stores/upstash/kept-answers.ts";
 import { UpstashKeyDirectory } from "./stores/upstash/key-directory.ts";
@@ -177,7 +177,8 @@ function composeGateway(
     verifySecret: (snapshot, secret) => verifySecret(environment, snapshot, secret),
     strangers: strangerList(STRANGERS_KEPT),
     addressGuard: new UpstashAddressGuard(stores.link, guard),
-    admission: new SettlementGroup(new UpstashAdmission(stores.link), clock),
+    admission: new SettlementGroup(new UpstashAdmission(stores.link, clock), clock),
+    probes: upstashProbes(stores.link, clock),
     keptAnswers: new UpstashKeptAnswers(stores.link),
     localLimits: new ShareLimits(base.localLimitShare),
     refusals: refusalTally(PRINCIPALS_KEPT),

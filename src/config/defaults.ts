@@ -36,6 +36,9 @@ export const DEFAULT_DEGRADATION: Pick<Degradation, "upAfterMs" | "errorRate"> =
   errorRate: { share: 0.5, windowMs: 30_000, minimum: 20 },
 };
 
+/** Of a route's requests may have a hedge at most. */
+export const DEFAULT_HEDGE_SHARE = 0.1;
+
 export const DEFAULT_ROUTE = {
   maxOutputTokens: 4_096,
   maxInputTokens: 128_000,

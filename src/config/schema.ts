@@ -82,7 +82,9 @@ const route = z.strictObject({
   /** Of every step that names none itself. */
   fallbackOn: triggers.optional(),
   priceCeiling: price.optional(),
-  hedge: z.strictObject({ afterMs: milliseconds }).optional(),
+  hedge: z
+    .strictObject({ afterMs: milliseconds, share: share.positive({ error: "must be larger than 0" }).optional() })
+    .optional(),
   maxOutputTokens: count.optional(),
   maxInputTokens: count.optional(),
   exactTokens: z.boolean({ error: "must be true or false" }).optional(),

@@ -1,4 +1,5 @@
 import {
+  type Backend,
   type BaseConfig,
   type BreakerByHand,
   type BreakerConfig,
@@ -11,7 +12,7 @@ import {
 export interface BreakerState {
   /** Consecutive failures so far. */
   readonly failures: number;
-  /** Open until then, milliseconds since the epoch (Redis' clock); 0: closed. */
+  /** Open until then, milliseconds since the epoch by the clock of whoever holds it (Redis' in Redis, the isolate's in an isolate); 0: closed. */
   readonly openUntil: number;
   /** How long the current or last opening lasts. */
   readonly openMs: number;
@@ -79,7 +80,7 @@ export function byHand(
   return breakersByHand.get(breakerOf(target)) ?? breakersByHand.get(target.backend);
 }
 
-/** How long a probe may take before another request may make one. */
-export function probeMs(openMs: number): number {
-  return Math.max(1_000, Math.min(openMs, 30_000));
+/** How long a probe may take before another request may make one: as long as an answer, but no longer than the longest opening. */
+export function probeMs({ deadlines, breaker }: Pick<Backend, "deadlines" | "breaker">): number {
+  return Math.max(1_000, Math.min(deadlines.totalMs, breaker.maxOpenMs));
 }

@@ -181,8 +181,11 @@ export interface Route {
   readonly delayBudgetMs: number;
   /** No target or fallback whose price is above this, in any part, is asked or reserved for. */
   readonly priceCeiling?: Price;
-  /** A first token that is not there after `afterMs` is also asked of the next step; the first real token of the two wins, the other is stopped. */
-  readonly hedge?: { readonly afterMs: number };
+  /**
+   * A first token that is not there after `afterMs` is also asked of the next step; the first real token of the two wins, the other is stopped. At most
+   * `share` of the route's requests may have one.
+   */
+  readonly hedge?: { readonly afterMs: number; readonly share: number };
   /** Attempts at most, retries and a hedge included. */
   readonly maxAttempts: number;
   /** After this long without a first token, a stream answers 200 and keep-alives. */

@@ -73,7 +73,14 @@ export interface Trace {
   readonly sampled: boolean;
 }
 
-/** The running record of one request: what each step decided, what each attempt did. Append-only, but for `waiting` and `filtered`. */
+/** `held`: the request may still ask. `healthy`: what was told of it, by which attempt; undefined: nothing. */
+export interface Probe {
+  readonly held: boolean;
+  readonly ordinal?: number;
+  readonly healthy?: boolean;
+}
+
+/** The running record of one request: what each step decided, what each attempt did. Append-only, but for `waiting`, `probes` and `filtered`. */
 export interface Notes {
   readonly decisions: Decision[];
   readonly translations: Translation[];
@@ -82,6 +89,8 @@ export interface Notes {
   attemptsBegun: number;
   /** A content filter stopped the request, or an answer of it: from then on nobody may be asked who does not stand for that. */
   filtered?: true;
+  /** Breakers' probes that the request took on its way, and what became of those that it had, by the breaker's name. */
+  probes?: Map<string, Probe>;
   /** Only while the request waits in a queue and should be told so. */
   waiting?: Place | undefined;
   /** Told when `waiting` changes. */

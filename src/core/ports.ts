@@ -59,13 +59,14 @@ export interface AdmissionRequest {
   readonly abandoned: WideEvent;
   /** Entry of the exact cache to read in the same call. */
   readonly cacheKey?: string;
-  /** The breakers that the plan wants to see, by name; where an opening is over, with the one probe. */
+  /** The breaker of the first step, if any: where its opening is over, with the one probe, for so long. */
   readonly breakers: readonly string[];
+  readonly probeMs: number;
   /** The backends that are asked how they are, and what they said is to be read. */
   readonly loads?: readonly string[];
   /** The targets whose speed the choice of the request goes by, by name. */
   readonly speeds?: readonly string[];
-  /** Breakers of steps that are asked only where a first one fails that is well: seen, and no probe is taken. */
+  /** Breakers of the steps behind it: seen as they stand. Who comes to one takes its probe then. */
   readonly behind?: readonly string[];
 }
 
@@ -74,7 +75,7 @@ export interface SharedState {
   /** Undefined: no overlay was ever written. */
   readonly overlayVersion?: number;
   readonly breakers: Readonly<Record<string, BreakerState>>;
-  /** Breakers whose one probe this request holds: the settlement reports on each, or gives it back. */
+  /** Breakers whose one probe this request was given with admission. */
   readonly probes?: readonly string[];
   /** By backend: what it last said of itself. Nothing of those that nobody has asked lately. */
   readonly loads?: Readonly<Record<string, BackendLoad>>;
@@ -121,7 +122,7 @@ export interface Settlement {
   readonly keptWrite?: { readonly id: string; readonly value: string; readonly ttlSeconds: number };
   readonly breakers: readonly BreakerReport[];
   readonly speeds?: readonly SpeedReport[];
-  /** Probes that the request held and learnt nothing by: given back, so that the next request may have them. */
+  /** Probes that the request had: given back where it has them still. */
   readonly unusedProbes?: readonly string[];
 }
 

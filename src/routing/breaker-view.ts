@@ -30,7 +30,7 @@ export class BreakerView {
   }
 
   /** Redis' word replaces ours. */
-  learn(shared: SharedState): void {
+  learn(shared: Pick<SharedState, "breakers">): void {
     for (const [name, state] of Object.entries(shared.breakers)) {
       if (this.#rulesOf(name) !== undefined) this.#states.set(name, state);
     }
@@ -41,10 +41,10 @@ export class BreakerView {
   }
 
   /** For a request that Redis told nothing: as `state`, and where the opening is over the first that asks has the probe. */
-  claim(name: string, requestId: string): BreakerState | undefined {
+  claim(name: string, requestId: string, lastsMs: number): BreakerState | undefined {
     const state = this.#states.get(name);
     if (state === undefined || phaseOf(state, this.#now()) !== "half-open") return state;
-    this.#states.set(name, claimed(state, requestId, this.#now()));
+    this.#states.set(name, claimed(state, requestId, lastsMs, this.#now()));
     return state;
   }
 

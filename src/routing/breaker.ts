@@ -1,4 +1,4 @@
-import { type BreakerState, probeMs } from "../core/breaker.ts";
+import type { BreakerState } from "../core/breaker.ts";
 import type { BreakerByHand, BreakerConfig } from "../core/config.ts";
 
 /** `half-open`: the opening is over and nobody knows yet whether the backend is well; the next attempt is a probe. */
@@ -32,8 +32,8 @@ export function afterAttempt(state: BreakerState, ended: Ended, rules: BreakerCo
 }
 
 /** The one probe, for a request that finds the opening over. */
-export function claimed(state: BreakerState, requestId: string, now: number): BreakerState {
-  return { ...state, holder: requestId, openUntil: now + probeMs(state.openMs) };
+export function claimed(state: BreakerState, requestId: string, lastsMs: number, now: number): BreakerState {
+  return { ...state, holder: requestId, openUntil: now + lastsMs };
 }
 
 /** After a probe that said nothing about the backend: the next request may make it. */

@@ -15,6 +15,8 @@ export interface ChoiceInput {
   readonly subject: (of: "session" | "user" | "key" | "tenant") => string | undefined;
   /** Recent time to the first token. */
   readonly firstTokenMs: (target: Target) => number | undefined;
+  /** Whether it would be asked now: one that is not would answer no request that it is drawn for. All are where it is absent. */
+  readonly mayBeAsked?: (target: Target) => boolean;
   readonly inputTokens: number;
   /** In place of the targets that the rule names. */
   readonly use?: readonly string[] | undefined;
@@ -33,7 +35,7 @@ export interface Chosen {
 const WEIGHT: Choice = { by: "weight" };
 
 /**
- * The target that a request is for, among those that rule, configuration and environment let stand, whatever their health. Made before the cache is
+ * The target that a request is for, among those that rule, configuration and environment let stand; by speed and price of those that may be asked now, otherwise whatever their health. Made before the cache is
  * read, since an answer of one arm must not be given to a request of another. Pure but for `random`, drawn once at most.
  */
 export function choose(route: Route, rule: RouteRule | undefined, input: ChoiceInput): Chosen {
@@ -78,7 +80,7 @@ export function pick(
   standing: readonly Target[],
   choice: Choice,
   route: Route,
-  input: Pick<ChoiceInput, "random" | "subject" | "firstTokenMs" | "inputTokens">,
+  input: Pick<ChoiceInput, "random" | "subject" | "firstTokenMs" | "mayBeAsked" | "inputTokens">,
 ): Picked {
   switch (choice.by) {
     case "weight":
@@ -90,16 +92,23 @@ export function pick(
     }
     case "price": {
       const { firstTokenMs: most = Number.POSITIVE_INFINITY } = choice;
-      const quick = standing.filter((target) => (input.firstTokenMs(target) ?? 0) <= most);
-      if (quick.length === 0) return { target: fastest(standing, input), by: "speed" };
+      const fit = askable(standing, input);
+      const quick = fit.filter((target) => (input.firstTokenMs(target) ?? 0) <= most);
+      if (quick.length === 0) return { target: fastest(fit, input), by: "speed" };
       return {
         target: least(quick, ({ price }) => ceilingNanoUsd(price, input.inputTokens, route.maxOutputTokens)),
         by: "price",
       };
     }
     case "speed":
-      return { target: fastest(standing, input), by: "speed" };
+      return { target: fastest(askable(standing, input), input), by: "speed" };
   }
+}
+
+/** Nobody would find out how quick another is; where none may be asked, the first is as good as any. */
+function askable(targets: readonly Target[], { mayBeAsked }: Pick<ChoiceInput, "mayBeAsked">): readonly Target[] {
+  const fit = mayBeAsked ? targets.filter(mayBeAsked) : targets;
+  return fit.length > 0 ? fit : targets;
 }
 
 function fastest(targets: readonly Target[], { firstTokenMs }: Pick<ChoiceInput, "firstTokenMs">): Target | undefined {

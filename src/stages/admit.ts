@@ -1,3 +1,4 @@
+import { breakerOf } from "../core/breaker.ts";
 import type { Admitted, Resolved } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import { mayUse } from "../core/identity.ts";
@@ -10,7 +11,7 @@ import type { Gateway } from "./gateway.ts";
 import { hasBudget, levelsOf } from "./levels.ts";
 import { modelForbidden } from "./resolve.ts";
 import { chosenAnew } from "./speeds.ts";
-import { standingOf, wellFirst } from "./standing.ts";
+import { standingOf } from "./standing.ts";
 
 /** A refusal that may carry the rate headers of the limits that were seen. */
 export interface Refusal {
@@ -70,16 +71,17 @@ function requestOf(exchange: Resolved, gateway: Gateway) {
       costNanoUsd: exchange.reservation.costNanoUsd,
     }),
     ...(cache.key !== undefined && cache.read && { cacheKey: cache.key }),
-    ...wanted(controls.noFallback ? standing.targetBreakers : standing.breakers, exchange, gateway),
+    ...wanted(controls.noFallback ? standing.targetBreakers : standing.breakers, exchange),
+    probeMs: standing.probeMs,
     ...(standing.loads.length > 0 && { loads: standing.loads }),
     ...(exchange.compared && { speeds: exchange.compared.names }),
   };
 }
 
-/** A probe is taken where it may be made: behind a first step that is well it would lie idle, and all others would see that step open. */
-function wanted(names: readonly string[], exchange: Resolved, gateway: Gateway) {
-  const first = wellFirst(exchange, gateway);
-  if (first === undefined || names.length === 0) return { breakers: names };
+/** A probe is taken where it is made: of a step further back it might lie idle, and all others would see that step open. */
+function wanted(names: readonly string[], { drawn, route }: Resolved) {
+  const target = drawn ?? route.targets[0];
+  const first = target && breakerOf(target);
   return { breakers: names.filter((name) => name === first), behind: names.filter((name) => name !== first) };
 }
 

@@ -101,6 +101,7 @@ async function send(
     const sent = await gateway.transport.send(call, begun.signal);
     if (!sent.ok) return begun.failed(late ? timedOut(shared ?? "headers") : sent.failure);
     const response = sent.value;
+    running.begun = true;
     const type = response.headers.get("content-type") ?? "";
     if (!response.ok || response.status === 204) return begun.failed(await failureOf(response, begun));
     if (stream && type.includes("text/event-stream")) {

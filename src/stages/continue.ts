@@ -10,8 +10,10 @@ import { triggerOf } from "../routing/triggers.ts";
 import { replay } from "../wire/collect.ts";
 import { attempt } from "./attempt.ts";
 import { isContinuable, withAppended } from "./conversation.ts";
+import { SEAM } from "./evidence.ts";
 import type { Gateway } from "./gateway.ts";
 import { isPassedOn } from "./passed-on.ts";
+import { takeProbe } from "./probe.ts";
 import { writerContext } from "./reply.ts";
 import type { PlannedAttempt } from "./running-attempt.ts";
 import { mayFollow, membersToGoOn, successorsOf } from "./successors.ts";
@@ -41,7 +43,7 @@ const RESUMABLE: ReadonlySet<WireName> = new Set<WireName>(["openai-chat", "anth
 const SEAM_BROKEN: Failure = {
   type: "backend_cut",
   message: "The backend's answer broke off, and could not be continued.",
-  detail: "seam",
+  detail: SEAM,
 };
 
 const encoder = new TextEncoder();
@@ -155,6 +157,10 @@ class ContinuedStream implements StreamingAnswer {
       const { name } = planned.backend;
       if (!mayFollow(planned, this.origin, trigger, notes)) {
         this.#note("passed_over", `${name}:${trigger ?? failure.type}`);
+        continue;
+      }
+      if (planned.isProbe && !(await takeProbe(planned, this.#exchange, this.#gateway))) {
+        this.#note("passed_over", `${name}:probe-taken`);
         continue;
       }
       // One more call to a backend that is in trouble is a retry.

@@ -111,6 +111,18 @@ export function healthOf(route: Route, config: Config, gateway: HealthView): Omi
   };
 }
 
+/** As far as this isolate knows; whoever is tried by another just now is not. */
+export function mayBeAsked(
+  target: Target,
+  config: Config,
+  { breakers, clock, loads }: Pick<Gateway, "breakers" | "clock" | "loads">,
+): boolean {
+  const { backend } = target;
+  const [now, hand] = [clock.now(), byHand(config, target)];
+  if (phaseOf(breakers.state(breakerOf(target)), now, hand) === "open") return false;
+  return hand === "closed" || loadStateOf(loads.of(backend), config.backends[backend]?.health, now) !== "unhealthy";
+}
+
 /** As this isolate knows it, or as operators hold it. A backend that is switched off or not configured is unwell. */
 function healthOfTarget(target: Target, config: Config, gateway: HealthView): Health {
   const { backend } = target;

@@ -1,17 +1,22 @@
 import { breakerOf, byHand } from "../core/breaker.ts";
 import { isGenerative } from "../core/draft.ts";
 import type { Admitted, LiveAnswer, WholeAnswer } from "../core/exchange.ts";
-import type { Failure, FailureType } from "../core/failure.ts";
+import type { Failure } from "../core/failure.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import type { Trigger } from "../core/triggers.ts";
 import { phaseOf } from "../routing/breaker.ts";
 import { within } from "../routing/plan.ts";
 import { retryDelayMs } from "../routing/retry.ts";
-import { isOutage, isRoomier, leadsTo, triggerOf } from "../routing/triggers.ts";
+import { isOutage, leadsTo, triggerOf } from "../routing/triggers.ts";
 import { attempt } from "./attempt.ts";
+import { leaveProbe } from "./breaker-reports.ts";
+import type { DispatchDecision } from "./dispatch-decision.ts";
 import { isFilteredAnswer, letGo } from "./filtered.ts";
 import type { Gateway } from "./gateway.ts";
-import { type Ended, type RaceEnd, race } from "./hedge.ts";
+import { type Ended, hedgeBudgetOf, type RaceEnd, race } from "./hedge.ts";
+import { isConsented, isLedTo, mayBegin, type Onward } from "./onward.ts";
+import { pause } from "./pause.ts";
+import { takeProbe } from "./probe.ts";
 import { CANCELLED, type PlannedAttempt } from "./running-attempt.ts";
 import { isRefusal, moreTelling, NOBODY } from "./telling.ts";
 
@@ -28,34 +33,6 @@ export function dispatch(
   return new Walk(exchange, attempts, gateway).run();
 }
 
-/** What dispatch decided, each word with the backend and, behind a colon, why. A closed list. */
-type DispatchDecision =
-  | "answered"
-  /** How an attempt failed. */
-  | FailureType
-  /** The chain goes on, by this trigger. */
-  | "next"
-  /** A step that this trigger does not lead to, or a backend that may get no more retries (`retry-budget`). */
-  | "passed-over"
-  /** The same backend once more. */
-  | "retry"
-  /** It would have been asked once more, and its retry budget is spent. */
-  | "retry-refused"
-  /** Asked beside a first that is slow. */
-  | "hedge"
-  /** Stopped because the other had its first token. */
-  | "hedge-lost"
-  /** A content filter's finish before any word: kept, in case no other step answers. */
-  | "filtered"
-  /** The walk ends although a step was left: `delay-budget` or `max-attempts`. */
-  | "stopped";
-
-/** Why the walk goes on from a step, and from where. */
-interface Onward {
-  readonly trigger: Trigger;
-  readonly from: PlannedAttempt;
-}
-
 class Walk {
   readonly #exchange: Admitted;
   readonly #attempts: readonly PlannedAttempt[];
@@ -64,10 +41,13 @@ class Walk {
   readonly #begunBefore: number;
   readonly #called = new Set<string>();
   /** The furthest step of the chain that was begun. */
-  #at = 0;
+  #at = -1;
+  /** The first that was passed over because another request probes it. */
+  #taken: PlannedAttempt | undefined;
   #last: Failure = NOBODY;
   #filtered: WholeAnswer | undefined;
   #isHedged = false;
+  #earnedHedge = false;
   /** The hedge, where a filter ended it and the first was still to say its word. */
   #filteredHedge: PlannedAttempt | undefined;
 
@@ -80,12 +60,28 @@ class Walk {
   }
 
   async run(): Promise<Result<LiveAnswer>> {
-    for (let planned = this.#attempts[0]; planned; ) {
+    for (let planned = await this.#first(); planned; ) {
       const ended = await this.#step(planned);
       if ("ok" in ended) return this.#over(ended);
-      planned = this.#next(ended);
+      planned = await this.#next(ended);
     }
     return this.#over(fail(this.#last));
+  }
+
+  /** The chain's first step, or in its place another where somebody else probes it. Where nobody else can be had, it is tried all the same. */
+  #first(): PlannedAttempt | undefined | Promise<PlannedAttempt | undefined> {
+    const first = this.#attempts[++this.#at];
+    if (!first?.isProbe) return first;
+    return this.#mayAsk(first).then(async (isFree) =>
+      isFree ? first : ((await this.#next(undefined)) ?? this.#taken),
+    );
+  }
+
+  async #mayAsk(planned: PlannedAttempt): Promise<boolean> {
+    if (!planned.isProbe || (await takeProbe(planned, this.#exchange, this.#gateway))) return true;
+    this.#note("passed-over", `${planned.backend.name}:probe-taken`);
+    this.#taken ??= planned;
+    return false;
   }
 
   /** One backend, as often as it may be tried. A result ends the walk. */
@@ -109,6 +105,8 @@ class Walk {
         return onward;
       }
       if (departure.gone) return fail(CANCELLED);
+      // It may not have come to be asked: no seat.
+      if (planned.isProbe) leaveProbe(planned, this.#exchange, this.#gateway);
       const { failure } = result;
       this.#failed(from, failure, ioMs);
       const trigger = triggerOf(failure);
@@ -133,6 +131,7 @@ class Walk {
       this.#note(isGranted ? "retry" : "retry-refused", `${planned.backend.name}:${trigger}`);
       if (!isGranted) return onward;
       await pause(delayMs, this.#exchange);
+      if (planned.isProbe && planned !== this.#taken && !(await this.#mayAsk(planned))) return onward;
     }
   }
 
@@ -142,6 +141,8 @@ class Walk {
     this.#filteredHedge = undefined;
     if (!route.hedge || !isGenerative(draft))
       return { planned, result: await attempt(planned, this.#exchange, this.#gateway) };
+    if (!this.#earnedHedge) this.#gateway.retries.deposit(hedgeBudgetOf(route), route.hedge.share);
+    this.#earnedHedge = true;
     const ended = await race(
       {
         first: planned,
@@ -170,7 +171,11 @@ class Walk {
     return trigger !== "filter" || leadsTo(other.target, trigger);
   }
 
-  /** The step that a slow first token leads to, once a request: at a backend that is well and was not asked yet. */
+  /**
+   * The step that a slow first token leads to, once a request: at a backend that is well and was not asked yet. A share of the route's requests may
+   * have one, by the rule of retries: two that are slow and hedge to each other must not get twice the load for it, and the others give the first its whole time, so
+   * that its breaker hears of one that is dead.
+   */
   #hedge(): PlannedAttempt | undefined {
     if (this.#isHedged || this.#exchange.departure.gone || this.#exhausted()) return undefined;
     const { breakers, clock } = this.#gateway;
@@ -184,6 +189,11 @@ class Walk {
     const step = this.#attempts[index];
     if (!step) return undefined;
     this.#isHedged = true;
+    const { route } = this.#exchange;
+    if (route.hedge?.share !== 1 && !this.#gateway.retries.take(hedgeBudgetOf(route), clock.now())) {
+      this.#note("hedge-refused", `${step.backend.name}:hedge-budget`);
+      return undefined;
+    }
     this.#at = index;
     this.#note("hedge", `${step.backend.name}:first-token`);
     return { ...this.#ready(step, this.#endOf(step)), kind: "hedge" };
@@ -213,40 +223,33 @@ class Walk {
   /** Whether the step at `place` is a later one that may be asked by `trigger`. */
   #isBehind(at: number, place: number, trigger: Trigger): boolean {
     const step = this.#attempts[place];
-    return place > at && step !== undefined && leadsTo(step.target, trigger) && this.#isConsented(step);
-  }
-
-  /** Once a filter has had its say, only steps that stand for that may answer, whatever became of those between. */
-  #isConsented({ target }: PlannedAttempt): boolean {
-    return this.#exchange.notes.filtered !== true || leadsTo(target, "filter");
-  }
-
-  #isLedTo(step: PlannedAttempt, { trigger, from }: Onward): boolean {
-    if (!leadsTo(step.target, trigger) || !this.#isConsented(step)) return false;
-    return trigger !== "context" || isRoomier(step.target, from.target);
+    return place > at && step !== undefined && leadsTo(step.target, trigger) && isConsented(step, this.#exchange);
   }
 
   /** Whether a later step stands for it, whatever the budgets say. */
   #leadsOn(onward: Onward): boolean {
-    return this.#attempts.some((step, place) => place > this.#at && this.#isLedTo(step, onward));
+    return this.#attempts.some((step, place) => place > this.#at && isLedTo(step, onward, this.#exchange));
   }
 
-  #next(onward: Onward): PlannedAttempt | undefined {
+  /** Undefined: nobody was asked yet, as with steps that the plan leaves out. */
+  async #next(onward: Onward | undefined): Promise<PlannedAttempt | undefined> {
     const stopped = this.#exhausted();
     if (stopped) {
-      if (this.#leadsOn(onward)) this.#note("stopped", stopped);
+      if (onward && this.#leadsOn(onward)) this.#note("stopped", stopped);
       return undefined;
     }
+    const trigger = onward?.trigger ?? "unavailable";
     for (let step = this.#attempts[++this.#at]; step; step = this.#attempts[++this.#at]) {
       const { name } = step.backend;
-      const isLed = this.#isLedTo(step, onward);
+      const isLed = onward ? isLedTo(step, onward, this.#exchange) : mayBegin(step, this.#exchange);
       // One more call to a backend that is in trouble is a retry, whatever the model.
-      const isRetry = isLed && isOutage(onward.trigger) && this.#called.has(name);
+      const isRetry = isLed && isOutage(trigger) && this.#called.has(name);
       if (isLed && (!isRetry || this.#gateway.retries.take(name, this.#gateway.clock.now()))) {
-        this.#note("next", `${name}:${onward.trigger}`);
+        if (!(await this.#mayAsk(step))) continue;
+        this.#note("next", `${name}:${trigger}`);
         return step;
       }
-      this.#note("passed-over", `${name}:${isRetry ? "retry-budget" : onward.trigger}`);
+      this.#note("passed-over", `${name}:${isRetry ? "retry-budget" : trigger}`);
     }
     return undefined;
   }
@@ -289,12 +292,4 @@ class Walk {
       ...(ioMs !== undefined && { ioMs }),
     });
   }
-}
-
-function pause(delayMs: number, { alarm, departure }: Admitted): Promise<void> {
-  return new Promise((resolve) => {
-    alarm.after(delayMs, resolve);
-    // Resolving twice is harmless.
-    departure.onGone(resolve);
-  });
 }

@@ -16,6 +16,7 @@ import type {
   SharedState,
   Transport,
 } from "../core/ports.ts";
+import type { Probes } from "../core/probes.ts";
 import type { Speed } from "../core/speed.ts";
 import type { UnrecordedRefusals, WideEvent } from "../core/wide-event.ts";
 import type { Ended } from "../routing/breaker.ts";
@@ -38,6 +39,7 @@ export interface Gateway {
   readonly addressGuard: AddressGuard;
   readonly strangers: StrangerList;
   readonly admission: AdmissionStore;
+  readonly probes: Probes;
   readonly keptAnswers: KeptAnswers;
   readonly localLimits: LocalLimits;
   readonly refusals: RefusalTally;
@@ -91,10 +93,10 @@ export interface RefusalTally {
 
 /** The isolate's view of the breakers: Redis' word, and what it has seen since. */
 export interface BreakerView {
-  learn(shared: SharedState): void;
+  learn(shared: Pick<SharedState, "breakers">): void;
   state(name: string): BreakerState | undefined;
   /** Where Redis said nothing: the state, and with it the one probe of an opening that is over. */
-  claim(name: string, requestId: string): BreakerState | undefined;
+  claim(name: string, requestId: string, lastsMs: number): BreakerState | undefined;
   /** Of a request that claimed and learnt nothing. */
   giveBack(requestId: string): void;
   /** The successes that Redis should hear of with this; undefined where it need hear nothing. */
@@ -121,7 +123,7 @@ export interface Speeds {
 
 /** How many retries the isolate may send to a backend, by what it sends to it at all. */
 export interface RetryBudget {
-  deposit(backend: string): void;
+  deposit(backend: string, share?: number): void;
   take(backend: string, now: number): boolean;
 }
 

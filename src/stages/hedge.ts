@@ -1,9 +1,13 @@
+import type { Route } from "../core/config.ts";
 import type { Admitted, Departure, LiveAnswer } from "../core/exchange.ts";
 import type { Result } from "../core/result.ts";
 import { departure } from "../lib/departure.ts";
 import { attempt } from "./attempt.ts";
 import type { Gateway } from "./gateway.ts";
 import type { PlannedAttempt } from "./running-attempt.ts";
+
+/** Under which a route's hedges are counted beside the backends' retries: no backend has such a name. */
+export const hedgeBudgetOf = ({ alias }: Route): string => `hedge of ${alias}`;
 
 export interface Race {
   readonly first: PlannedAttempt;

@@ -4,22 +4,16 @@ import { plan } from "../routing/plan.ts";
 import { wires } from "../wire/registry.ts";
 import type { Gateway } from "./gateway.ts";
 import type { PlannedAttempt } from "./running-attempt.ts";
-import { wellFirst } from "./standing.ts";
 import { stepName } from "./step-name.ts";
 
 /** The ordered attempts of this request, and in the notes why they are these. No I/O. */
 export function planAttempts(exchange: Admitted, gateway: Gateway): readonly PlannedAttempt[] {
   const { config, route, controls, notes, shared } = exchange;
   const breakers: Record<string, BreakerState | undefined> = {};
-  // Without Redis: behind a first step that is well nobody takes a probe.
-  const first = exchange.unleased ? wellFirst(exchange, gateway) : undefined;
   // What Redis told this request, since the isolate's view may hold another's probe; without Redis that view is all there is.
   for (const target of [...route.targets, ...route.fallbacks]) {
     const name = breakerOf(target);
-    const isClaimed = exchange.unleased && first === undefined;
-    breakers[name] ??= isClaimed
-      ? gateway.breakers.claim(name, exchange.requestId)
-      : (shared.breakers[name] ?? gateway.breakers.state(name));
+    breakers[name] ??= shared.breakers[name] ?? gateway.breakers.state(name);
   }
   const planned = plan(route, {
     config,
@@ -38,7 +32,7 @@ export function planAttempts(exchange: Admitted, gateway: Gateway): readonly Pla
   for (const { backend, model, reason } of planned.skipped) {
     notes.decisions.push({ step: "plan", decision: "skip", reason: `${stepName(route, backend, model)}:${reason}` });
   }
-  return planned.attempts.map(({ backend, wire, model, target, deadlines, chosenTarget }) => ({
+  return planned.attempts.map(({ backend, wire, model, target, deadlines, chosenTarget, reason }) => ({
     target,
     backend,
     wire: wires[wire],
@@ -46,5 +40,6 @@ export function planAttempts(exchange: Admitted, gateway: Gateway): readonly Pla
     price: target.price,
     deadlines,
     chosenTarget,
+    ...(reason === "probe" && { isProbe: true }),
   }));
 }

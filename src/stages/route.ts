@@ -4,7 +4,7 @@ import type { Continued, Resolved } from "../core/exchange.ts";
 import type { RouteDecision } from "../core/route-rules.ts";
 import { type Chosen, choose } from "../routing/choose.ts";
 import { ruleFor } from "../routing/rules.ts";
-import { degradedOf, probing, usedBy } from "./degrade.ts";
+import { degradedOf, mayBeAsked, probing, usedBy } from "./degrade.ts";
 import type { Gateway } from "./gateway.ts";
 import { questionOf, subjectOf } from "./route-question.ts";
 
@@ -33,6 +33,7 @@ export function routeRequest(
     random: () => gateway.chance.random(),
     subject: (of) => subjectOf(exchange, of),
     firstTokenMs: (target) => gateway.speeds.firstTokenMs(breakerOf(target)),
+    mayBeAsked: (target) => mayBeAsked(target, config, gateway),
     inputTokens,
     ...(isReduced && { use: usedBy(route, rule) }),
   });

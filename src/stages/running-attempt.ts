@@ -10,6 +10,7 @@ import type { Trigger } from "../core/triggers.ts";
 import type { Usage } from "../core/usage.ts";
 import type { AttemptKind, AttemptRecord } from "../core/wide-event.ts";
 import type { Wire } from "../core/wire.ts";
+import { answerProbe, wordOf } from "./breaker-reports.ts";
 import { isMachineDown } from "./evidence.ts";
 import type { Gateway } from "./gateway.ts";
 
@@ -22,6 +23,8 @@ export interface PlannedAttempt {
   readonly price: Price;
   readonly deadlines: Deadlines;
   readonly chosenTarget: boolean;
+  /** Its breaker's opening is over: it is asked by one request at a time. */
+  readonly isProbe?: boolean;
   /** Told where another attempt won, and nobody waits for this one any more. */
   readonly withdrawal?: Departure;
   /** Told when it goes out to the backend, its wait for a seat over. */
@@ -48,6 +51,8 @@ export class RunningAttempt {
   readonly #forget: () => void;
   readonly #seat: Seat | undefined;
   firstTokenMs: number | undefined;
+  /** The backend has sent its headers: it took the request, and may have read it. */
+  begun = false;
   #closed = false;
 
   constructor(planned: PlannedAttempt, exchange: Admitted, gateway: Gateway, seat?: Seat) {
@@ -87,23 +92,36 @@ export class RunningAttempt {
   }
 
   /**
-   * Stopped before its first token, and booked at once: the request may be settled before the connection has noticed. What the backend read is owed
-   * for, though it never says how much, unless the client left: then no attempt is charged that has said nothing, one as little as two.
-   * A completed or failed attempt has its record already.
+   * Stopped before its first token, and booked at once: the request may be settled before the connection has noticed. A backend that had begun to
+   * answer is owed for what it read, though it never says how much; one that sent no header never said that it read anything. Where the client left
+   * no attempt is charged that has said nothing, one as little as two. A completed or failed attempt has its record already.
    */
   #withdraw(): void {
     this.stop();
+    if (this.abandoned) {
+      this.close("cancelled");
+      return;
+    }
     const read = { usage: { inputTokens: this.exchange.inputTokens, outputTokens: 0 }, estimated: true };
-    this.close("cancelled", this.abandoned ? undefined : read);
+    // What it was silent with: its breaker may hear of that.
+    this.close("cancelled", this.begun ? read : undefined, { detail: this.begun ? "first_token" : "headers" });
   }
 
   sawFirstToken(): void {
     this.firstTokenMs = this.gateway.clock.now() - this.#startedAt;
     this.#seat?.answered();
+    // A long answer must not keep a backend closed that is well again.
+    const { backend, model } = this.planned;
+    const began = { ordinal: this.#ordinal, backend: backend.name, model, startedAt: this.#startedAt };
+    answerProbe(began, true, this.exchange, this.gateway);
   }
 
   /** The attempt's record, written once; later calls are ignored. */
-  close(outcome: AttemptRecord["outcome"], used?: { usage: Usage; estimated: boolean }, failure?: Failure): void {
+  close(
+    outcome: AttemptRecord["outcome"],
+    used?: { usage: Usage; estimated: boolean },
+    failure?: Partial<Pick<Failure, "type" | "detail">>,
+  ): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#forget();
@@ -115,7 +133,7 @@ export class RunningAttempt {
       model,
       wire: wire.name,
       outcome,
-      ...(failure && { failure: failure.type }),
+      ...(failure?.type && { failure: failure.type }),
       ...(failure?.detail !== undefined && { detail: failure.detail }),
       startedAt: this.#startedAt,
       durationMs: this.gateway.clock.now() - this.#startedAt,
@@ -125,9 +143,11 @@ export class RunningAttempt {
       costNanoUsd: used ? costNanoUsd(price, used.usage) : 0,
     };
     this.exchange.notes.attempts.push(record);
-    const isDown = isMachineDown(record, backend, this.exchange.route);
+    const { route } = this.exchange;
+    const isDown = isMachineDown(record, backend, route);
     if (this.#seat) this.#seat.release(outcome === "completed" ? "served" : isDown ? "failed" : "stopped");
     else if (backend.health && isDown) this.#suspect(backend.name);
+    answerProbe(record, wordOf(record, backend, route), this.exchange, this.gateway);
   }
 
   #suspect(backend: string): void {

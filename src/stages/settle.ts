@@ -15,6 +15,7 @@ import { leaveProbe, reportLevel } from "./degrade.ts";
 import { eventOf } from "./event.ts";
 import type { Gateway } from "./gateway.ts";
 import { KEPT_FOR_SECONDS, keptEntry } from "./kept-entry.ts";
+import { probesHad } from "./probe.ts";
 import { writerContext } from "./reply.ts";
 import { speedReports } from "./speeds.ts";
 import { WatchedStream } from "./watched-stream.ts";
@@ -126,8 +127,8 @@ export class Settlement {
     const speeds = this.#spare(() => speedReports(exchange, gateway)) ?? [];
     this.#spare(() => this.#reportLevel(finish));
     const breakers = this.#spare(() => breakerReports(exchange, gateway)) ?? [];
-    const unusedProbes = exchange.shared.probes?.filter((held) => !breakers.some(({ name }) => name === held));
-    if (exchange.unleased) gateway.breakers.giveBack(exchange.requestId);
+    const unusedProbes = probesHad(exchange).filter((had) => !breakers.some(({ name }) => name === had));
+    if (exchange.notes.probes) gateway.breakers.giveBack(exchange.requestId);
     await gateway.admission.settle(
       {
         requestId: exchange.requestId,
@@ -141,7 +142,7 @@ export class Settlement {
         ...(keptWrite && { keptWrite }),
         breakers,
         ...(speeds.length > 0 && { speeds }),
-        ...(unusedProbes && unusedProbes.length > 0 && { unusedProbes }),
+        ...(unusedProbes.length > 0 && { unusedProbes }),
       },
       exchange.alarm,
     );

@@ -3,7 +3,9 @@ import { type Config, modelNameOf } from "../core/config.ts";
 import type { Admitted } from "../core/exchange.ts";
 import type { SpeedReport } from "../core/ports.ts";
 import { armOf, measures, pick } from "../routing/choose.ts";
+import { leaveProbe } from "./breaker-reports.ts";
 import { cacheKeyFor } from "./cache-plan.ts";
+import { mayBeAsked } from "./degrade.ts";
 import type { Gateway } from "./gateway.ts";
 
 /** For the moving average of the time to the first token. */
@@ -55,11 +57,14 @@ export async function chosenAnew(exchange: Admitted, gateway: Gateway): Promise<
   const { target, by } = pick(targets, choice, route, {
     inputTokens,
     firstTokenMs: (of) => gateway.speeds.firstTokenMs(breakerOf(of)),
+    mayBeAsked: (of) => mayBeAsked(of, exchange.config, gateway),
     // Choices by speed draw no lots.
     random: () => 0,
     subject: () => undefined,
   });
   if (!target || target === drawn) return exchange;
+  // A probe that came with admission is not made by this request, or not first.
+  if (drawn) leaveProbe({ target: drawn }, exchange, gateway);
   notes.decisions.push({ step: "route", decision: by, reason: `shared=${target.backend}/${modelNameOf(target)}` });
   const { cached: _, cache, routing, ...rest } = exchange;
   const key = cache.key === undefined ? undefined : await cacheKeyFor(rest, { ...rest, arm: target }, gateway);

@@ -1,14 +1,10 @@
-import { breakerOf, byHand } from "../core/breaker.ts";
+import { breakerOf, byHand, probeMs } from "../core/breaker.ts";
 import type { Config, Route, Target } from "../core/config.ts";
-import type { Resolved } from "../core/exchange.ts";
-import { loadStateOf } from "../core/load.ts";
 import type { Price } from "../core/money.ts";
 import type { TokenizerFamily } from "../core/tokenizers.ts";
-import { phaseOf } from "../routing/breaker.ts";
 import { dearestPrice, standingSteps } from "../routing/plan.ts";
 import { leadsTo } from "../routing/triggers.ts";
 import { wires } from "../wire/registry.ts";
-import type { Gateway } from "./gateway.ts";
 import type { StreamingStep } from "./streamed.ts";
 
 /** What a route means under a config, whoever asks: worked out once. */
@@ -18,6 +14,8 @@ export interface Standing {
   readonly leaseMs: number;
   /** By which the permitted targets count; the input is as long as the one says that says most. */
   readonly tokenizers: readonly TokenizerFamily[];
+  /** How long the first step's probe may take before another is made. */
+  readonly probeMs: number;
   /** The targets' breakers, without those that an operator holds. */
   readonly targetBreakers: readonly string[];
   /** Those of the targets and of the fallbacks. */
@@ -58,23 +56,6 @@ export function standingOf(route: Route, config: Config, available: ReadonlySet<
   return standing;
 }
 
-/**
- * The breaker of the request's first step, where that one may be asked and is well as far as this isolate knows: the steps behind it are then
- * come to by a failure alone. One that is not known counts as well.
- */
-export function wellFirst(
-  { route, drawn, config }: Pick<Resolved, "route" | "drawn" | "config">,
-  { availableBackends, breakers, clock, loads }: Pick<Gateway, "availableBackends" | "breakers" | "clock" | "loads">,
-): string | undefined {
-  const first = drawn ?? route.targets[0];
-  if (!first || !availableBackends.has(first.backend) || config.disabledBackends.has(first.backend)) return undefined;
-  const [name, hand, now] = [breakerOf(first), byHand(config, first), clock.now()];
-  if (phaseOf(breakers.state(name), now, hand) !== "closed") return undefined;
-  // By its own word: others go before it.
-  const load = loadStateOf(loads.of(first.backend), config.backends[first.backend]?.health, now);
-  return load === "well" || hand === "closed" ? name : undefined;
-}
-
 function breakersOf(targets: readonly Target[], config: Config): readonly string[] {
   return [...new Set(targets.filter((target) => byHand(config, target) === undefined).map(breakerOf))];
 }
@@ -96,6 +77,11 @@ function chainOf(route: Route, config: Config, availableBackends: ReadonlySet<st
   };
 }
 
+function probeMsOf({ backend }: Target, { deadlines }: Route, config: Config): number {
+  const asked = config.backends[backend];
+  return asked ? probeMs({ ...asked, deadlines: { ...asked.deadlines, ...deadlines } }) : 0;
+}
+
 function workOut(route: Route, config: Config, available: ReadonlySet<string>): Standing {
   const targets = [...route.targets, ...route.fallbacks];
   const totalsMs = targets.map(
@@ -111,6 +97,7 @@ function workOut(route: Route, config: Config, available: ReadonlySet<string>): 
       Math.max(...totalsMs) * (1 + (route.validateStructured?.repairs ?? 0)) +
       route.delayBudgetMs +
       config.leaseMarginMs,
+    probeMs: Math.max(1_000, ...route.targets.map((target) => probeMsOf(target, route, config))),
     targetBreakers: breakersOf(route.targets, config),
     breakers: breakersOf(targets, config),
     loads: [...new Set(targets.map(({ backend }) => backend))].filter(

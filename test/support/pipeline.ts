@@ -165,6 +165,7 @@ export function playedGateway(answering: Answering, recorder: Recorder, more: Pa
         return { kind: "settled", ioMs: 0 };
       },
     },
+    probes: { claim: async () => ({ kind: "mine" }), answer: async () => undefined },
     keptAnswers: { find: async () => ({ kind: "unknown" }), remove: async () => ({ kind: "unknown" }) },
     localLimits: { take: () => ({ allowed: true, retryAfterMs: 0 }) },
     refusals: refusalTally(1),

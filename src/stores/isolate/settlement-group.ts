@@ -23,6 +23,10 @@ const MOST_CHARS_A_CALL = 250_000;
 const MOST_HELD = 2_000;
 /** A request calls for others no longer than this: the runtime ends what runs 30 s behind its response. */
 const LEADS_MS = 10_000;
+/** Nor with more calls: the platform counts each as a subrequest of the one request, 1,000 of which it allows (50 on the free plan). */
+const LEADS_CALLS = 20;
+/** With those for what it was left at the end. What is beyond them goes with the next request to settle; where none comes, the sweep has it. */
+const MOST_CALLS = 25;
 /** After this long without a sign, the request that calls for all is taken for dead: the runtime cut it off. */
 const LEADER_LIMIT_MS = 5_000;
 
@@ -57,25 +61,33 @@ export class SettlementGroup implements AdmissionStore {
       return { kind: "handed-over", ioMs: 0 };
     }
     this.#leaderSeenAt = now;
+    const made = { calls: 0 };
     try {
-      const [own = UNHEARD] = await this.#call([settlement], alarm);
-      while (this.#held.length > 0 && this.#clock.now() - now < LEADS_MS) {
+      const [own = UNHEARD] = await this.#call([settlement], made, alarm);
+      while (this.#held.length > 0 && this.#clock.now() - now < LEADS_MS && made.calls < LEADS_CALLS) {
         this.#leaderSeenAt = this.#clock.now();
-        await this.#call(taken(this.#held), alarm);
+        await this.#call(taken(this.#held), made, alarm);
       }
       return own;
     } finally {
       // What is left goes with this one all the same; what comes from here on is the next leader's.
       const left = this.#held.splice(0);
       this.#leaderSeenAt = undefined;
-      while (left.length > 0) await this.#call(taken(left), alarm);
+      while (left.length > 0 && made.calls < MOST_CALLS) await this.#call(taken(left), made, alarm);
+      this.#held.unshift(...left);
     }
   }
 
-  async #call(settlements: readonly Settlement[], alarm: Alarm | undefined): Promise<readonly SettleReply[]> {
+  async #call(
+    settlements: readonly Settlement[],
+    made: { calls: number },
+    alarm: Alarm | undefined,
+  ): Promise<readonly SettleReply[]> {
+    made.calls += 1;
     const replies = await this.#store.settleAll(settlements, alarm);
     const unheard = settlements.filter((_, index) => replies[index]?.kind === "unavailable");
     if (unheard.length === 0) return replies;
+    made.calls += 1;
     const again = await this.#store.settleAll(
       unheard.map((settlement) => ({ ...settlement, breakers: [] })),
       alarm,

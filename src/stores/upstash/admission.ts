@@ -5,6 +5,7 @@ import type {
   AdmissionRequest,
   AdmissionStore,
   Alarm,
+  Clock,
   Settlement,
   SettleReply,
   SharedState,
@@ -39,28 +40,31 @@ const SPEED_TTL = String(SPEED_KEPT_MS);
 /** Admission and settlement: one pipeline, so one HTTP call, each. */
 export class UpstashAdmission implements AdmissionStore {
   readonly #link: Link;
+  readonly #clock: Clock;
   readonly #breakers = new BreakerReader();
 
-  constructor(link: Link) {
+  constructor(link: Link, clock: Clock = Date) {
     this.#link = link;
+    this.#clock = clock;
   }
 
   async admit(request: AdmissionRequest, alarm?: Alarm): Promise<AdmissionReply> {
     const { well, unwell } = this.#breakers.split(request.breakers);
-    const { behind = [], loads = [], speeds } = request;
-    const keys = [OVERLAY_VERSION, ...well.map(breakerKey), ...behind.map(breakerKey), ...loads.map(loadKey)];
+    const { behind = [], loads = [], probeMs, speeds } = request;
+    const looked = [...well, ...behind];
+    const keys = [OVERLAY_VERSION, ...looked.map(breakerKey), ...loads.map(loadKey)];
     const speedsFrom = keys.length;
     if (speeds) keys.push(...speeds.map(speedKey));
     if (request.cacheKey !== undefined) keys.push(cacheEntryKey(request.tenant, request.cacheKey));
-    const claimCalls = unwell.map((name) => claimCall(request.tenant, request.requestId, name));
+    const claimCalls = unwell.map((name) => claimCall(request.tenant, request.requestId, name, probeMs));
     const answer = await this.#link.run([admitCall(request), ["MGET", ...keys], ...claimCalls], alarm);
     if (!answer.ok) return { kind: "unavailable", detail: answer.detail, ioMs: answer.ioMs };
     const [script, values, ...claims] = answer.replies;
     if (script?.error !== undefined) return { kind: "unavailable", detail: errorWord(script.error), ioMs: answer.ioMs };
     return admissionReply(request, script?.result, answer.ioMs, (now) => ({
       shared: {
-        ...this.#shared(values, { well, behind, unwell }, claims, now),
-        ...loadsBeside(values, loads, 1 + well.length + behind.length),
+        ...this.#shared(values, { looked, unwell }, claims, now - this.#clock.now()),
+        ...loadsBeside(values, loads, 1 + looked.length),
         ...(speeds && speedsBeside(values, speeds, speedsFrom)),
       },
       ...cachedEntry(request, values),
@@ -88,21 +92,18 @@ export class UpstashAdmission implements AdmissionStore {
 
   #shared(
     values: CommandReply | undefined,
-    { well, behind, unwell }: Readonly<Record<"well" | "behind" | "unwell", readonly string[]>>,
+    { looked, unwell }: Readonly<Record<"looked" | "unwell", readonly string[]>>,
     claims: readonly CommandReply[],
-    now: number,
+    aheadMs: number,
   ): SharedState {
     const [version, ...states] = Array.isArray(values?.result) ? values.result : [];
     const breakers: Record<string, BreakerState> = {};
-    for (const [index, name] of well.entries()) {
-      breakers[name] = this.#breakers.fromValue(name, states[index], now);
-    }
-    for (const [index, name] of behind.entries()) {
-      breakers[name] = this.#breakers.fromBehind(name, states[well.length + index], now);
+    for (const [index, name] of looked.entries()) {
+      breakers[name] = this.#breakers.fromValue(name, states[index], aheadMs);
     }
     const probes: string[] = [];
     for (const [index, name] of unwell.entries()) {
-      const { state, mine } = this.#breakers.fromClaim(name, claims[index], now);
+      const { state, mine } = this.#breakers.fromClaim(name, claims[index], aheadMs);
       breakers[name] = state;
       if (mine) probes.push(name);
     }

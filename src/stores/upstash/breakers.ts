@@ -1,15 +1,14 @@
 import { type BreakerState, CLOSED_BREAKER } from "../../core/breaker.ts";
-import type { BreakerReport } from "../../core/ports.ts";
+import type { BreakerReport, Clock } from "../../core/ports.ts";
+import type { Probes } from "../../core/probes.ts";
 import { breakerKey, COUNTERS, recordKey } from "./keys.ts";
 import type { Call, CommandReply, Link } from "./link.ts";
 import { scripts } from "./scripts.ts";
 
-/** For how long a request without the probe sees it open at least: also where the opening is over, or will be before its attempts are planned. */
-const NOT_MY_PROBE_MS = 1_000;
-
 /**
  * Reads breakers beside the admission script. One that was closed when this isolate last looked is read by a plain MGET, as
- * scripts lock the keys they declare; one that was not, or was never seen, by a script that also hands out the one probe.
+ * scripts lock the keys they declare; one that was not, or was never seen, by a script that also hands out the one probe. `aheadMs`: by how much Redis'
+ * clock is ahead of the isolate's, which is the one that attempts are planned by.
  */
 export class BreakerReader {
   readonly #well = new Set<string>();
@@ -22,31 +21,23 @@ export class BreakerReader {
     };
   }
 
-  /** What the MGET said. `now`: Redis' clock. */
-  fromValue(name: string, value: unknown, now: number): BreakerState {
+  /** What the MGET said. */
+  fromValue(name: string, value: unknown, aheadMs: number): BreakerState {
     const state = parseState(value);
     this.#learn(name, state);
-    return notMine(state, now);
+    return translated(state, aheadMs);
   }
 
-  /** What the MGET said of a step that only a failure leads to: over is over for whoever gets there, whatever its isolate's clock says. */
-  fromBehind(name: string, value: unknown, now: number): BreakerState {
-    const state = parseState(value);
-    this.#learn(name, state);
-    return state.openUntil > 0 && state.openUntil <= now ? { ...state, openUntil: 1 } : notMine(state, now);
-  }
-
-  /** What the script said. `now`: Redis' clock. `mine`: the opening is over and the probe is this request's. */
+  /** What the script said. `mine`: the opening is over and the probe is this request's. */
   fromClaim(
     name: string,
     reply: CommandReply | undefined,
-    now: number,
+    aheadMs: number,
   ): { readonly state: BreakerState; readonly mine: boolean } {
     const [text, mine] = Array.isArray(reply?.result) ? reply.result : [];
     const state = parseState(text);
     if (mine !== undefined) this.#learn(name, state);
-    // Over for this request, whatever its isolate's clock says.
-    return mine === 1 ? { state: { ...state, openUntil: 1 }, mine: true } : { state: notMine(state, now), mine: false };
+    return { state: claimedState(state, mine === 1, aheadMs), mine: mine === 1 };
   }
 
   #learn(name: string, state: BreakerState): void {
@@ -56,11 +47,29 @@ export class BreakerReader {
 }
 
 /** To be run behind the admission script of the same request. */
-export function claimCall(tenant: string, requestId: string, name: string): Call {
+export function claimCall(tenant: string, requestId: string, name: string, lastsMs: number): Call {
   return {
     script: scripts.claimBreaker,
     keys: [breakerKey(name), recordKey(tenant, requestId)],
-    args: [requestId],
+    args: [requestId, String(lastsMs)],
+  };
+}
+
+/** Claims and answers probes on the way of a request, each in a call of its own. */
+export function upstashProbes(link: Link, clock: Clock): Probes {
+  return {
+    async claim({ tenant, requestId, name, lastsMs }, alarm) {
+      const answer = await link.run([claimCall(tenant, requestId, name, lastsMs)], alarm);
+      const reply: unknown = answer.ok ? answer.replies[0]?.result : undefined;
+      if (!Array.isArray(reply)) return { kind: "unavailable" };
+      const [text, granted, now] = reply;
+      const state = parseState(text);
+      const kind = granted === 1 ? "mine" : state.openUntil === 0 ? "closed" : "taken";
+      return { kind, state: claimedState(state, granted === 1, Number(now) - clock.now()) };
+    },
+    async answer({ requestId, name, report }, alarm) {
+      await link.run([report ? reportCall(requestId, report) : returnProbeCall(requestId, name)], alarm);
+    },
   };
 }
 
@@ -101,9 +110,17 @@ export async function readBreakers(link: Link, names: readonly string[]): Promis
   return Array.isArray(values) ? values.map(parseState) : undefined;
 }
 
-/** A breaker for a request that does not hold the probe. */
-function notMine(state: BreakerState, now: number): BreakerState {
-  return state.openUntil > 0 ? { ...state, openUntil: Math.max(state.openUntil, now + NOT_MY_PROBE_MS) } : state;
+/** Over for the request whose probe it is, whatever anybody's clock says. */
+function claimedState(state: BreakerState, isMine: boolean, aheadMs: number): BreakerState {
+  const own = translated(state, aheadMs);
+  return isMine ? { ...own, openUntil: 1 } : own;
+}
+
+/** By the isolate's clock. The number of its half window stays Redis': it matters only where Redis is away, and then for one window. */
+function translated(state: BreakerState, aheadMs: number): BreakerState {
+  const { openUntil, changedAt } = state;
+  if (aheadMs === 0 || changedAt === 0) return state;
+  return { ...state, openUntil: openUntil && Math.max(1, openUntil - aheadMs), changedAt: changedAt - aheadMs };
 }
 
 /** What lua/breaker.ts writes; anything else is a closed breaker: a lost state must not close a backend. */

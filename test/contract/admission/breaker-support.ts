@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { Successes } from "../../../src/core/breaker.ts";
 import type { BreakerConfig } from "../../../src/core/config.ts";
+import type { BreakerReport, Clock } from "../../../src/core/ports.ts";
 import { UpstashAdmission } from "../../../src/stores/upstash/admission.ts";
-import { readBreakers } from "../../../src/stores/upstash/breakers.ts";
+import { readBreakers, upstashProbes } from "../../../src/stores/upstash/breakers.ts";
 import { type Bench, linkTo, newTenant, requestOf, settlementOf } from "./support.ts";
 
 const RULES: BreakerConfig = {
@@ -38,8 +39,8 @@ export async function breakerSetting(bench: Bench, changes: Partial<BreakerConfi
     for (const healthy of healths) await settle(requestOf(tenant, { levels: [] }), healthy);
   };
   const say = (healthy: boolean, said: Said) => settle(requestOf(tenant, { levels: [] }), healthy, said);
-  const isolate = () => {
-    const admission = new UpstashAdmission(linkTo(bench.endpoint));
+  const isolate = (clock: Clock = Date) => {
+    const admission = new UpstashAdmission(linkTo(bench.endpoint), clock);
     return async () => {
       const reply = await admission.admit(requestOf(tenant, { levels: [], breakers: [name] }));
       const state = reply.kind === "admitted" ? reply.shared.breakers[name] : undefined;
@@ -57,13 +58,29 @@ export async function breakerSetting(bench: Bench, changes: Partial<BreakerConfi
       admission.settle({ ...settlementOf(request, { tokens: 0, costNanoUsd: 0 }), unusedProbes: [name] });
     return { kind: reply.kind, holds, giveBack, tells: (healthy: boolean) => settle(request, healthy) };
   };
-  /** As a request is told of it that comes to it by a failure alone. */
-  const behind = async () => {
-    const reply = await new UpstashAdmission(linkTo(bench.endpoint)).admit(
-      requestOf(tenant, { levels: [], breakers: [], behind: [name] }),
-    );
+  /** A request whose chain holds it further back: what it is told with admission, and what it says once it has come there. */
+  const behind = async (clock: Clock = Date, probeMs = 1_000) => {
+    const link = linkTo(bench.endpoint);
+    const request = requestOf(tenant, { levels: [], breakers: [], behind: [name] });
+    const reply = await new UpstashAdmission(link, clock).admit(request);
     if (reply.kind !== "admitted") throw new Error(reply.kind);
-    return { state: reply.shared.breakers[name], probes: reply.shared.probes };
+    const { requestId } = request;
+    const probes = upstashProbes(link, clock);
+    const said = (healthy: boolean): BreakerReport => ({
+      name,
+      healthy,
+      ageMs: 0,
+      successes: { now: 0, before: 0 },
+      rules,
+      counter: `openings|${name}|`,
+    });
+    return {
+      state: reply.shared.breakers[name],
+      probes: reply.shared.probes,
+      claim: () => probes.claim({ tenant, requestId, name, lastsMs: probeMs }),
+      tells: (healthy: boolean) => probes.answer({ requestId, name, report: said(healthy) }),
+      giveBack: () => probes.answer({ requestId, name }),
+    };
   };
   /** As it stands, taking nothing. */
   const look = async () => {

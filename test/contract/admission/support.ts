@@ -97,8 +97,11 @@ const DATABASES = [
   "money",
   "settle",
   "shared",
+  "probes",
 ] as const;
 const FIRST_DATABASE = 6;
+/** As a server has by itself. */
+const DATABASES_OF_A_SERVER = 16;
 
 /** Runs a suite on every form of Redis that this machine has (test/contract/redis/forms.test.ts says which). */
 export function onBothForms(file: (typeof DATABASES)[number], name: string, suite: (bench: () => Bench) => void): void {
@@ -106,7 +109,7 @@ export function onBothForms(file: (typeof DATABASES)[number], name: string, suit
     describe(`${name}, on ${form}`, () => {
       let bench: Bench | undefined;
       beforeAll(async () => {
-        bench = benchOver(await startForm(form, FIRST_DATABASE + DATABASES.indexOf(file)));
+        bench = benchOver(await startForm(form, (FIRST_DATABASE + DATABASES.indexOf(file)) % DATABASES_OF_A_SERVER));
       });
       afterAll(async () => {
         await bench?.endpoint.close();
@@ -179,6 +182,7 @@ export function requestOf(tenant: string, parts: RequestParts): AdmissionRequest
     abandoned: eventOf(tenant, requestId, { outcome: "abandoned", costNanoUsd: reservation.costNanoUsd }),
     ...(parts.cacheKey !== undefined && { cacheKey: parts.cacheKey }),
     breakers: parts.breakers ?? [],
+    probeMs: 1_000,
     ...(parts.loads && { loads: parts.loads }),
     ...(parts.speeds && { speeds: parts.speeds }),
     ...(parts.behind && { behind: parts.behind }),

@@ -46,7 +46,7 @@ test("what a chain says is kept step by step", () => {
     delayBudgetMs: 70,
     priceCeiling: ceiling,
   });
-  expect(chat?.hedge).toEqual({ afterMs: 50 });
+  expect(chat?.hedge).toEqual({ afterMs: 50, share: 0.1 });
 });
 
 test.each([

@@ -43,6 +43,7 @@ function isolate() {
       quarantineMs: 1_000,
       abandoned: abandonedOf(event),
       breakers: [],
+      probeMs: 1_000,
     });
     return reply.kind;
   };

@@ -114,6 +114,7 @@ export async function startBench(): Promise<Bench> {
         quarantineMs: 1_000,
         abandoned,
         breakers: [],
+        probeMs: 1_000,
       };
       let reply = await admission.admit(request);
       if (reply.kind === "money-unseeded" && (await money.seed(event.tenant, reply.unseeded))) {

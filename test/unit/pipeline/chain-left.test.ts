@@ -37,7 +37,7 @@ it("is not booked of a backend that was to stream, unless it is the last: as wit
     502,
     [false, false, true],
   ]);
-  const hedged = { ...plain, routes: { chat: { ...(plain.routes.chat as Route), hedge: { afterMs: 0 } } } };
+  const hedged = { ...plain, routes: { chat: { ...(plain.routes.chat as Route), hedge: { afterMs: 0, share: 1 } } } };
   const both = await ask(hedged, { ...world, a: late(breaksOff, 40), b: late(breaksOff, 60) }, asks);
   expect([both.asked, both.event.outcome]).toEqual([["a", "b", "c"], "completed"]);
 });

@@ -1,10 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { compileConfig } from "../../../src/config/compile.ts";
 import { resolve } from "../../../src/config/resolve.ts";
+import { breakerRules, CLOSED_BREAKER } from "../../../src/core/breaker.ts";
 import type { Config, Overlay } from "../../../src/core/config.ts";
 import type { ChatDraft } from "../../../src/core/draft.ts";
 import type { Continued, Controls } from "../../../src/core/exchange.ts";
 import type { WideEvent } from "../../../src/core/wide-event.ts";
+import { BreakerView } from "../../../src/routing/breaker-view.ts";
+import { LoadView } from "../../../src/routing/load-view.ts";
 import type { Gateway } from "../../../src/stages/gateway.ts";
 import { questionOf } from "../../../src/stages/route-question.ts";
 import { speedometer } from "../../../src/stores/isolate/speeds.ts";
@@ -13,7 +16,7 @@ import { NOW, type PlayedRequest, play } from "../../support/pipeline.ts";
 const CONFIG = `
 backends:
   home: {formats: [openai-chat], baseUrl: {url: "http://127.0.0.1:2"}, price: {inputPerMillion: 1, outputPerMillion: 1}}
-  cloud: {formats: [openai-chat], baseUrl: {url: "http://127.0.0.1:2"}, price: {inputPerMillion: 9, outputPerMillion: 9}}
+  cloud: {formats: [openai-chat], baseUrl: {url: "http://127.0.0.1:2"}, health: {}, price: {inputPerMillion: 9, outputPerMillion: 9}}
 routes:
   clever:
     targets:
@@ -199,6 +202,26 @@ it("a choice by speed learns of whole answers, and of those that never came", as
   expect(speeds.firstTokenMs("home/small")).toBe(0);
   await asks(true);
   expect(speeds.firstTokenMs("home/small")).toBe(12_000);
+});
+
+// planted: drawn because nobody knows how quick it is, so that another answers in its place, nothing is cached and the arm is wrong
+it.each(["breaker", "load"])("a choice by speed does not draw what nobody will ask: %s", async (what) => {
+  const speeds = speedometer({ now: () => NOW });
+  speeds.learn("home/small", 100, false);
+  const rule = { name: "quick", when: {}, use: ["small", "large"], choose: { by: "speed", experiment: "e" } } as const;
+  const overlay: Overlay = { version: 1, rules: { clever: [rule] } };
+  const breakers = new BreakerView(breakerRules(base), () => NOW);
+  const loads = new LoadView();
+  if (what === "breaker")
+    breakers.learn({ breakers: { "cloud/large": { ...CLOSED_BREAKER, openUntil: NOW + 9_000 } } });
+  else loads.learn({ breakers: {}, loads: { cloud: { up: false, readAt: NOW, freshUntil: NOW + 9_000 } } });
+  const { models, headers, settlements } = await ask("Say hello.", { overlay }, new Set(), { speeds, breakers, loads });
+  expect([models, headers["x-gateway-route"], settlements[0]?.cacheWrite !== undefined]).toEqual([
+    ["small"],
+    "clever;rule=quick;by=speed;arm=e:small",
+    true,
+  ]);
+  expect((await ask("Say hello.", { overlay }, new Set(), { speeds })).models).toEqual(["large"]);
 });
 
 // planted: a bug in what is learnt of a request kept it from being settled

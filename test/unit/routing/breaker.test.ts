@@ -27,7 +27,7 @@ function after(steps: readonly Step[], state: BreakerState = CLOSED_BREAKER): Br
 function probed(state: BreakerState, steps: readonly Step[]): BreakerState {
   return steps.reduce(
     (current, [now, healthy]) =>
-      afterAttempt(claimed(current, "mine", now), { healthy, beganAt: now, requestId: "mine" }, RULES, now),
+      afterAttempt(claimed(current, "mine", 1_000, now), { healthy, beganAt: now, requestId: "mine" }, RULES, now),
     state,
   );
 }
@@ -107,7 +107,7 @@ test("a backend that oscillates stays away longer each time, until it was well f
 test("what began before an opening was over, or before it closed, changes nothing", () => {
   const opened = after(FAILED(0));
   const before = { healthy: true, beganAt: 10_001, requestId: "mine" };
-  expect(afterAttempt(claimed(opened, "mine", 10_002), before, RULES, 11_000)).toMatchObject({ proven: 0 });
+  expect(afterAttempt(claimed(opened, "mine", 1_000, 10_002), before, RULES, 11_000)).toMatchObject({ proven: 0 });
   expect(
     after(
       [
@@ -141,16 +141,16 @@ describe("an isolate's view", () => {
   test("opens, probes with one request at a time and closes without Redis", () => {
     const { clock, view, report } = setting();
     for (let failure = 0; failure < 3; failure++) report(false);
-    expect(phaseOf(view.claim("home/m", "a"), clock.now)).toBe("open");
+    expect(phaseOf(view.claim("home/m", "a", 1_000), clock.now)).toBe("open");
     clock.now = 10_000;
-    const phases = ["a", "b", "c"].map((id) => phaseOf(view.claim("home/m", id), clock.now));
+    const phases = ["a", "b", "c"].map((id) => phaseOf(view.claim("home/m", id, 1_000), clock.now));
     expect(phases).toEqual(["half-open", "open", "open"]);
     view.giveBack("b");
-    expect(phaseOf(view.claim("home/m", "b"), clock.now)).toBe("open");
+    expect(phaseOf(view.claim("home/m", "b", 1_000), clock.now)).toBe("open");
     view.giveBack("a");
-    expect(phaseOf(view.claim("home/m", "b"), clock.now)).toBe("half-open");
+    expect(phaseOf(view.claim("home/m", "b", 1_000), clock.now)).toBe("half-open");
     report(true, "b");
-    expect(phaseOf(view.claim("home/m", "c"), clock.now)).toBe("half-open");
+    expect(phaseOf(view.claim("home/m", "c", 1_000), clock.now)).toBe("half-open");
     report(true, "c");
     expect(phaseOf(view.state("home/m"), clock.now)).toBe("closed");
   });

@@ -98,6 +98,32 @@ describe("a choice by speed or price", () => {
   });
 });
 
+describe("a choice by speed or price among some that may not be asked now", () => {
+  const without = (...names: string[]): Partial<ChoiceInput> => ({
+    mayBeAsked: ({ name = "" }) => !names.includes(name),
+  });
+
+  // planted: one that is not known drawn though nobody will ask it, with each request (this is how it was found); a known one; by price alone
+  test("takes another, known or not", () => {
+    const fast = choosing({ by: "speed" });
+    const firstTokenMs: ChoiceInput["firstTokenMs"] = ({ name }) => (name === "large" ? 200 : undefined);
+    expect(nameOf(fast, { firstTokenMs, ...without() })).toBe("small");
+    expect(nameOf(fast, { firstTokenMs, ...without("small") })).toBe("large");
+    expect(nameOf(fast, { firstTokenMs, ...without("large") })).toBe("small");
+    expect(nameOf(choosing({ by: "price" }), without("small"))).toBe("large");
+    const quick = choosing({ by: "price", firstTokenMs: 250 });
+    expect(nameOf(quick, { firstTokenMs: () => 900, ...without("small") })).toBe("large");
+  });
+
+  test("goes as ever where none may, and other choices never ask", () => {
+    expect(nameOf(choosing({ by: "speed" }), without("small", "large"))).toBe("small");
+    const mayBeAsked = () => {
+      throw new Error("asked");
+    };
+    expect(nameOf(mixed, { random: () => 0.99, mayBeAsked })).toBe("large");
+  });
+});
+
 describe("a rule", () => {
   const rule = (more: Partial<RouteRule>): RouteRule => ({ name: "some", when: {}, ...more });
 

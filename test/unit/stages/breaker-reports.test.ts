@@ -50,6 +50,12 @@ function told(attempts: readonly AttemptRecord[], config = PLAYED_CONFIG, asked:
 }
 
 describe("what a request says of breakers", () => {
+  // planted: a seam that does not fit counts as any cut
+  it("nothing by a continuation that did not fit: its backend wrote as well as ever", () => {
+    expect(told([attempt({ failure: "backend_cut", detail: "seam" })]).said).toEqual([]);
+    expect(told([attempt({ failure: "backend_cut", detail: "reset" })]).said).toEqual([["openai/played", false]]);
+  });
+
   // planted, one by one: each kind of failure that says nothing counted all the same
   it.each(["backend_overloaded", "backend_rejected", "gateway_unavailable", "caller_cancelled"] as const)(
     "nothing by %s",

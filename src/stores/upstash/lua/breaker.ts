@@ -106,10 +106,10 @@ return text
 
 /**
  * Reads a breaker, and where its opening is over hands the one probe to this request: to all others it then stays open until the
- * probe has reported, was given back or is overdue. Runs behind the admission script, and hands nothing to a request that it did
- * not admit: such a one has no record, and no settlement that would give the probe back.
+ * probe has reported, was given back or is overdue. Runs behind the admission script of the request or later, and hands nothing to one that was
+ * not admitted: such a one has no record, and no settlement that would give the probe back.
  *
- * KEYS: breaker, the request's record. ARGV: request id. Gives the state, and 1 where the probe is this request's.
+ * KEYS: breaker, the request's record. ARGV: request id, ms until the probe is overdue. Gives the state, 1 where the probe is this request's, and now.
  */
 export const claimSource: string = script(
   clock,
@@ -117,10 +117,10 @@ export const claimSource: string = script(
   `
 local state = read_breaker()
 if state.open_until == 0 or now < state.open_until or redis.call("EXISTS", KEYS[2]) == 0 then
-  return { redis.call("GET", KEYS[1]) or "", 0 }
+  return { redis.call("GET", KEYS[1]) or "", 0, now }
 end
-state.holder, state.open_until = ARGV[1], now + math.max(1000, math.min(state.open_ms, 30000))
-return { write_breaker(state), 1 }
+state.holder, state.open_until = ARGV[1], now + tonumber(ARGV[2])
+return { write_breaker(state), 1, now }
 `,
 );
 

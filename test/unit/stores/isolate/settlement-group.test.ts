@@ -159,4 +159,60 @@ describe("settlements of one isolate", () => {
     await busy.calls[2]?.answer();
     expect(await leader).toEqual(settled);
   });
+
+  // planted: only the time that one leads is bounded: 2,250 calls of 4 ms in 9 s (this is how it was found); the calls for what is left are not
+  // counted; what is beyond them is dropped
+  it("are led by another after twenty calls, which the runtime counts against the one request that makes them", async () => {
+    const clock = { at: 0, now: () => clock.at };
+    const leaders: number[] = [];
+    const seen = new Set<string>();
+    let arriving = 0;
+    let leader = 0;
+    const settling: Promise<unknown>[] = [];
+    const arrive = (count: number) => {
+      for (let each = 0; each < count; each++) {
+        const own = arriving++;
+        settling.push(group.settle(settlement(`s${own}`)));
+      }
+    };
+    const group: SettlementGroup = new SettlementGroup(
+      {
+        admit: async () => ({ kind: "stale-key", ioMs: 0 }),
+        async settleAll(carried) {
+          const first = carried[0]?.requestId ?? "";
+          // Whoever settles itself leads from here on.
+          if (carried.length === 1 && !seen.has(first)) leader = leaders.push(0) - 1;
+          const mine = leader;
+          leaders[mine] = (leaders[mine] ?? 0) + 1;
+          for (const { requestId } of carried) seen.add(requestId);
+          clock.at += 4;
+          await Promise.resolve();
+          // Two to a call, so that company is never alone.
+          if (arriving < 2_000) arrive(2);
+          return carried.map(() => settled);
+        },
+      },
+      clock,
+    );
+    arrive(1);
+    for (let done = 0; done < settling.length; done++) await settling[done];
+    expect(seen.size).toBe(arriving);
+    expect(leaders.length).toBeGreaterThan(40);
+    expect(Math.max(...leaders)).toBeLessThanOrEqual(25);
+  });
+
+  // planted: what is left is called for until there is none
+  it("that are more than one may call for are kept for the next", async () => {
+    const { group, calls, ids } = byHand();
+    const big = { cacheWrite: { key: "k", value: "x".repeat(250_000), ttlSeconds: 1 } };
+    const first = group.settle(settlement("a"));
+    for (let each = 0; each < 40; each++) await group.settle(settlement(`b${each}`, big));
+    for (let call = 0; call < 25; call++) await calls[call]?.answer();
+    expect(await Promise.race([first, Promise.resolve("still leading")])).toEqual(settled);
+    expect(calls.length).toBe(25);
+    const next = group.settle(settlement("c"));
+    for (let call = 25; call < 42; call++) await calls[call]?.answer();
+    expect(await next).toEqual(settled);
+    expect(ids().flat().sort()).toEqual(["a", "c", ...Array.from({ length: 40 }, (_, each) => `b${each}`)].sort());
+  });
 });
