@@ -55,7 +55,8 @@ export function upstreamFailure(response: FailedResponse, read: (json: Json) => 
     case 422:
       return rejected(status, error, code, detail);
     default:
-      return unavailable(detail, when);
+      // It was reached, and said itself that it failed.
+      return { ...unavailable(detail, when), message: "The backend met with an error." };
   }
 }
 
