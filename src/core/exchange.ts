@@ -6,7 +6,7 @@ import type { Failure } from "./failure.ts";
 import type { Principal } from "./identity.ts";
 import type { JsonObject } from "./json.ts";
 import type { Price } from "./money.ts";
-import type { Alarm, LevelCharge, Place, Reservation, SharedState } from "./ports.ts";
+import type { Alarm, LevelCharge, Reservation, SharedState } from "./ports.ts";
 import type { Choice, RouteDecision } from "./route-rules.ts";
 import type { AttemptRecord, Decision } from "./wide-event.ts";
 import type { RateState, Translation, Wire } from "./wire.ts";
@@ -73,6 +73,12 @@ export interface Trace {
   readonly sampled: boolean;
 }
 
+/** Where a request stands in a queue, and about when it is over (milliseconds since the epoch), where that is known. */
+export interface Waiting {
+  readonly place: number;
+  readonly overAt?: number;
+}
+
 /** The running record of one request: what each step decided, what each attempt did. Append-only, but for `waiting` and `filtered`. */
 export interface Notes {
   readonly decisions: Decision[];
@@ -83,7 +89,7 @@ export interface Notes {
   /** A content filter stopped the request, or an answer of it: from then on nobody may be asked who does not stand for that. */
   filtered?: true;
   /** Only while the request waits in a queue and should be told so. */
-  waiting?: Place | undefined;
+  waiting?: Waiting | undefined;
   /** Told when `waiting` changes. */
   onWaiting?: () => void;
 }

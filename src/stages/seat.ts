@@ -1,6 +1,6 @@
 import type { SeatsConfig } from "../core/config.ts";
 import { sequencesOf } from "../core/draft.ts";
-import type { Admitted } from "../core/exchange.ts";
+import type { Admitted, Waiting } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Place, Seat, SeatReply } from "../core/ports.ts";
 import { fail, ok, type Result } from "../core/result.ts";
@@ -38,22 +38,22 @@ export async function sit(
   const tier = config.tiers[principal.tier] ?? config.tiers[config.defaultTier];
   const spills = planned.hasNext?.("overloaded") === true && (rules.spill.tiers?.includes(tier?.name ?? "") ?? true);
   const patienceMs = patienceOf(planned, spills ? rules.spill.afterMs : rules.maxWaitMs, config.leaseMarginMs);
-  let first: Place | undefined;
+  let first: Waiting | undefined;
   let reply: SeatReply = { kind: "unavailable", detail: "no_binding" };
   if (gateway.seats) {
-    let last: Place | undefined;
+    let last: Waiting | undefined;
     let quiet = () => {};
     const tell = () => {
       if (notes.waiting === last) return;
       notes.waiting = last;
       notes.onWaiting?.();
     };
-    const hear = (place: Place) => {
+    const hear = ({ place, aboutMs }: Place) => {
       // Where nobody moves there is no other news.
       if (!first) quiet = alarm.after(rules.tellFromMs - waitedMs(), tell);
-      first ??= place;
-      last = place;
-      if ((place.aboutMs ?? 0) >= rules.tellFromMs || waitedMs() >= rules.tellFromMs) tell();
+      last = { place, ...(aboutMs !== undefined && { overAt: gateway.clock.now() + aboutMs }) };
+      first ??= last;
+      if ((aboutMs ?? 0) >= rules.tellFromMs || waitedMs() >= rules.tellFromMs) tell();
     };
     const { count, queue, lowerShare, coldAfterMs } = rules;
     const wait = gateway.seats.take(
