@@ -1,7 +1,7 @@
 import { breakerOf, byHand } from "../core/breaker.ts";
 import { isGenerative } from "../core/draft.ts";
 import type { Admitted, LiveAnswer, WholeAnswer } from "../core/exchange.ts";
-import type { Failure, FailureType } from "../core/failure.ts";
+import type { Failure } from "../core/failure.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import type { Trigger } from "../core/triggers.ts";
 import { phaseOf } from "../routing/breaker.ts";
@@ -9,6 +9,8 @@ import { within } from "../routing/plan.ts";
 import { retryDelayMs } from "../routing/retry.ts";
 import { isOutage, isRoomier, leadsTo, triggerOf } from "../routing/triggers.ts";
 import { attempt } from "./attempt.ts";
+import { Desks } from "./desks.ts";
+import type { DispatchDecision } from "./dispatch-decision.ts";
 import { isFilteredAnswer, letGo } from "./filtered.ts";
 import type { Gateway } from "./gateway.ts";
 import { type Ended, type RaceEnd, race } from "./hedge.ts";
@@ -28,32 +30,11 @@ export function dispatch(
   return new Walk(exchange, attempts, gateway).run();
 }
 
-/** What dispatch decided, each word with the backend and, behind a colon, why. A closed list. */
-type DispatchDecision =
-  | "answered"
-  /** How an attempt failed. */
-  | FailureType
-  /** The chain goes on, by this trigger. */
-  | "next"
-  /** A step that this trigger does not lead to, or a backend that may get no more retries (`retry-budget`). */
-  | "passed-over"
-  /** The same backend once more. */
-  | "retry"
-  /** It would have been asked once more, and its retry budget is spent. */
-  | "retry-refused"
-  /** Asked beside a first that is slow. */
-  | "hedge"
-  /** Stopped because the other had its first token. */
-  | "hedge-lost"
-  /** A content filter's finish before any word: kept, in case no other step answers. */
-  | "filtered"
-  /** The walk ends although a step was left: `delay-budget` or `max-attempts`. */
-  | "stopped";
-
 /** Why the walk goes on from a step, and from where. */
 interface Onward {
   readonly trigger: Trigger;
   readonly from: PlannedAttempt;
+  readonly noSeat?: Failure["noSeat"];
 }
 
 class Walk {
@@ -63,6 +44,7 @@ class Walk {
   readonly #endsAt: number;
   readonly #begunBefore: number;
   readonly #called = new Set<string>();
+  readonly #desks = new Desks();
   /** The furthest step of the chain that was begun. */
   #at = 0;
   #last: Failure = NOBODY;
@@ -115,11 +97,13 @@ class Walk {
       if (trigger === undefined) return fail(this.#last);
       // Behind both stands only who may answer what a filter stopped.
       const filtered = this.#filteredHedge;
-      const onward: Onward = filtered ? { trigger: "filter", from: filtered } : { trigger, from };
-      const leadsOn = this.#leadsOn(onward);
+      const { noSeat } = failure;
+      const onward: Onward = filtered ? { trigger: "filter", from: filtered } : { trigger, from, noSeat };
+      if (noSeat) this.#desks.refused(from, failure);
+      const leadsOn = this.#desks.isOpen || this.#leadsOn(onward);
       // Nobody else may mend it, and the caller can.
       if (!leadsOn && isRefusal(onward.trigger)) return fail(this.#last);
-      if (leadsOn || this.#at !== at) return onward;
+      if (leadsOn || noSeat || this.#at !== at) return onward;
       const delayMs = retryDelayMs({
         failure,
         retries,
@@ -206,8 +190,13 @@ class Walk {
     const { notes, route } = this.#exchange;
     const mayFollow = notes.attemptsBegun + 1 - this.#begunBefore < route.maxAttempts;
     const at = this.#at;
-    const hasNext = (trigger: Trigger) => this.#attempts.some((_, place) => this.#isBehind(at, place, trigger));
-    return { ...planned, deadlines: within(planned.deadlines, delayLeftMs), delayLeftMs, hasNext, mayFollow };
+    const hasNext = (trigger: Trigger) =>
+      this.#desks.isOpen || this.#attempts.some((_, place) => this.#isBehind(at, place, trigger));
+    const ready = { ...planned, deadlines: within(planned.deadlines, delayLeftMs), delayLeftMs, hasNext, mayFollow };
+    // One that was looked at before knows how.
+    if (!planned.backend.seats || planned.seating) return ready;
+    const behind = this.#attempts.filter((_, place) => this.#isBehind(at, place, "overloaded"));
+    return { ...ready, seating: this.#desks.seatingOf(planned, planned.backend.seats, behind, this.#exchange) };
   }
 
   /** Whether the step at `place` is a later one that may be asked by `trigger`. */
@@ -221,14 +210,17 @@ class Walk {
     return this.#exchange.notes.filtered !== true || leadsTo(target, "filter");
   }
 
-  #isLedTo(step: PlannedAttempt, { trigger, from }: Onward): boolean {
-    if (!leadsTo(step.target, trigger) || !this.#isConsented(step)) return false;
-    return trigger !== "context" || isRoomier(step.target, from.target);
+  /** For want of a seat nobody is asked for another at the same desk, and only who may spill goes where there are none. */
+  #isLedTo(step: PlannedAttempt, { trigger, from, noSeat }: Onward): boolean {
+    const { target, backend } = step;
+    if (!leadsTo(target, trigger) || !this.#isConsented(step)) return false;
+    if (trigger === "context" && !isRoomier(target, from.target)) return false;
+    return !noSeat || (backend.seats ? !this.#called.has(backend.name) : noSeat === "spills");
   }
 
-  /** Whether a later step stands for it, whatever the budgets say. */
-  #leadsOn(onward: Onward): boolean {
-    return this.#attempts.some((step, place) => place > this.#at && this.#isLedTo(step, onward));
+  /** The later step that stands for it, whatever the budgets say. */
+  #leadsOn(onward: Onward): PlannedAttempt | undefined {
+    return this.#attempts.find((step, place) => place > this.#at && this.#isLedTo(step, onward));
   }
 
   #next(onward: Onward): PlannedAttempt | undefined {
@@ -236,6 +228,12 @@ class Walk {
     if (stopped) {
       if (this.#leadsOn(onward)) this.#note("stopped", stopped);
       return undefined;
+    }
+    // Before a step without seats: a machine that is only full is better than none, and than one that costs.
+    const desk = isOutage(onward.trigger) && !this.#leadsOn(onward)?.backend.seats && this.#desks.shortest();
+    if (desk && this.#isConsented(desk)) {
+      this.#note("next", `${desk.backend.name}:${onward.trigger}`);
+      return desk;
     }
     for (let step = this.#attempts[++this.#at]; step; step = this.#attempts[++this.#at]) {
       const { name } = step.backend;
