@@ -6,7 +6,7 @@ import type { Failure } from "./failure.ts";
 import type { Principal } from "./identity.ts";
 import type { JsonObject } from "./json.ts";
 import type { Price } from "./money.ts";
-import type { Alarm, LevelCharge, Place, Reservation, SharedState } from "./ports.ts";
+import type { Alarm, LevelCharge, Reservation, SharedState } from "./ports.ts";
 import type { Choice, RouteDecision } from "./route-rules.ts";
 import type { AttemptRecord, Decision } from "./wide-event.ts";
 import type { RateState, Translation, Wire } from "./wire.ts";
@@ -80,6 +80,12 @@ export interface Probe {
   readonly healthy?: boolean;
 }
 
+/** Where a request stands in a queue, and about when it is over (milliseconds since the epoch), where that is known. */
+export interface Waiting {
+  readonly place: number;
+  readonly overAt?: number;
+}
+
 /** The running record of one request: what each step decided, what each attempt did. Append-only, but for `waiting`, `probes` and `filtered`. */
 export interface Notes {
   readonly decisions: Decision[];
@@ -92,7 +98,7 @@ export interface Notes {
   /** Breakers' probes that the request took on its way, and what became of those that it had, by the breaker's name. */
   probes?: Map<string, Probe>;
   /** Only while the request waits in a queue and should be told so. */
-  waiting?: Place | undefined;
+  waiting?: Waiting | undefined;
   /** Told when `waiting` changes. */
   onWaiting?: () => void;
 }

@@ -45,8 +45,8 @@ export interface Failure {
   readonly retryAfterMs?: number;
   /** False where the same request cannot succeed by being sent again; absent: the status says it. */
   readonly retryable?: boolean;
-  /** True where no other backend may be tried in its place, by a rule of the operator's. */
-  readonly final?: boolean;
+  /** There was no seat at a private backend. `stays`: by the operator's rule only another that has seats may be tried in its place. */
+  readonly noSeat?: "spills" | "stays";
   /** For limits: which one refused. */
   readonly limit?: { readonly unit: LimitUnit; readonly level: LimitLevel };
   /** What the operator sees and the caller does not: the phase, the upstream status. Never a body, prompt or secret. */
@@ -72,7 +72,7 @@ export const INTERNAL: Failure = {
 
 /** Whether the next attempt may be tried after this failure (before the first token). */
 export function isFallbackWorthy(failure: Failure): boolean {
-  return failure.final !== true && isOfBackends(failure);
+  return failure.noSeat !== "stays" && isOfBackends(failure);
 }
 
 /** Whether it says how the backends are, and nothing about the request; also where nothing may follow it. */

@@ -3,8 +3,7 @@ import { type Failure, UNTRANSLATABLE } from "../core/failure.ts";
 import { DEFAULT_TRIGGERS, type Trigger } from "../core/triggers.ts";
 
 /** What a failure before the first token leads on by; undefined: another backend would refuse too, or nobody waits any more. */
-export function triggerOf({ type, code, detail = "", message, final }: Failure): Trigger | undefined {
-  if (final === true) return undefined;
+export function triggerOf({ type, code, detail = "", message }: Failure): Trigger | undefined {
   switch (type) {
     case "backend_unavailable":
       if (detail === "connect") return "connect";

@@ -10,14 +10,16 @@ import { retryDelayMs } from "../routing/retry.ts";
 import { isOutage, leadsTo, triggerOf } from "../routing/triggers.ts";
 import { attempt } from "./attempt.ts";
 import { leaveProbe } from "./breaker-reports.ts";
+import { Desks } from "./desks.ts";
 import type { DispatchDecision } from "./dispatch-decision.ts";
 import { isFilteredAnswer, letGo } from "./filtered.ts";
 import type { Gateway } from "./gateway.ts";
 import { type Ended, hedgeBudgetOf, type RaceEnd, race } from "./hedge.ts";
-import { isConsented, isLedTo, mayBegin, type Onward } from "./onward.ts";
+import { isConsented, isLedTo, mayBegin, type Onward, stepsBehind } from "./onward.ts";
 import { pause } from "./pause.ts";
 import { takeProbe } from "./probe.ts";
 import { CANCELLED, type PlannedAttempt } from "./running-attempt.ts";
+import { stepName } from "./step-name.ts";
 import { isRefusal, moreTelling, NOBODY } from "./telling.ts";
 
 /**
@@ -40,6 +42,7 @@ class Walk {
   readonly #endsAt: number;
   readonly #begunBefore: number;
   readonly #called = new Set<string>();
+  readonly #desks = new Desks();
   /** The furthest step of the chain that was begun. */
   #at = -1;
   /** The first that was passed over because another request probes it. */
@@ -69,17 +72,15 @@ class Walk {
   }
 
   /** The chain's first step, or in its place another where somebody else probes it. Where nobody else can be had, it is tried all the same. */
-  #first(): PlannedAttempt | undefined | Promise<PlannedAttempt | undefined> {
+  async #first(): Promise<PlannedAttempt | undefined> {
     const first = this.#attempts[++this.#at];
-    if (!first?.isProbe) return first;
-    return this.#mayAsk(first).then(async (isFree) =>
-      isFree ? first : ((await this.#next(undefined)) ?? this.#taken),
-    );
+    if (!first || (await this.#mayAsk(first))) return first;
+    return (await this.#next(undefined)) ?? this.#taken;
   }
 
   async #mayAsk(planned: PlannedAttempt): Promise<boolean> {
     if (!planned.isProbe || (await takeProbe(planned, this.#exchange, this.#gateway))) return true;
-    this.#note("passed-over", `${planned.backend.name}:probe-taken`);
+    this.#note("passed-over", planned, "probe-taken");
     this.#taken ??= planned;
     return false;
   }
@@ -98,7 +99,7 @@ class Walk {
       if (result.ok) {
         const onward: Onward = { trigger: "filter", from };
         if (!isFilteredAnswer(this.#exchange, result.value) || !this.#leadsOn(onward)) {
-          this.#note("answered", from.backend.name, ioMs);
+          this.#note("answered", from, undefined, ioMs);
           return result;
         }
         await this.#keep(from, result.value, ioMs);
@@ -113,11 +114,13 @@ class Walk {
       if (trigger === undefined) return fail(this.#last);
       // Behind both stands only who may answer what a filter stopped.
       const filtered = this.#filteredHedge;
-      const onward: Onward = filtered ? { trigger: "filter", from: filtered } : { trigger, from };
-      const leadsOn = this.#leadsOn(onward);
+      const { noSeat } = failure;
+      const onward: Onward = filtered ? { trigger: "filter", from: filtered } : { trigger, from, noSeat };
+      if (noSeat) this.#desks.refused(from, failure);
+      const leadsOn = this.#desks.isOpen || this.#leadsOn(onward);
       // Nobody else may mend it, and the caller can.
       if (!leadsOn && isRefusal(onward.trigger)) return fail(this.#last);
-      if (leadsOn || this.#at !== at) return onward;
+      if (leadsOn || noSeat || this.#at !== at) return onward;
       const delayMs = retryDelayMs({
         failure,
         retries,
@@ -128,7 +131,7 @@ class Walk {
       });
       if (delayMs === undefined) return onward;
       const isGranted = budget.take(planned.backend.name, clock.now());
-      this.#note(isGranted ? "retry" : "retry-refused", `${planned.backend.name}:${trigger}`);
+      this.#note(isGranted ? "retry" : "retry-refused", planned, trigger);
       if (!isGranted) return onward;
       await pause(delayMs, this.#exchange);
       if (planned.isProbe && planned !== this.#taken && !(await this.#mayAsk(planned))) return onward;
@@ -155,7 +158,7 @@ class Walk {
       this.#exchange,
       this.#gateway,
     );
-    if (ended.lost) this.#note("hedge-lost", ended.lost.backend.name);
+    if (ended.lost) this.#note("hedge-lost", ended.lost);
     return ended;
   }
 
@@ -178,24 +181,21 @@ class Walk {
    */
   #hedge(): PlannedAttempt | undefined {
     if (this.#isHedged || this.#exchange.departure.gone || this.#exhausted()) return undefined;
-    const { breakers, clock } = this.#gateway;
-    const { config } = this.#exchange;
-    const index = this.#attempts.findIndex(
-      ({ target, backend }, place) =>
-        this.#isBehind(this.#at, place, "first-token") &&
+    const { breakers, clock, retries } = this.#gateway;
+    const { config, route } = this.#exchange;
+    const step = stepsBehind(this.#attempts, this.#at, "first-token", this.#exchange).find(
+      ({ target, backend }) =>
         !this.#called.has(backend.name) &&
         phaseOf(breakers.state(breakerOf(target)), clock.now(), byHand(config, target)) === "closed",
     );
-    const step = this.#attempts[index];
     if (!step) return undefined;
     this.#isHedged = true;
-    const { route } = this.#exchange;
-    if (route.hedge?.share !== 1 && !this.#gateway.retries.take(hedgeBudgetOf(route), clock.now())) {
-      this.#note("hedge-refused", `${step.backend.name}:hedge-budget`);
+    if (route.hedge?.share !== 1 && !retries.take(hedgeBudgetOf(route), clock.now())) {
+      this.#note("hedge-refused", step, "hedge-budget");
       return undefined;
     }
-    this.#at = index;
-    this.#note("hedge", `${step.backend.name}:first-token`);
+    this.#at = this.#attempts.indexOf(step);
+    this.#note("hedge", step, "first-token");
     return { ...this.#ready(step, this.#endOf(step)), kind: "hedge" };
   }
 
@@ -208,48 +208,53 @@ class Walk {
   #ready(planned: PlannedAttempt, endsAt: number): PlannedAttempt {
     const { clock, retries } = this.#gateway;
     const { name } = planned.backend;
-    if (!this.#called.has(name)) {
-      this.#called.add(name);
-      retries.deposit(name);
-    }
+    if (!this.#called.has(name)) retries.deposit(name);
+    this.#called.add(name);
     const delayLeftMs = endsAt - clock.now();
     const { notes, route } = this.#exchange;
     const mayFollow = notes.attemptsBegun + 1 - this.#begunBefore < route.maxAttempts;
     const at = this.#at;
-    const hasNext = (trigger: Trigger) => this.#attempts.some((_, place) => this.#isBehind(at, place, trigger));
-    return { ...planned, deadlines: within(planned.deadlines, delayLeftMs), delayLeftMs, hasNext, mayFollow };
+    const hasNext = (trigger: Trigger) =>
+      this.#desks.isOpen || stepsBehind(this.#attempts, at, trigger, this.#exchange).length > 0;
+    const ready = { ...planned, deadlines: within(planned.deadlines, delayLeftMs), delayLeftMs, hasNext, mayFollow };
+    // One that was looked at before knows how.
+    if (!planned.backend.seats || planned.seating) return ready;
+    const behind = stepsBehind(this.#attempts, at, "overloaded", this.#exchange);
+    return { ...ready, seating: this.#desks.seatingOf(planned, planned.backend.seats, behind, this.#exchange) };
   }
 
-  /** Whether the step at `place` is a later one that may be asked by `trigger`. */
-  #isBehind(at: number, place: number, trigger: Trigger): boolean {
-    const step = this.#attempts[place];
-    return place > at && step !== undefined && leadsTo(step.target, trigger) && isConsented(step, this.#exchange);
-  }
-
-  /** Whether a later step stands for it, whatever the budgets say. */
-  #leadsOn(onward: Onward): boolean {
-    return this.#attempts.some((step, place) => place > this.#at && isLedTo(step, onward, this.#exchange));
+  /** The later step that stands for it, whatever the budgets say. */
+  #leadsOn(onward: Onward): PlannedAttempt | undefined {
+    return this.#attempts.find(
+      (step, place) => place > this.#at && isLedTo(step, onward, this.#exchange, this.#called),
+    );
   }
 
   /** Undefined: nobody was asked yet, as with steps that the plan leaves out. */
   async #next(onward: Onward | undefined): Promise<PlannedAttempt | undefined> {
     const stopped = this.#exhausted();
     if (stopped) {
-      if (onward && this.#leadsOn(onward)) this.#note("stopped", stopped);
+      if (onward && this.#leadsOn(onward)) this.#push("stopped", stopped);
       return undefined;
     }
     const trigger = onward?.trigger ?? "unavailable";
+    // Before a step without seats: a machine that is only full is better than none, and than one that costs.
+    const desk = onward && isOutage(trigger) && !this.#leadsOn(onward)?.backend.seats && this.#desks.shortest();
+    if (desk && isConsented(desk, this.#exchange) && (await this.#mayAsk(desk))) {
+      this.#note("next", desk, trigger);
+      return desk;
+    }
     for (let step = this.#attempts[++this.#at]; step; step = this.#attempts[++this.#at]) {
       const { name } = step.backend;
-      const isLed = onward ? isLedTo(step, onward, this.#exchange) : mayBegin(step, this.#exchange);
+      const isLed = onward ? isLedTo(step, onward, this.#exchange, this.#called) : mayBegin(step, this.#exchange);
       // One more call to a backend that is in trouble is a retry, whatever the model.
       const isRetry = isLed && isOutage(trigger) && this.#called.has(name);
       if (isLed && (!isRetry || this.#gateway.retries.take(name, this.#gateway.clock.now()))) {
         if (!(await this.#mayAsk(step))) continue;
-        this.#note("next", `${name}:${trigger}`);
+        this.#note("next", step, trigger);
         return step;
       }
-      this.#note("passed-over", `${name}:${isRetry ? "retry-budget" : trigger}`);
+      this.#note("passed-over", step, isRetry ? "retry-budget" : trigger);
     }
     return undefined;
   }
@@ -264,14 +269,14 @@ class Walk {
   #over(result: Result<LiveAnswer>): Result<LiveAnswer> {
     const filtered = this.#filtered;
     if (!filtered || result.ok || this.#exchange.departure.gone) return result;
-    this.#note("answered", filtered.origin.backend);
+    this.#push("answered", stepName(this.#exchange.route, filtered.origin.backend, filtered.origin.model));
     return ok(filtered);
   }
 
   /** Kept, in case no other step answers: the first one's. */
   async #keep(from: PlannedAttempt, live: LiveAnswer, ioMs?: number): Promise<void> {
     this.#exchange.notes.filtered = true;
-    this.#note("filtered", from.backend.name, ioMs);
+    this.#note("filtered", from, undefined, ioMs);
     const whole = await letGo(this.#exchange, live);
     if (whole.ok) this.#filtered ??= whole.value;
     else this.#failed(from, whole.failure);
@@ -280,16 +285,16 @@ class Walk {
   #failed(failed: PlannedAttempt, failure: Failure, ioMs?: number): void {
     this.#last = moreTelling(this.#last, failure);
     if (triggerOf(failure) === "filter") this.#exchange.notes.filtered = true;
-    const { name } = failed.backend;
-    this.#note(failure.type, failure.detail ? `${name}:${failure.detail}` : name, ioMs);
+    this.#note(failure.type, failed, failure.detail, ioMs);
   }
 
-  #note(decision: DispatchDecision, reason: string, ioMs?: number): void {
-    this.#exchange.notes.decisions.push({
-      step: "dispatch",
-      decision,
-      reason,
-      ...(ioMs !== undefined && { ioMs }),
-    });
+  #note(decision: DispatchDecision, { backend, model }: PlannedAttempt, why?: string, ioMs?: number): void {
+    const step = stepName(this.#exchange.route, backend.name, model);
+    this.#push(decision, why ? `${step}:${why}` : step, ioMs);
+  }
+
+  #push(decision: DispatchDecision, reason: string, ioMs?: number): void {
+    const { decisions } = this.#exchange.notes;
+    decisions.push({ step: "dispatch", decision, reason, ...(ioMs !== undefined && { ioMs }) });
   }
 }

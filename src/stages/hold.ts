@@ -1,5 +1,5 @@
-import type { Admitted, LiveAnswer, Reply } from "../core/exchange.ts";
-import type { Alarm, Place } from "../core/ports.ts";
+import type { Admitted, LiveAnswer, Reply, Waiting } from "../core/exchange.ts";
+import type { Alarm } from "../core/ports.ts";
 import type { Result } from "../core/result.ts";
 import { inTime } from "../lib/alarm.ts";
 import { sseComment } from "../lib/sse.ts";
@@ -43,11 +43,12 @@ function orNews({ notes, alarm }: Admitted): Alarm {
   };
 }
 
-/** Every format's streams are event streams, and every client of them passes over comments. */
-function placeText(waiting: Place | undefined): string | undefined {
+/** Every format's streams are event streams, and every client of them passes over comments. Told again it is nearer, and never there. */
+function placeText(waiting: Waiting | undefined, now: number): string | undefined {
   if (!waiting) return undefined;
-  const { place, aboutMs } = waiting;
-  return sseComment(`place ${place}${aboutMs === undefined ? "" : `, about ${Math.ceil(aboutMs / 1_000)} s`}`);
+  const { place, overAt } = waiting;
+  const about = overAt === undefined ? "" : `, about ${Math.max(1, Math.ceil((overAt - now) / 1_000))} s`;
+  return sseComment(`place ${place}${about}`);
 }
 
 function keepingAlive(exchange: Admitted, answering: Answering, gateway: Gateway): ReadableStream<Uint8Array> {
@@ -55,7 +56,7 @@ function keepingAlive(exchange: Admitted, answering: Answering, gateway: Gateway
   const writer = exchange.wire.encodeStream(writerContext(exchange, gateway));
   let pump: Pump | undefined;
   let greeted = false;
-  let told: Place | undefined;
+  let told: Waiting | undefined;
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -66,7 +67,10 @@ function keepingAlive(exchange: Admitted, answering: Answering, gateway: Gateway
           const answer = isTold ? await inTime(answering, keepAliveMs, orNews(exchange)) : undefined;
           greeted = true;
           told = exchange.notes.waiting;
-          if (answer === undefined) return controller.enqueue(encoder.encode(placeText(told) ?? writer.keepAlive));
+          if (answer === undefined) {
+            const text = placeText(told, gateway.clock.now()) ?? writer.keepAlive;
+            return controller.enqueue(encoder.encode(text));
+          }
           if (!answer.ok) {
             controller.enqueue(encoder.encode(writer.failure(answer.failure, exchange.requestId)));
             return controller.close();

@@ -1,4 +1,5 @@
 import type { Admitted } from "../core/exchange.ts";
+import type { Failure } from "../core/failure.ts";
 import type { Trigger } from "../core/triggers.ts";
 import { isRoomier, leadsTo } from "../routing/triggers.ts";
 import type { PlannedAttempt } from "./running-attempt.ts";
@@ -7,6 +8,8 @@ import type { PlannedAttempt } from "./running-attempt.ts";
 export interface Onward {
   readonly trigger: Trigger;
   readonly from: PlannedAttempt;
+  /** It led here for want of a seat. */
+  readonly noSeat?: Failure["noSeat"];
 }
 
 /** Once a filter has had its say, only steps that stand for that may answer, whatever became of those between. */
@@ -14,9 +17,30 @@ export function isConsented({ target }: PlannedAttempt, { notes }: Admitted): bo
   return notes.filtered !== true || leadsTo(target, "filter");
 }
 
-export function isLedTo(step: PlannedAttempt, { trigger, from }: Onward, exchange: Admitted): boolean {
-  if (!leadsTo(step.target, trigger) || !isConsented(step, exchange)) return false;
-  return trigger !== "context" || isRoomier(step.target, from.target);
+/**
+ * Whether the step stands for why the walk goes on. For want of a seat nobody is asked for another at a desk that was `called`, and only who may
+ * spill goes where there are none.
+ */
+export function isLedTo(
+  step: PlannedAttempt,
+  { trigger, from, noSeat }: Onward,
+  exchange: Admitted,
+  called: ReadonlySet<string>,
+): boolean {
+  const { target, backend } = step;
+  if (!leadsTo(target, trigger) || !isConsented(step, exchange)) return false;
+  if (trigger === "context" && !isRoomier(target, from.target)) return false;
+  return !noSeat || (backend.seats ? !called.has(backend.name) : noSeat === "spills");
+}
+
+/** The steps behind the one at `at` that may be asked by `trigger`. */
+export function stepsBehind(
+  attempts: readonly PlannedAttempt[],
+  at: number,
+  trigger: Trigger,
+  exchange: Admitted,
+): readonly PlannedAttempt[] {
+  return attempts.filter((step, place) => place > at && leadsTo(step.target, trigger) && isConsented(step, exchange));
 }
 
 /** Whether it may be the first that is asked, as the plan would have it, where those before it were not to be had. */

@@ -36,8 +36,17 @@ export interface PlannedAttempt {
   readonly hasNext?: (trigger: Trigger) => boolean;
   /** Whether another attempt may be made behind this one. */
   readonly mayFollow?: boolean;
+  /** How it asks for a seat, where its backend has them; absent: it waits as long as it may, and does not spill. */
+  readonly seating?: Seating;
   /** What is left of the delay budget; absent where none counts. */
   readonly delayLeftMs?: number;
+}
+
+export interface Seating {
+  /** Only a seat that is free now: others are asked as well before it waits. */
+  readonly looks: boolean;
+  /** Whether a step without seats may stand in where there is none. */
+  readonly spills: boolean;
 }
 
 /** The running attempt: its clock, its way to stop the backend, and the one record that it leaves. */

@@ -1,12 +1,13 @@
 import type { SeatsConfig } from "../core/config.ts";
 import { sequencesOf } from "../core/draft.ts";
-import type { Admitted } from "../core/exchange.ts";
+import type { Admitted, Waiting } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Place, Seat, SeatReply } from "../core/ports.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import { within } from "../routing/plan.ts";
+import { tierOf } from "./desks.ts";
 import type { Gateway } from "./gateway.ts";
-import { CANCELLED, type PlannedAttempt } from "./running-attempt.ts";
+import { CANCELLED, type PlannedAttempt, type Seating } from "./running-attempt.ts";
 
 /** The attempt with what its wait has left of the deadlines, and the seat, where there was one to be had. */
 export interface Seated {
@@ -16,12 +17,14 @@ export interface Seated {
 
 /** Whoever hands out the seats keeps the caller's patience; beyond it by so much, it is not there any more. */
 const OVERDUE_MS = 2_000;
+/** For an attempt that is in no chain: a repair, a continuation. */
+const ALONE: Seating = { looks: false, spills: false };
 /** A seat outlasts the answer's own deadline by so much. */
 const LEASE_MARGIN_MS = 30_000;
 
 /**
  * Waits for a seat at a backend that has them. Refused, the failure is that of an overloaded backend, with an honest Retry-After; another
- * attempt may follow where the tier may spill. Fails open: without anybody to ask, the attempt goes on without a seat.
+ * attempt may follow where the tier may spill, or the other has seats too. Fails open: without anybody to ask, the attempt goes on without a seat.
  */
 export async function sit(
   planned: PlannedAttempt,
@@ -35,32 +38,32 @@ export async function sit(
   if (draft.operation === "tokenize") return ok({ planned });
   const startedAt = gateway.clock.now();
   const waitedMs = () => gateway.clock.now() - startedAt;
-  const tier = config.tiers[principal.tier] ?? config.tiers[config.defaultTier];
-  const spills = planned.hasNext?.("overloaded") === true && (rules.spill.tiers?.includes(tier?.name ?? "") ?? true);
-  const patienceMs = patienceOf(planned, spills ? rules.spill.afterMs : rules.maxWaitMs, config.leaseMarginMs);
-  let first: Place | undefined;
+  const { looks, spills } = planned.seating ?? ALONE;
+  const mostMs = looks ? 0 : spills ? rules.spill.afterMs : rules.maxWaitMs;
+  const patienceMs = patienceOf(planned, mostMs, config.leaseMarginMs);
+  let first: Waiting | undefined;
   let reply: SeatReply = { kind: "unavailable", detail: "no_binding" };
   if (gateway.seats) {
-    let last: Place | undefined;
+    let last: Waiting | undefined;
     let quiet = () => {};
     const tell = () => {
       if (notes.waiting === last) return;
       notes.waiting = last;
       notes.onWaiting?.();
     };
-    const hear = (place: Place) => {
+    const hear = ({ place, aboutMs }: Place) => {
       // Where nobody moves there is no other news.
       if (!first) quiet = alarm.after(rules.tellFromMs - waitedMs(), tell);
-      first ??= place;
-      last = place;
-      if ((place.aboutMs ?? 0) >= rules.tellFromMs || waitedMs() >= rules.tellFromMs) tell();
+      last = { place, ...(aboutMs !== undefined && { overAt: gateway.clock.now() + aboutMs }) };
+      first ??= last;
+      if ((aboutMs ?? 0) >= rules.tellFromMs || waitedMs() >= rules.tellFromMs) tell();
     };
     const { count, queue, lowerShare, coldAfterMs } = rules;
     const wait = gateway.seats.take(
       {
         backend: backend.name,
         tenant: principal.tenant,
-        rank: tier?.vllmPriority ?? 0,
+        rank: tierOf(exchange)?.vllmPriority ?? 0,
         seats: Math.max(1, sequencesOf(draft)),
         patienceMs,
         leaseMs: deadlines.totalMs + LEASE_MARGIN_MS,
@@ -91,7 +94,7 @@ export async function sit(
       return ok({ planned: late, seat: reply.seat });
     case "refused":
       gateway.loads.expectFree(backend.name, gateway.clock.now() + (reply.retryAfterMs ?? 0));
-      note("refused", reply.why);
+      note("refused", looks && reply.why === "wait" ? "busy" : reply.why);
       return fail(refusal(reply, spills));
     case "unavailable":
       note("unseated", reply.detail);
@@ -126,6 +129,6 @@ function refusal({ why, retryAfterMs }: SeatReply & { kind: "refused" }, spills:
     message: MESSAGES[why],
     detail: `seats_${why}`,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
-    ...(!spills && { final: true }),
+    noSeat: spills ? "spills" : "stays",
   };
 }

@@ -103,7 +103,7 @@ export const METRICS = {
   },
   gateway_seat_requests_total: {
     type: "counter",
-    help: "Wishes for a seat by what came of them: seated, full, shed, wait (too long), left, unseated (nobody to ask).",
+    help: "Wishes for a seat by what came of them: seated, full, shed, wait (too long), busy (others were asked before it waited), left, unseated (nobody to ask).",
     labels: ["backend", "tier", "outcome"],
   },
   gateway_breaker_openings_total: {

@@ -69,7 +69,8 @@ type Opened = ReturnType<typeof openDesk>;
 /** A desk whose backend has just answered, with answers of a second. */
 export function warmDesk(): Opened {
   const opened = openDesk();
-  const { part } = opened.come();
+  const { id, part } = opened.come();
+  opened.desk.hear(id, "answered");
   opened.pass(1_000);
   part("served");
   return opened;

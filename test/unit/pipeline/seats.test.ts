@@ -1,3 +1,5 @@
+/** Over 300 lines: all of it is played at one desk, whose words each test chooses. */
+
 import { describe, expect, it } from "vitest";
 import type { Config, SeatsConfig } from "../../../src/core/config.ts";
 import type { Failure } from "../../../src/core/failure.ts";
@@ -267,6 +269,24 @@ describe("a stream that waits", () => {
       const { body } = await play(STREAM, answers, more);
       expect([...body.matchAll(/^: place (\d)/gm)].map(([, place]) => place)).toEqual(["3"]);
     }
+  });
+
+  // planted: the estimate told again as it was
+  it("is told again at each keep-alive, what has passed taken off: it falls, and never below a second", async () => {
+    const { more } = desk("seated", { places: [{ place: 1, aboutMs: 5_000 }], waitsMs: 600 });
+    const config = more.config?.() ?? PLAYED_CONFIG;
+    const { "openai-chat": route } = config.routes;
+    if (!route) throw new Error("no such route");
+    const began = Date.now();
+    const { body } = await play(STREAM, answers, {
+      ...more,
+      config: () => ({ ...config, routes: { ...config.routes, "openai-chat": { ...route, keepAliveMs: 30 } } }),
+      // Twenty times as fast.
+      clock: { now: () => NOW + (Date.now() - began) * 20 },
+    });
+    const told = [...body.matchAll(/^: place 1, about (\d) s$/gm)].map(([, seconds]) => Number(seconds));
+    expect(told).toEqual([...told].sort((a, b) => b - a));
+    expect([told.length > 2, told[0], told.at(-1)]).toEqual([true, 5, 1]);
   });
 
   it("is told nothing of a short wait, and its failure is a status", async () => {

@@ -37,6 +37,40 @@ describe("whether the backend is up", () => {
   });
 });
 
+describe("the time that a model took to load", () => {
+  const fill = (opened: ReturnType<typeof openDesk>) => [opened.come(), opened.come()];
+
+  // planted: the probe's time counted from when it sat (the next caller is told to come again in 60 s)
+  it("says nothing of how long others will sit: the probe's is counted from its first token", () => {
+    const opened = openDesk();
+    const probe = opened.come({ patienceMs: 200_000, leaseMs: 200_000 });
+    for (let second = 0; second < 120; second++) {
+      opened.pass(1_000);
+      opened.desk.hear(probe.id, ".");
+    }
+    opened.desk.hear(probe.id, "answered");
+    opened.pass(3_000);
+    probe.part("served");
+    expect(opened.desk.state().serviceMs).toBe(3_000);
+    fill(opened);
+    expect(opened.come({ patienceMs: 20_000 }).last()).toEqual({ place: 1, aboutMs: 1_500 });
+  });
+
+  // planted: as above; a probe without a first token counted from its end (everybody about 0 ms)
+  it("nor where no first token was seen, as of an answer that comes whole", () => {
+    const opened = openDesk();
+    const probe = opened.come();
+    opened.pass(9_000);
+    probe.part("served");
+    expect(opened.desk.state()).not.toHaveProperty("serviceMs");
+    const [one] = fill(opened);
+    expect(opened.come({ patienceMs: 500 }).last()).toEqual({ place: 1 });
+    opened.pass(1_000);
+    one?.part("served");
+    expect(opened.desk.state().serviceMs).toBe(1_000);
+  });
+});
+
 describe("a seat", () => {
   // planted: given to the next while the backend still works for the one who left
   it("stays taken for a moment where the backend was told to stop", () => {
@@ -142,6 +176,20 @@ describe("who waits", () => {
     const last = come({ rank: 10 });
     expect(desk.state().outwaited["10"]).toBeUndefined();
     last.part("left");
+  });
+
+  // planted: `wait` in any case; `full` in any case
+  it("without patience: is told whether it could wait at all", () => {
+    const { come } = warmDesk();
+    const rules = { ...RULES, queue: 1 };
+    for (let each = 0; each < 2; each++) come({ rules });
+    expect(come({ rules, patienceMs: 0 }).last()).toEqual({ refused: "wait", retryAfterMs: 500 });
+    expect(come({ rules: { ...RULES, queue: 0 }, patienceMs: 0 }).last()).toMatchObject({ refused: "full" });
+    const waiting = come({ rules, rank: 10 });
+    expect(come({ rules, rank: 10, patienceMs: 0 }).last()).toMatchObject({ refused: "full" });
+    // It would wait in the other's place.
+    expect(come({ rules, rank: -10, patienceMs: 0 }).last()).toMatchObject({ refused: "wait" });
+    expect(waiting.isGone()).toBe(false);
   });
 
   it("makes room for a better tier, and is told so", () => {

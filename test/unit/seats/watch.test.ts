@@ -6,7 +6,11 @@ type Reply = Awaited<ReturnType<Get>>;
 const text = (status: number, body = ""): Reply => ({ status, text: body });
 
 /** A watch over a backend that gives these replies to `/health`, the last one for ever, and has so many waiting at each look. */
-function watching(healths: readonly Reply[], waiting: readonly number[] = [9]) {
+function watching(
+  healths: readonly Reply[],
+  waiting: readonly number[] = [9],
+  { everyMs = 15_000, tookMs = 0 }: { readonly everyMs?: number; readonly tookMs?: number } = {},
+) {
   const told: BackendLoad[] = [];
   const asked: string[] = [];
   const pauses: number[] = [];
@@ -14,16 +18,21 @@ function watching(healths: readonly Reply[], waiting: readonly number[] = [9]) {
   let count = 0;
   let looks = 0;
   const watch = new Watch({
-    rules: { everyMs: 15_000, maxWaiting: 8, maxKvCache: 0.95 },
+    rules: { everyMs, maxWaiting: 8, maxKvCache: 0.95 },
     get: async (path) => {
       asked.push(path);
+      // Beside each other.
+      if (path !== "/load") clock.now += tookMs;
       if (path === "/health") return healths[Math.min(count++, healths.length - 1)];
       if (path === "/load") return text(200, '{"server_load":5}');
       return text(200, `vllm:num_requests_waiting ${waiting[Math.min(looks++, waiting.length - 1)]}\n`);
     },
     tell: async (load) => told.push(load),
     now: () => clock.now,
-    pause: async (ms) => pauses.push(ms),
+    pause: async (ms) => {
+      pauses.push(ms);
+      if (tookMs > 0) clock.now += ms;
+    },
   });
   return { watch, told, asked, clock, pauses };
 }
@@ -59,6 +68,25 @@ test.each([302, 401, 403, 404])("a %i is nobody's word: nothing is told", async 
   await watch.ask();
   expect([told, watch.isUnwell]).toEqual([[], false]);
 });
+
+// planted: three readings however short; from when the backend was asked
+test.each([1_000, 2_000, 5_000, 15_000])(
+  "told every %i ms, what was told counts until the next is told, however slow both are",
+  async (everyMs) => {
+    for (const [reply, tookMs] of [
+      [undefined, 2_000],
+      [text(200), 1_999],
+    ] as const) {
+      const { watch, told, clock } = watching([reply], [9], { everyMs, tookMs });
+      await watch.ask();
+      const toldAt = clock.now;
+      clock.now = toldAt + everyMs;
+      await watch.ask();
+      expect(told[0]?.freshUntil).toBeGreaterThanOrEqual(clock.now);
+      expect(told[0]?.freshUntil).toBeGreaterThanOrEqual(toldAt + 3 * everyMs);
+    }
+  },
+);
 
 // planted: no gap between two
 test("however often it is told to ask: once at a time, and at most once a second", async () => {

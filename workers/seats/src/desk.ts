@@ -140,7 +140,10 @@ export class Desk {
     const guest = this.#guests.get(id);
     if (!guest) return;
     guest.heardAt = this.#around.now();
-    if (said === "answered") this.#answered(id);
+    if (said !== "answered") return;
+    // Until then the model may have been loading, which no other will wait for.
+    this.#queue.countFrom(id, guest.heardAt);
+    this.#answered(id);
   }
 
   /** A caller has gone, with or without a word. One whose request came again over another socket has no say any more. */
@@ -213,9 +216,9 @@ export class Desk {
     return this.#probe === undefined ? 1 : 0;
   }
 
-  /** Who would wait longer than it can need not begin to. */
+  /** Who would wait longer than it can need not begin to. Who only looks is told whether it could. */
   #whyNot({ patienceMs }: Ask, asking: Asking): Why | undefined {
-    if (patienceMs <= 0) return "wait";
+    if (patienceMs <= 0) return this.#queue.hasPlaceFor(asking) ? "wait" : "full";
     const aboutMs = this.#queue.aboutMs(this.#queue.placeOf(asking));
     return aboutMs !== undefined && aboutMs > patienceMs ? "wait" : undefined;
   }
@@ -231,7 +234,10 @@ export class Desk {
       guest.endsAt = now + guest.leaseMs;
       const { rank } = guest.asking;
       this.#outwaited.set(rank, Math.max(this.#outwaited.get(rank) ?? 0, this.#givenBack - guest.cameAfter));
-      if (probing) this.#probe = id;
+      if (probing) {
+        this.#probe = id;
+        this.#queue.countFrom(id, undefined);
+      }
       guest.caller.say({ seated: true, probe: probing });
     }
     for (const { id } of shed) this.#dismiss(id, "shed");

@@ -25,7 +25,8 @@ export interface Told {
 
 interface Sitting {
   readonly seats: number;
-  readonly at: number;
+  /** From when its time at the seat is counted; undefined: it says nothing of others'. */
+  readonly from: number | undefined;
 }
 
 /** How much of the newest time at a seat goes into the mean. */
@@ -93,6 +94,11 @@ export class SeatQueue {
     return this.#waiting.size === 0 && this.#taken + this.#need(asking) <= this.count;
   }
 
+  /** Whether it might wait, where need be in another's place. */
+  hasPlaceFor(asking: Asking): boolean {
+    return this.#waiting.size < this.#rules.queue || this.#loser(asking) !== undefined;
+  }
+
   /** Lets a request wait, where need be in the place of one that matters less. `sitsAtOnce`: the next `advance` will seat it. */
   ask(asking: Asking, sitsAtOnce: boolean): Taken {
     if (!sitsAtOnce && this.#waiting.size >= this.#rules.queue) {
@@ -119,14 +125,20 @@ export class SeatQueue {
     this.#lines.find(({ rank }) => rank === asking.rank)?.remove(asking);
   }
 
+  /** From when the time of one that sits is counted; undefined: not at all. */
+  countFrom(id: string, from: number | undefined): void {
+    const sitting = this.#sitting.get(id);
+    if (sitting) this.#sitting.set(id, { ...sitting, from });
+  }
+
   /** Gives a seat back. `served`: it was used to the end, so how long says something of how long others will take. */
   release(id: string, now: number, served: boolean): void {
     const sitting = this.#sitting.get(id);
     if (!sitting) return;
     this.#sitting.delete(id);
     this.#taken -= sitting.seats;
-    if (!served) return;
-    const tookMs = now - sitting.at;
+    if (!served || sitting.from === undefined) return;
+    const tookMs = now - sitting.from;
     this.#serviceMs = this.#serviceMs === undefined ? tookMs : this.#serviceMs + WEIGHT * (tookMs - this.#serviceMs);
   }
 
@@ -177,7 +189,7 @@ export class SeatQueue {
   /** It takes what it takes, however few there are now: those who come later have so many fewer. */
   #sit(id: string, wanted: number, now: number): void {
     const seats = Math.min(wanted, this.#rules.count);
-    this.#sitting.set(id, { seats, at: now });
+    this.#sitting.set(id, { seats, from: now });
     this.#taken += seats;
   }
 

@@ -18,8 +18,13 @@ export interface WatchParts {
 const LEAST_GAP_MS = 1_000;
 /** Whatever waits for one step of the model only is no queue. */
 const SECOND_LOOK_MS = 500;
-/** What was read counts for so many readings. */
+/** What was told counts for so many readings … */
 const FRESH_FOR = 3;
+/**
+ * … and at least until the next is told, however slow: two looks at `/health` and two at `/metrics` of 2 s each, the gap between these, and Redis.
+ * Else a machine that is down would count as well, whenever it took longer to say so again.
+ */
+const LONGEST_READING_MS = 12_000;
 
 /** Asks one backend how it is, and tells it. Whatever is neither a clear yes nor a clear no is not told: nobody knows, and nobody is kept away. */
 export class Watch {
@@ -70,12 +75,18 @@ export class Watch {
     // One long step of the model, or one lost packet, is no outage.
     if (isDown(health)) health = await get("/health");
     const readAt = now();
-    const fresh = { readAt, freshUntil: readAt + FRESH_FOR * rules.everyMs };
+    const { everyMs } = rules;
+    /** As it is told, for a reading takes its time. */
+    const fresh = () => ({
+      readAt,
+      freshUntil: now() + Math.max(FRESH_FOR * everyMs, everyMs + LONGEST_READING_MS),
+    });
     if (health === undefined || isDown(health)) {
       this.#before = undefined;
-      this.#load = { up: false, ...fresh };
+      this.#load = { up: false, ...fresh() };
     } else if (health.status >= 200 && health.status < 300) {
-      this.#load = { up: true, ...(await this.#numbers()), ...fresh };
+      const numbers = await this.#numbers();
+      this.#load = { up: true, ...numbers, ...fresh() };
     } else {
       // Not vLLM's own word: a login page, a path that is not there.
       this.#load = undefined;
