@@ -563,7 +563,7 @@ describe("requests/{id} tells what each step decided", () => {
     expect((await stack.tally(idOf(leaking))).length).toBe(0);
 
     const unknown = await stepsOf(await ask(chat("nowhere", "x")));
-    expect(unknown.steps).toEqual([expect.stringMatching(/^authenticate/)]);
+    expect(unknown.steps).toEqual([expect.stringMatching(/^authenticate/), "resolve unknown_model nowhere"]);
     expect((await stack.admin("GET", `/requests/req_${"0".repeat(26)}`)).status).toBe(404);
   });
 });
