@@ -88,7 +88,7 @@ export const STORE_FAULTS: readonly Fault[] = [
 
 /** Nothing that was before it can be compared afterwards: these come last of all. */
 export const FLUSHES: readonly Fault[] = [
-  ...UNNOTICED.slice(2).map(unnoticed("redis", "[[sim:ttft=1600]][[sim:tokens=30]][[sim:tps=60]]")),
+  ...UNNOTICED.slice(2).map(unnoticed("redis", "[[sim:ttft=1400]][[sim:tokens=18]][[sim:tps=60]]")),
   {
     id: "flushed",
     title: "Redis flushed (budget)",
