@@ -86,7 +86,7 @@ function configOf(when: string): Config {
   const backend = (name: string) =>
     `  ${name}: {formats: [openai-chat], baseUrl: {url: "http://${name}.invalid"}, price: {inputPerMillion: 1, outputPerMillion: 1}}`;
   const compiled = compileConfig(
-    `backends:\n${backend("one")}\n${backend("two")}\nroutes:\n${routes.join("\n")}\ntiers: {free: {}}\ndefaultTier: free\n`,
+    `backends:\n${backend("one")}\n${backend("two")}\nroutes:\n${routes.join("\n")}\ntiers: {free: {}, premium: {}}\ndefaultTier: free\n`,
     "bench.yaml",
   );
   if (!compiled.ok) throw new Error(compiled.problems.map(({ text }) => text).join("\n"));
