@@ -4,7 +4,7 @@ import type { Admitted } from "../core/exchange.ts";
 import type { BreakerReport } from "../core/ports.ts";
 import type { AttemptRecord } from "../core/wide-event.ts";
 import { fieldOf } from "../telemetry/metrics.ts";
-import { SEAM, wasHurried } from "./evidence.ts";
+import { isOfCaller, SEAM, wasHurried } from "./evidence.ts";
 import type { Gateway } from "./gateway.ts";
 import { noteProbe, probeOf } from "./probe.ts";
 
@@ -94,6 +94,7 @@ function isUnwell(attempt: AttemptRecord, backend: Backend, route: Route): boole
   if (outcome === "cancelled" && failure === undefined && detail !== undefined)
     return !wasHurried(attempt, backend, route);
   if (outcome !== "failed" || failure?.startsWith("backend_") !== true) return false;
-  if (failure === "backend_overloaded" || failure === "backend_rejected" || detail === SEAM) return false;
+  if (failure === "backend_overloaded" || failure === "backend_rejected" || detail === SEAM || isOfCaller(attempt))
+    return false;
   return failure !== "backend_timeout" || !wasHurried(attempt, backend, route);
 }

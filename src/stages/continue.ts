@@ -9,6 +9,7 @@ import { SeamCheck, SentText } from "../routing/seam.ts";
 import { triggerOf } from "../routing/triggers.ts";
 import { replay } from "../wire/collect.ts";
 import { attempt } from "./attempt.ts";
+import { leaveProbe } from "./breaker-reports.ts";
 import { isContinuable, withAppended } from "./conversation.ts";
 import { SEAM } from "./evidence.ts";
 import type { Gateway } from "./gateway.ts";
@@ -159,13 +160,13 @@ class ContinuedStream implements StreamingAnswer {
         this.#note("passed_over", `${name}:${trigger ?? failure.type}`);
         continue;
       }
-      if (planned.isProbe && !(await takeProbe(planned, this.#exchange, this.#gateway))) {
-        this.#note("passed_over", `${name}:probe-taken`);
-        continue;
-      }
       // One more call to a backend that is in trouble is a retry.
       if (notes.attempts.some(({ backend }) => backend === name) && !this.#gateway.retries.take(name, startedAt)) {
         this.#note("retry_refused", name);
+        continue;
+      }
+      if (planned.isProbe && !(await takeProbe(planned, this.#exchange, this.#gateway))) {
+        this.#note("passed_over", `${name}:probe-taken`);
         continue;
       }
       this.#most--;
@@ -178,6 +179,8 @@ class ContinuedStream implements StreamingAnswer {
         this.#check = new SeamCheck(overlap);
         return tried.value.kind === "stream" ? tried.value : asStream(tried.value, this.expiresAt);
       }
+      // It may not have come to be asked: no seat, or a format that cannot say it.
+      if (planned.isProbe) leaveProbe(planned, this.#exchange, this.#gateway);
       this.#note(tried.failure.type, name, ioMs);
     }
     this.#note("nobody_left", failure.type);

@@ -14,7 +14,7 @@ export function tierOf({ config, principal }: Pick<Admitted, "config" | "princip
  */
 export class Desks {
   /** Desks without a free seat that would let it wait. */
-  readonly #looked: { readonly step: PlannedAttempt; readonly aboutMs: number }[] = [];
+  #looked: { readonly step: PlannedAttempt; readonly aboutMs: number }[] = [];
 
   /** Whether there is one to wait at. */
   get isOpen(): boolean {
@@ -42,9 +42,15 @@ export class Desks {
     this.#looked.push({ step: { ...step, seating: { ...seating, looks: false } }, aboutMs: retryAfterMs });
   }
 
-  /** Where the wait is shortest, and of those that are alike the first in the chain. It is waited for nowhere else. */
-  shortest(): PlannedAttempt | undefined {
-    const [first, ...others] = this.#looked.splice(0);
+  /** Whether there is one to wait at of those that `may`. */
+  mayWait(may: (step: PlannedAttempt) => boolean): boolean {
+    return this.#looked.some(({ step }) => may(step));
+  }
+
+  /** Of those that `may`, where the wait is shortest, and of those that are alike the first in the chain. It is waited for nowhere else. */
+  shortest(may: (step: PlannedAttempt) => boolean): PlannedAttempt | undefined {
+    const [first, ...others] = this.#looked.filter(({ step }) => may(step));
+    if (first) this.#looked = [];
     return others.reduce((best, one) => (best && one.aboutMs < best.aboutMs ? one : best), first)?.step;
   }
 }

@@ -15,7 +15,7 @@ import type { DispatchDecision } from "./dispatch-decision.ts";
 import { isFilteredAnswer, letGo } from "./filtered.ts";
 import type { Gateway } from "./gateway.ts";
 import { type Ended, hedgeBudgetOf, type RaceEnd, race } from "./hedge.ts";
-import { isConsented, isLedTo, mayBegin, type Onward, stepsBehind } from "./onward.ts";
+import { isLedTo, leadsOn, mayBegin, mayGoBack, type Onward, stepsBehind } from "./onward.ts";
 import { pause } from "./pause.ts";
 import { takeProbe } from "./probe.ts";
 import { CANCELLED, type PlannedAttempt } from "./running-attempt.ts";
@@ -89,8 +89,7 @@ class Walk {
   async #step(planned: PlannedAttempt): Promise<Result<LiveAnswer> | Onward> {
     const { departure, notes, route } = this.#exchange;
     const { clock, chance, retries: budget } = this.#gateway;
-    const at = this.#at;
-    const endsAt = this.#endOf(planned);
+    const [at, endsAt] = [this.#at, this.#endOf(planned)];
     for (let retries = 0; ; retries++) {
       if (departure.gone) return fail(CANCELLED);
       const startedAt = clock.now();
@@ -117,10 +116,10 @@ class Walk {
       const { noSeat } = failure;
       const onward: Onward = filtered ? { trigger: "filter", from: filtered } : { trigger, from, noSeat };
       if (noSeat) this.#desks.refused(from, failure);
-      const leadsOn = this.#desks.isOpen || this.#leadsOn(onward);
+      const isLed = this.#leadsOn(onward);
       // Nobody else may mend it, and the caller can.
-      if (!leadsOn && isRefusal(onward.trigger)) return fail(this.#last);
-      if (leadsOn || noSeat || this.#at !== at) return onward;
+      if (!isLed && isRefusal(onward.trigger)) return fail(this.#last);
+      if (isLed || noSeat || this.#at !== at) return onward;
       const delayMs = retryDelayMs({
         failure,
         retries,
@@ -206,11 +205,9 @@ class Walk {
 
   /** About to be called: the first call to a backend earns it a tenth of a retry. */
   #ready(planned: PlannedAttempt, endsAt: number): PlannedAttempt {
-    const { clock, retries } = this.#gateway;
-    const { name } = planned.backend;
-    if (!this.#called.has(name)) retries.deposit(name);
-    this.#called.add(name);
-    const delayLeftMs = endsAt - clock.now();
+    if (!this.#called.has(planned.backend.name)) this.#gateway.retries.deposit(planned.backend.name);
+    this.#called.add(planned.backend.name);
+    const delayLeftMs = endsAt - this.#gateway.clock.now();
     const { notes, route } = this.#exchange;
     const mayFollow = notes.attemptsBegun + 1 - this.#begunBefore < route.maxAttempts;
     const at = this.#at;
@@ -223,11 +220,10 @@ class Walk {
     return { ...ready, seating: this.#desks.seatingOf(planned, planned.backend.seats, behind, this.#exchange) };
   }
 
-  /** The later step that stands for it, whatever the budgets say. */
-  #leadsOn(onward: Onward): PlannedAttempt | undefined {
-    return this.#attempts.find(
-      (step, place) => place > this.#at && isLedTo(step, onward, this.#exchange, this.#called),
-    );
+  /** Whether a later step stands for it, or a desk that can be gone back to. */
+  #leadsOn(onward: Onward): boolean {
+    const back = this.#desks.mayWait((desk) => mayGoBack(desk, onward, this.#exchange));
+    return back || leadsOn(this.#attempts, this.#at, onward, this.#exchange, this.#called);
   }
 
   /** Undefined: nobody was asked yet, as with steps that the plan leaves out. */
@@ -238,25 +234,29 @@ class Walk {
       return undefined;
     }
     const trigger = onward?.trigger ?? "unavailable";
-    // Before a step without seats: a machine that is only full is better than none, and than one that costs.
-    const desk = onward && isOutage(trigger) && !this.#leadsOn(onward)?.backend.seats && this.#desks.shortest();
-    if (desk && isConsented(desk, this.#exchange) && (await this.#mayAsk(desk))) {
-      this.#note("next", desk, trigger);
-      return desk;
-    }
     for (let step = this.#attempts[++this.#at]; step; step = this.#attempts[++this.#at]) {
       const { name } = step.backend;
       const isLed = onward ? isLedTo(step, onward, this.#exchange, this.#called) : mayBegin(step, this.#exchange);
       // One more call to a backend that is in trouble is a retry, whatever the model.
       const isRetry = isLed && isOutage(trigger) && this.#called.has(name);
       if (isLed && (!isRetry || this.#gateway.retries.take(name, this.#gateway.clock.now()))) {
-        if (!(await this.#mayAsk(step))) continue;
-        this.#note("next", step, trigger);
-        return step;
+        const desk = step.backend.seats ? undefined : await this.#goBack(onward);
+        if (desk) this.#at--;
+        else if (!(await this.#mayAsk(step))) continue;
+        else this.#note("next", step, trigger);
+        return desk ?? step;
       }
       this.#note("passed-over", step, isRetry ? "retry-budget" : trigger);
     }
-    return undefined;
+    return this.#goBack(onward);
+  }
+
+  /** Before a step without seats and at the chain's end: a machine that is only full is better than none, and than one that costs. */
+  async #goBack(onward: Onward | undefined): Promise<PlannedAttempt | undefined> {
+    const desk = onward && this.#desks.shortest((step) => mayGoBack(step, onward, this.#exchange));
+    if (!desk || !(await this.#mayAsk(desk))) return undefined;
+    this.#note("next", desk, onward.trigger);
+    return desk;
   }
 
   #exhausted(): "delay-budget" | "max-attempts" | undefined {

@@ -28,9 +28,18 @@ export function wasHurried({ detail, durationMs }: Ended, backend: Backend, rout
   }
 }
 
+/** A 404 that does not name our model may be of a thing that the caller named: another may know it, and a caller must not open what all share. */
+export function isOfCaller({ failure, detail }: Ended): boolean {
+  return failure === "backend_unavailable" && detail?.startsWith("status_404") === true;
+}
+
+/** Of a machine that runs: without the model that was asked for, or without credit. */
+const RUNNING: ReadonlySet<string | undefined> = new Set(["model_not_found", "backend_quota"]);
+
 /** What may mean that the whole machine is down, and not only that this request met with trouble. */
 export function isMachineDown(ended: Ended, backend: Backend, route: Route): boolean {
   const { failure, detail } = ended;
   if (failure === "backend_timeout") return !wasHurried(ended, backend, route);
-  return failure === "backend_unavailable" || (failure === "backend_cut" && detail !== SEAM);
+  if (failure === "backend_unavailable") return !isOfCaller(ended) && !RUNNING.has(detail);
+  return failure === "backend_cut" && detail !== SEAM;
 }

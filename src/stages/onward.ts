@@ -1,7 +1,7 @@
 import type { Admitted } from "../core/exchange.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Trigger } from "../core/triggers.ts";
-import { isRoomier, leadsTo } from "../routing/triggers.ts";
+import { isOutage, isRoomier, leadsTo } from "../routing/triggers.ts";
 import type { PlannedAttempt } from "./running-attempt.ts";
 
 /** Why the walk along a chain goes on from a step, and from where. */
@@ -13,7 +13,7 @@ export interface Onward {
 }
 
 /** Once a filter has had its say, only steps that stand for that may answer, whatever became of those between. */
-export function isConsented({ target }: PlannedAttempt, { notes }: Admitted): boolean {
+export function isConsented({ target }: Pick<PlannedAttempt, "target">, { notes }: Admitted): boolean {
   return notes.filtered !== true || leadsTo(target, "filter");
 }
 
@@ -33,6 +33,12 @@ export function isLedTo(
   return !noSeat || (backend.seats ? !called.has(backend.name) : noSeat === "spills");
 }
 
+/** Whether it may be gone back to, at whose desk no seat was free: a machine that is only full stands for every outage. */
+export function mayGoBack({ target }: PlannedAttempt, { trigger, from }: Onward, exchange: Admitted): boolean {
+  if (!isConsented({ target }, exchange)) return false;
+  return isOutage(trigger) || (leadsTo(target, trigger) && (trigger !== "context" || isRoomier(target, from.target)));
+}
+
 /** The steps behind the one at `at` that may be asked by `trigger`. */
 export function stepsBehind(
   attempts: readonly PlannedAttempt[],
@@ -41,6 +47,17 @@ export function stepsBehind(
   exchange: Admitted,
 ): readonly PlannedAttempt[] {
   return attempts.filter((step, place) => place > at && leadsTo(step.target, trigger) && isConsented(step, exchange));
+}
+
+/** Whether a step behind the one at `at` stands for it, whatever the budgets say. */
+export function leadsOn(
+  attempts: readonly PlannedAttempt[],
+  at: number,
+  onward: Onward,
+  exchange: Admitted,
+  called: ReadonlySet<string>,
+): boolean {
+  return attempts.some((step, place) => place > at && isLedTo(step, onward, exchange, called));
 }
 
 /** Whether it may be the first that is asked, as the plan would have it, where those before it were not to be had. */

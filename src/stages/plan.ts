@@ -2,6 +2,7 @@ import { type BreakerState, breakerOf } from "../core/breaker.ts";
 import type { Admitted } from "../core/exchange.ts";
 import { plan } from "../routing/plan.ts";
 import { wires } from "../wire/registry.ts";
+import { leaveProbe } from "./breaker-reports.ts";
 import type { Gateway } from "./gateway.ts";
 import type { PlannedAttempt } from "./running-attempt.ts";
 import { stepName } from "./step-name.ts";
@@ -32,6 +33,10 @@ export function planAttempts(exchange: Admitted, gateway: Gateway): readonly Pla
   for (const { backend, model, reason } of planned.skipped) {
     notes.decisions.push({ step: "plan", decision: "skip", reason: `${stepName(route, backend, model)}:${reason}` });
   }
+  // Given with admission, and somebody else is asked first: until it is given back nobody may find out.
+  const [first] = planned.attempts;
+  for (const target of shared.probes ? [...route.targets, ...route.fallbacks] : [])
+    if (!first || breakerOf(first.target) !== breakerOf(target)) leaveProbe({ target }, exchange, gateway);
   return planned.attempts.map(({ backend, wire, model, target, deadlines, chosenTarget, reason }) => ({
     target,
     backend,

@@ -30,7 +30,7 @@ export function hedgesOf({ draft, controls }: Pick<Decoded, "draft" | "controls"
  * filtered. A stream is left before it has written anything.
  */
 export function leftOf(
-  exchange: Pick<Resolved, "draft" | "controls" | "route" | "maxOutputTokens">,
+  exchange: Pick<Resolved, "draft" | "body" | "controls" | "route" | "maxOutputTokens">,
   { length, filters, leavable }: Chain,
 ): number {
   const { draft, controls, route } = exchange;

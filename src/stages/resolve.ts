@@ -83,7 +83,8 @@ function reserved(
   const charged = draft.operation === "tokenize" ? 0 : inputTokens;
   const furtherRounds = repairsOf(exchange, route) + continuationsOf(exchange, route);
   const beside =
-    hedgesOf(exchange, route) + leftOf({ draft, controls: exchange.controls, route, maxOutputTokens }, chain);
+    hedgesOf(exchange, route) +
+    leftOf({ draft, body: exchange.body, controls: exchange.controls, route, maxOutputTokens }, chain);
   const resolved = (cache: CachePlan): Result<Resolved> =>
     ok({
       ...exchange,

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { SeatsConfig } from "../../../src/core/config.ts";
+import type { Backend, SeatsConfig } from "../../../src/core/config.ts";
 import type { SeatReply } from "../../../src/core/ports.ts";
-import { type Answering, eventStream, PLAYED_CONFIG, play } from "../../support/pipeline.ts";
+import { BreakerView } from "../../../src/routing/breaker-view.ts";
+import type { Gateway } from "../../../src/stages/gateway.ts";
+import { type Answering, eventStream, NOW, PLAYED_CONFIG, play } from "../../support/pipeline.ts";
 
 /** A request whose chain has two machines with seats, and a cloud behind them. */
 
@@ -28,7 +30,7 @@ describe("two private machines", () => {
   /** Each machine's own rules, and what its desk says: whoever has patience gets a seat in the end, unless `never`. */
   async function visit(
     desks: Readonly<Record<string, Desk>>,
-    { never = false, on = answers, rules = {}, order = ["openai", "second", "claude"] }: Visit = {},
+    { never = false, on = answers, rules = {}, order = ["openai", "second", "claude"], ...rest }: Visit = {},
   ) {
     const asked: string[] = [];
     const route = PLAYED_CONFIG.routes.spare;
@@ -39,32 +41,43 @@ describe("two private machines", () => {
     const backends = Object.fromEntries(
       Object.entries({ openai, second: { ...openai, name: "second" }, claude }).map(([name, backend]) => [
         name,
-        { ...backend, ...(desks[name] && { seats: { ...RULES, ...rules[name] } }) },
+        { ...backend, ...(desks[name] && { seats: { ...RULES, ...rules[name] } }), ...rest.change?.[name] },
       ]),
     );
     const [first, ...others] = order.map((backend) => ({ ...target, backend }));
     if (!first) throw new Error("nobody");
     const spare = { ...route, targets: [first], fallbacks: others };
     const config = { ...PLAYED_CONFIG, backends, routes: { ...PLAYED_CONFIG.routes, spare } };
-    const played = await play({ caller: "openai-chat", backend: "openai-chat", stream: true, alias: "spare" }, on, {
-      config: () => config,
-      availableBackends: new Set(Object.keys(backends)),
-      seats: {
-        take({ backend, patienceMs }) {
-          asked.push(`${backend} ${patienceMs}`);
-          const { free, full, aboutMs } = desks[backend] ?? {};
-          const isSeated = free === true || (patienceMs > 0 && !never && full !== true);
-          const why = full === true ? ("full" as const) : ("wait" as const);
-          const outcome = Promise.resolve<SeatReply>(
-            isSeated
-              ? { kind: "seated", seat: { answered: () => undefined, release: () => undefined } }
-              : { kind: "refused", why, ...(aboutMs !== undefined && { retryAfterMs: aboutMs }) },
-          );
-          return { outcome, leave: () => undefined };
-        },
-        suspect: async () => undefined,
+    const played = await play(
+      {
+        caller: "openai-chat",
+        backend: "openai-chat",
+        stream: true,
+        alias: "spare",
+        ...(rest.more && { more: rest.more }),
       },
-    });
+      on,
+      {
+        ...rest.gateway,
+        config: () => config,
+        availableBackends: new Set(Object.keys(backends)),
+        seats: {
+          take({ backend, patienceMs }) {
+            asked.push(`${backend} ${patienceMs}`);
+            const { free, full, aboutMs } = desks[backend] ?? {};
+            const isSeated = free === true || (patienceMs > 0 && !never && full !== true);
+            const why = full === true ? ("full" as const) : ("wait" as const);
+            const outcome = Promise.resolve<SeatReply>(
+              isSeated
+                ? { kind: "seated", seat: { answered: () => undefined, release: () => undefined } }
+                : { kind: "refused", why, ...(aboutMs !== undefined && { retryAfterMs: aboutMs }) },
+            );
+            return { outcome, leave: () => undefined };
+          },
+          suspect: async () => undefined,
+        },
+      },
+    );
     return { ...played, asked, backends: played.calls.map(({ backend }) => backend.name) };
   }
   interface Visit {
@@ -72,6 +85,9 @@ describe("two private machines", () => {
     readonly on?: Answering;
     readonly rules?: Readonly<Record<string, Partial<SeatsConfig>>>;
     readonly order?: readonly string[];
+    readonly more?: Readonly<Record<string, unknown>>;
+    readonly change?: Readonly<Record<string, Partial<Backend>>>;
+    readonly gateway?: Partial<Gateway>;
   }
   const STAYS: Partial<SeatsConfig> = { spill: { afterMs: 5_000, tiers: [] } };
   const stay = { openai: STAYS, second: STAYS };
@@ -132,6 +148,47 @@ describe("two private machines", () => {
     expect([status, backends]).toEqual([200, ["second", "openai"]]);
   });
 
+  // planted: a desk is looked at only where an outage leads on
+  it("waits at the full one where the other cannot say the request", async () => {
+    const more = {
+      messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "https://x.test/a.png" } }] }],
+    };
+    const { asked, backends, status } = await visit(
+      { openai: { aboutMs: 900 }, second: { free: true } },
+      { rules: stay, more, change: { second: { imageUrls: "refuse" } } },
+    );
+    expect([status, asked, backends]).toEqual([200, ["openai 0", "openai 20000"], ["openai"]]);
+  });
+
+  // planted: a desk is thought of once, before the steps behind it have been looked at
+  it("waits at the full one, before it pays, where another request finds out whether the other is well", async () => {
+    const name = "second/played";
+    const probed = {
+      failures: 0,
+      ok: 0,
+      bad: 0,
+      okBefore: 0,
+      badBefore: 0,
+      half: 0,
+      proven: 0,
+      openMs: 1_000,
+      changedAt: NOW - 2_000,
+      openUntil: NOW - 1,
+    };
+    const rules = PLAYED_CONFIG.backends.openai?.breaker;
+    const breakers = new BreakerView(
+      () => rules,
+      () => NOW,
+    );
+    breakers.learn({ breakers: { [name]: probed } });
+    const more: Partial<Gateway> = {
+      breakers,
+      probes: { claim: async () => ({ kind: "taken" }), answer: async () => undefined },
+    };
+    const { asked, backends } = await visit({ openai: {}, second: { free: true } }, { gateway: more });
+    expect([asked, backends]).toEqual([["openai 0", "openai 5000"], ["openai"]]);
+  });
+
   // planted: the record's refusals all alike
   it("is told in the record", async () => {
     const { event } = await visit({ openai: { aboutMs: 900 }, second: { aboutMs: 4_000 } }, { rules: stay });
@@ -142,6 +199,7 @@ describe("two private machines", () => {
       "next second:overloaded",
       "refused second:busy",
       "backend_overloaded second:seats_wait",
+      "passed-over claude:overloaded",
       "next openai:overloaded",
       "seated openai:place_0",
       "answered openai",

@@ -50,6 +50,15 @@ function told(attempts: readonly AttemptRecord[], config = PLAYED_CONFIG, asked:
 }
 
 describe("what a request says of breakers", () => {
+  // planted: every 404 counts; none does
+  it("something by a 404 of our own model, and nothing by one of what a caller may have named", () => {
+    const of = (detail: string) => told([attempt({ failure: "backend_unavailable", detail })]).said;
+    expect(of("model_not_found")).toEqual([["openai/played", false]]);
+    expect(of("status_404")).toEqual([]);
+    expect(of("status_404:not_found_error")).toEqual([]);
+    expect(of("status_500")).toEqual([["openai/played", false]]);
+  });
+
   // planted: a seam that does not fit counts as any cut
   it("nothing by a continuation that did not fit: its backend wrote as well as ever", () => {
     expect(told([attempt({ failure: "backend_cut", detail: "seam" })]).said).toEqual([]);
