@@ -200,3 +200,16 @@ export async function ask(
     attempts: played.event.attempts.map(({ backend, kind, outcome }) => `${backend} ${kind ?? "attempt"} ${outcome}`),
   };
 }
+
+/** A route `chat` from `a` to `b`, whose first backend is asked how it is; and the same where nobody asks. */
+export function watchedChain(): { readonly watched: Config; readonly bare: Config } {
+  const bare = configOf(`
+  chat:
+    targets: [{backend: a, model: small}]
+    fallbacks: [{backend: b, model: large}]
+`);
+  const { a } = bare.backends;
+  if (!a) throw new Error("no backend a");
+  const health = { everyMs: 15_000, maxWaiting: 8, maxKvCache: 0.95 };
+  return { bare, watched: { ...bare, backends: { ...bare.backends, a: { ...a, health } } } };
+}

@@ -1,20 +1,11 @@
 import { expect, test } from "vitest";
-import type { Config } from "../../../src/core/config.ts";
 import type { AdmissionRequest, SharedState } from "../../../src/core/ports.ts";
 import type { WideEvent } from "../../../src/core/wide-event.ts";
-import { answers, configOf } from "../../support/chain.ts";
+import { answers, watchedChain } from "../../support/chain.ts";
 import { Isolate } from "../../support/degraded.ts";
 import { begin, NOW } from "../../support/pipeline.ts";
 
-const bare = configOf(`
-  chat:
-    targets: [{backend: a, model: small}]
-    fallbacks: [{backend: b, model: large}]
-`);
-const { a } = bare.backends;
-if (!a) throw new Error("no backend a");
-const health = { everyMs: 15_000, maxWaiting: 8, maxKvCache: 0.95 };
-const config: Config = { ...bare, backends: { ...bare.backends, a: { ...a, health } } };
+const { bare, watched: config } = watchedChain();
 const DOWN = { up: false, readAt: NOW, freshUntil: NOW + 45_000 };
 
 /** What admission was asked for, and how the request was planned with what Redis said beside it. */

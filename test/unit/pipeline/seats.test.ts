@@ -6,6 +6,7 @@ import type { Failure } from "../../../src/core/failure.ts";
 import type { Place, SeatReply, SeatRequest } from "../../../src/core/ports.ts";
 import { fail } from "../../../src/core/result.ts";
 import type { Gateway } from "../../../src/stages/gateway.ts";
+import { answers, RULES, WHOLE } from "../../support/at-a-desk.ts";
 import { readStream } from "../../support/caller.ts";
 import {
   type Answering,
@@ -19,30 +20,7 @@ import {
 
 /** A request at a backend with seats, which are handed out by a test. */
 
-const encoder = new TextEncoder();
-const chunk = (delta: unknown, finish: string | null = null) =>
-  encoder.encode(
-    `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "m", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`,
-  );
-const WHOLE = [
-  chunk({ content: "One" }),
-  chunk({ content: " two" }),
-  chunk({}, "stop"),
-  encoder.encode("data: [DONE]\n\n"),
-];
-const answers: Answering = () => eventStream(WHOLE, "fin");
-
 const STREAM: PlayedRequest = { caller: "openai-chat", backend: "openai-chat", stream: true };
-
-const RULES: SeatsConfig = {
-  count: 2,
-  queue: 10,
-  maxWaitMs: 20_000,
-  spill: { afterMs: 5_000 },
-  lowerShare: 0.1,
-  tellFromMs: 2_000,
-  coldAfterMs: 60_000,
-};
 
 interface Desk {
   readonly asked: SeatRequest[];

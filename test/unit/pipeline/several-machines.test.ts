@@ -3,27 +3,10 @@ import type { Backend, SeatsConfig } from "../../../src/core/config.ts";
 import type { SeatReply } from "../../../src/core/ports.ts";
 import { BreakerView } from "../../../src/routing/breaker-view.ts";
 import type { Gateway } from "../../../src/stages/gateway.ts";
-import { type Answering, eventStream, NOW, PLAYED_CONFIG, play } from "../../support/pipeline.ts";
+import { answers, RULES } from "../../support/at-a-desk.ts";
+import { type Answering, NOW, PLAYED_CONFIG, play } from "../../support/pipeline.ts";
 
 /** A request whose chain has two machines with seats, and a cloud behind them. */
-
-const encoder = new TextEncoder();
-const chunk = (delta: unknown, finish: string | null = null) =>
-  encoder.encode(
-    `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "m", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`,
-  );
-const WHOLE = [chunk({ content: "One" }), chunk({}, "stop"), encoder.encode("data: [DONE]\n\n")];
-const answers: Answering = () => eventStream(WHOLE, "fin");
-
-const RULES: SeatsConfig = {
-  count: 2,
-  queue: 10,
-  maxWaitMs: 20_000,
-  spill: { afterMs: 5_000 },
-  lowerShare: 0.1,
-  tellFromMs: 2_000,
-  coldAfterMs: 60_000,
-};
 
 describe("two private machines", () => {
   type Desk = Partial<Record<"asks" | "aboutMs", number>> & { readonly free?: boolean; readonly full?: boolean };

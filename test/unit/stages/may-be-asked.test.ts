@@ -5,25 +5,17 @@ import type { BackendLoad } from "../../../src/core/load.ts";
 import { BreakerView } from "../../../src/routing/breaker-view.ts";
 import { LoadView } from "../../../src/routing/load-view.ts";
 import { mayBeAsked } from "../../../src/stages/degrade.ts";
-import { configOf } from "../../support/chain.ts";
+import { watchedChain } from "../../support/chain.ts";
 import { NOW } from "../../support/pipeline.ts";
 
-const bare = configOf(`
-  chat:
-    targets: [{backend: a, model: small}]
-    fallbacks: [{backend: b, model: large}]
-`);
-const { a } = bare.backends;
-if (!a) throw new Error("no backend a");
-const health = { everyMs: 15_000, maxWaiting: 8, maxKvCache: 0.95 };
-const asked: Config = { ...bare, backends: { ...bare.backends, a: { ...a, health } } };
+const { bare, watched: asked } = watchedChain();
 const UP: BackendLoad = { up: true, waiting: 0, readAt: NOW, freshUntil: NOW + 45_000 };
 
 function isAskable(load: BackendLoad, config: Config = asked, openUntil = 0): boolean {
   const loads = new LoadView();
   loads.learn({ breakers: {}, loads: { a: load } });
   const clock = { now: () => NOW };
-  const breakers = new BreakerView(() => a?.breaker, clock.now);
+  const breakers = new BreakerView(() => asked.backends.a?.breaker, clock.now);
   breakers.learn({ breakers: { "a/small": { ...CLOSED_BREAKER, failures: 3, openMs: 1_000, openUntil } } });
   const [target] = config.routes.chat?.targets ?? [];
   if (!target) throw new Error("no target");
