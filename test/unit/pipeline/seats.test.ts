@@ -1,4 +1,4 @@
-/** Over 300 lines: all of it is played at one desk, whose words each test chooses. */
+/** All of it is played at one desk, whose words each test chooses. */
 
 import { describe, expect, it } from "vitest";
 import type { Config, SeatsConfig } from "../../../src/core/config.ts";
